@@ -1,0 +1,187 @@
+# make                        build build/debug/jinguo-node and build/debug/jinguo-hub
+# make test                   install what is missing, then build and run every suite
+# make check [S=merge]        run the suites, or one (tests/test_merge.c, tests/suite_merge.sh)
+# make check VARIANT=asan     the same, sanitised (also: release, clang, tsan, cov)
+# make test-asan, test-tsan   the same, installing what is missing; tsan: the suites with threads
+# make sim SEEDS=200 [SEED=7] [TRACE=1]   run the simulator
+# make demo                   install, build, and play the demonstration
+# make fuzz F=segment         build the fuzzer of one decoder (clang); fuzz-all MINUTES=10 runs them all
+# make lint                   layers, format, cppcheck, clang-tidy
+#
+# One file.  Objects live in build/$(VARIANT)/, so variants never overwrite each
+# other and switching back costs nothing.  ROOMS="common proto" confines a build
+# to the lower rooms.
+
+VARIANT ?= debug
+B       := build/$(VARIANT)
+JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
+
+ifneq ($(filter clang fuzz,$(VARIANT)),)
+CC      := clang
+endif
+
+cflags.debug    := -O1 -g3
+# clang counts assert(!"why") among the conversions.
+cflags.clang    := -O1 -g -Wno-string-conversion
+cflags.release  := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+ldflags.release := -pie -Wl,-z,relro,-z,now
+cflags.asan     := -O1 -g3 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+cflags.tsan     := -O1 -g3 -fsanitize=thread
+cflags.cov      := -O0 -g3 --coverage
+cflags.fuzz     := -O1 -g -Wno-string-conversion -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
+        -Wmissing-prototypes -Wold-style-definition -Wcast-qual -Wwrite-strings -Wpointer-arith \
+        -Wformat=2 -Wundef -Wvla -Wimplicit-fallthrough -Wswitch-enum -Wdouble-promotion -Wnull-dereference
+
+# Before deploy/deps has run there may be no pkg-config: what needs these flags
+# is then made by a second make (targets test, demo), which reads them anew.
+comma    := ,
+PKGS     := sqlite3 libczmq libzmq msgpack uuid libsodium libzstd jansson libqrencode
+CPPFLAGS += -D_GNU_SOURCE -I. -I$(B) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+CFLAGS   += -std=gnu17 -pthread $(WARN) $(cflags.$(VARIANT))
+LDFLAGS  += $(subst fuzzer-no-link$(comma),,$(filter -fsanitize=% --coverage,$(cflags.$(VARIANT)))) \
+            $(ldflags.$(VARIANT)) -Wl,--as-needed
+LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null) -linih
+
+# The rooms, lowest first.  A room includes only itself and rooms to its left; `make layers` holds us to it.
+ROOMS  := common proto node hub
+SRC    := $(sort $(shell find $(ROOMS) tests -name '*.c' 2>/dev/null))
+HDR    := $(sort $(shell find $(ROOMS) tests -name '*.h' 2>/dev/null))
+EMBED  := $(sort $(shell find $(ROOMS) -name '*.sql' 2>/dev/null))
+
+objs = $(patsubst %.c,$(B)/%.o,$(filter $(addsuffix /%,$(1)),$(SRC)))
+lib  = $(filter-out %/main.o,$(call objs,$(1)))
+text = $(EMBED:%=$(B)/%.h)
+
+# A suite is a binary (tests/test_NAME.c, cmocka) or a script (tests/suite_NAME.sh).
+BINARIES := $(patsubst tests/test_%.c,$(B)/tests/test_%,$(wildcard tests/test_*.c))
+SCRIPTS  := $(wildcard tests/suite_*.sh)
+ONE      := $(filter $(B)/tests/test_$(S) tests/suite_$(S).sh,$(BINARIES) $(SCRIPTS))
+# Suites that play in the simulated world.
+WORLD    := $(filter $(addprefix $(B)/tests/,test_sim% test_permute test_schema_mix test_figures \
+            test_province_signature),$(BINARIES))
+# Suites whose code has threads; all of them while none has.
+THREADS  := $(filter $(addprefix $(B)/tests/test_,thread% tsan% transport% daemon%),$(BINARIES))
+
+PROGRAMS := $(patsubst %/main.c,$(B)/jinguo-%,$(wildcard node/main.c hub/main.c))
+
+all: $(PROGRAMS)
+$(B)/jinguo-node: $(call lib,common proto node) $(B)/node/main.o
+$(B)/jinguo-hub:  $(call lib,common proto node hub) $(B)/hub/main.o
+$(B)/sim:         $(call lib,common proto node hub) $(call objs,tests/sim tests/support)
+$(B)/jinguo-node $(B)/jinguo-hub $(B)/sim:
+	@echo '  LD $@'; $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+# One binary a suite: a crash names its suite, and each has its own main().  They take from an archive
+# what they use, so that a suite of a lower room links while a higher room is being written.  Rooms may
+# have files of one name: ar must add (q), not replace.
+$(B)/libjinguo.a: $(call lib,common proto node hub)
+	@rm -f $@; ar qcs $@ $^
+$(WORLD): $(call lib,tests/sim)
+$(BINARIES): $(B)/tests/test_%: $(B)/tests/test_%.o $(call objs,tests/support) $(B)/libjinguo.a
+	@echo '  LD $@'; $(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(B)/libjinguo.a $(LDLIBS) -lcmocka -o $@
+
+$(B)/%.o: %.c $(B)/flags | $(text)
+	@mkdir -p $(@D)
+	@echo '  CC $<'; $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+# A text asset becomes one C string literal, #included where it is used: the
+# compiler's own dependency files then know about it.
+$(text): $(B)/%.h: %
+	@mkdir -p $(@D)
+	@echo '  TEXT $<'; sed 's/[\\"]/\\&/g; s/^/"/; s/$$/\\n"/' $< >$@
+
+# Recompile everything when the flags change, and only then.
+$(B)/flags: FORCE
+	@mkdir -p $(@D); echo '$(CC) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS)' >$@
+
+# build_run SUITES,WHAT ELSE: builds what can be built, runs it, and counts what could not
+# be built as a failure, so that there is always one last line with the numbers.
+again     = $(MAKE) --no-print-directory VARIANT=$(VARIANT)
+build_run = @failed=; \
+	$(again) -k -j$(JOBS) $(or $(2),$(if $(filter tests/%,$(1)),all)) $(filter $(B)/%,$(1)) </dev/null || failed='--failed build'; \
+	JINGUO_BUILD=$(B) tests/run $$failed $(1)
+
+check:
+	$(if $(S),$(if $(ONE),,$(error no suite is called $(S))))
+	$(call build_run,$(if $(S),$(ONE),$(BINARIES) $(SCRIPTS)),$(if $(S),,all))
+# Only builds the suites: what a second compiler has to say.
+suites: $(BINARIES)
+check-threads:
+	$(call build_run,$(or $(THREADS),$(BINARIES)))
+test:
+	@deploy/deps build test
+	@$(again) check
+test-asan:
+	@deploy/deps build test
+	@$(MAKE) --no-print-directory VARIANT=asan check
+test-tsan:
+	@deploy/deps build test
+	@$(MAKE) --no-print-directory VARIANT=tsan check-threads
+demo:
+	@deploy/deps build
+	@$(again) -j$(JOBS) all
+	@JINGUO_BUILD=$(B) tests/demo
+
+sim: $(B)/sim
+	$< --seeds $(or $(SEEDS),200) $(if $(SEED),--seed $(SEED)) $(if $(TRACE),--trace)
+
+# tests/fuzz.c holds one function fuzz_NAME(const uint8_t *, size_t) per decoder;
+# -DFUZZ chooses the one behind LLVMFuzzerTestOneInput.  Known inputs: tests/corpus/NAME.
+FUZZERS := $(sort $(shell grep -oE '^(static )?(int|void) fuzz_[a-z0-9_]+' tests/fuzz.c 2>/dev/null | sed 's/.*fuzz_//'))
+ifeq ($(VARIANT),fuzz)
+$(B)/fuzz-%: tests/fuzz.c $(call lib,common proto node hub) $(call objs,tests/support)
+	@echo '  LD $@'; $(CC) $(CPPFLAGS) $(filter-out -Werror,$(CFLAGS)) -fsanitize=fuzzer -DFUZZ=fuzz_$* \
+	$(LDFLAGS) $^ $(LDLIBS) -o $@
+endif
+fuzz:
+	$(if $(F),,$(error say which: make fuzz F=NAME, one of: $(FUZZERS)))
+	@$(MAKE) --no-print-directory -j$(JOBS) VARIANT=fuzz build/fuzz/fuzz-$(F)
+fuzz-all:
+	$(if $(FUZZERS),,$(error tests/fuzz.c has no fuzz_NAME function))
+	@$(MAKE) --no-print-directory -j$(JOBS) VARIANT=fuzz $(addprefix build/fuzz/fuzz-,$(FUZZERS))
+	@set -e; for f in $(FUZZERS); do \
+		mkdir -p build/fuzz/corpus/$$f; seeds=tests/corpus/$$f; [ -d $$seeds ] || seeds=; \
+		echo "== $$f"; build/fuzz/fuzz-$$f -max_total_time=$$((60 * $(or $(MINUTES),10))) -rss_limit_mb=1024 \
+		-timeout=10 -print_final_stats=1 -artifact_prefix=build/fuzz/$$f- build/fuzz/corpus/$$f $$seeds; \
+	done
+
+# none PATTERN,FILES: none of these files includes what matches.
+none = @bad=$$(grep -nE '^[[:space:]]*\#[[:space:]]*include[[:space:]]*[<"]($(1))' $(2) /dev/null); \
+	[ -z "$$bad" ] || { echo "$$bad"; exit 1; }
+room = $(filter $(addsuffix /%,$(1)),$(SRC) $(HDR))
+but  = $(filter-out $(1),$(call room,$(ROOMS)))
+
+layers:
+	$(call none,(proto|node|hub|tests)/,$(call room,common))
+	$(call none,(node|hub|tests)/,$(call room,proto))
+	$(call none,(hub|tests)/,$(call room,node))
+	$(call none,tests/,$(call room,hub))
+	$(call none,sqlite3\.h,$(call but,common/store_sqlite%))
+	$(call none,msgpack,$(call but,common/pack.c))
+	$(call none,uuid/,$(call but,common/ident.c common/env.c))
+	$(call none,(czmq|zmq)\.h,$(call but,node/transport.c node/daemon.c))
+	$(call none,sodium,$(call but,common/crypt.c))
+	$(call none,zstd|zdict,$(call but,common/squeeze.c))
+	$(call none,jansson,$(call but,node/% hub/% common/json%.c))
+	$(call none,ini\.h,$(call but,node/config.c))
+	$(call none,qrencode,$(call but,node/qr.c hub/%))
+	@bad=$$(grep -lE '^[[:space:]]*#[[:space:]]*define[[:space:]]+BASE_ALLOW_CLOCK' \
+		$(filter-out common/env.c,$(SRC) $(HDR)) /dev/null); \
+	[ -z "$$bad" ] || { echo "$$bad: only common/env.c asks for the clock"; exit 1; }
+# ctuuninitvar takes every array that a callee fills for one that is read.  clang-tidy gets one file at a
+# time: with several its va_list check (14) reports what is not there.
+lint: layers $(text)
+	clang-format --dry-run -Werror $(SRC) $(HDR)
+	cppcheck -q -j2 --std=c11 -UNDEBUG -I. -I$(B) --enable=warning,portability,performance --inline-suppr \
+	--suppress=ctuuninitvar --error-exitcode=1 $(wildcard $(ROOMS) tests)
+	printf '%s\n' $(SRC) | xargs -P2 -n1 sh -c 'clang-tidy --quiet "$$@" -- $(CPPFLAGS) -std=gnu17' tidy
+clean: ; rm -rf build
+
+FORCE:
+.PHONY: all check check-threads suites test test-asan test-tsan demo sim fuzz fuzz-all layers lint clean FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

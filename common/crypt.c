@@ -1,0 +1,134 @@
+/*
+ * crypt.c - libsodium behind our own names; see crypt.h.
+ *
+ * What cannot fail with right arguments is asserted, not returned: a caller has
+ * nothing sensible to do about a hash that was not computed.
+ */
+#include "common/base.h"
+
+#include "common/crypt.h"
+
+#include <sodium.h>
+
+static_assert(sizeof(struct hash) >= sizeof(crypto_generichash_state),
+              "struct hash holds libsodium's state");
+static_assert(SIGN_BYTES == crypto_sign_BYTES, "Ed25519");
+static_assert(SIGN_PUBLIC == crypto_sign_PUBLICKEYBYTES, "Ed25519");
+static_assert(SIGN_SECRET == crypto_sign_SECRETKEYBYTES, "Ed25519");
+static_assert(LINK_KEY == crypto_box_PUBLICKEYBYTES, "Curve25519");
+static_assert(LINK_KEY == crypto_box_SECRETKEYBYTES, "Curve25519");
+
+int crypt_init(void)
+{
+	return sodium_init() < 0 ? -1 : 0;
+}
+
+static crypto_generichash_state *state_of(struct hash *h)
+{
+	return (crypto_generichash_state *)(void *)h->opaque;
+}
+
+/* libsodium names 16 bytes the least, for collisions; it computes shorter ones, and a run needs 8. */
+void hash_begin(struct hash *h, size_t out_bytes)
+{
+	int rc;
+
+	assert(out_bytes >= 8 && out_bytes <= crypto_generichash_BYTES_MAX);
+	rc = crypto_generichash_init(state_of(h), NULL, 0, out_bytes);
+	assert(rc == 0);
+	(void)rc;
+}
+
+void hash_add(struct hash *h, const void *p, size_t len)
+{
+	if (len) crypto_generichash_update(state_of(h), p, len);
+}
+
+void hash_end(struct hash *h, uint8_t *ret, size_t out_bytes)
+{
+	int rc = crypto_generichash_final(state_of(h), ret, out_bytes);
+
+	assert(rc == 0);
+	(void)rc;
+}
+
+void hash_of(struct span s, uint8_t *ret, size_t out_bytes)
+{
+	int rc;
+
+	assert(out_bytes >= 8 && out_bytes <= crypto_generichash_BYTES_MAX);
+	rc = crypto_generichash(ret, out_bytes, s.p, s.len, NULL, 0);
+	assert(rc == 0);
+	(void)rc;
+}
+
+void sign_keypair(const uint8_t seed[32], uint8_t ret_public[32], uint8_t ret_secret[64])
+{
+	crypto_sign_seed_keypair(ret_public, ret_secret, seed);
+}
+
+void sign_make(struct span message, const uint8_t secret[64], uint8_t ret_sign[64])
+{
+	int rc = crypto_sign_detached(ret_sign, NULL, message.p, message.len, secret);
+
+	assert(rc == 0);
+	(void)rc;
+}
+
+bool sign_check(struct span message, const uint8_t sign[64], const uint8_t public_key[32])
+{
+	return crypto_sign_verify_detached(sign, message.p, message.len, public_key) == 0;
+}
+
+void link_keypair(const uint8_t seed[32], uint8_t ret_public[32], uint8_t ret_secret[32])
+{
+	crypto_box_seed_keypair(ret_public, ret_secret, seed);
+}
+
+void origin_of(const uint8_t public_key[32], uint8_t ret_origin[16])
+{
+	uint8_t digest[HASH_BYTES];
+
+	hash_of(span_of(public_key, SIGN_PUBLIC), digest, sizeof(digest));
+	memcpy(ret_origin, digest, 16);
+}
+
+bool crypt_equal(const void *a, const void *b, size_t len)
+{
+	return sodium_memcmp(a, b, len) == 0;
+}
+
+void crypt_wipe(void *p, size_t len)
+{
+	sodium_memzero(p, len);
+}
+
+void base64_text(struct span s, struct buf *out)
+{
+	/* 48 bytes are 64 characters: whole groups, so that the pieces can be put together. */
+	for (size_t at = 0; at < s.len; at += 48) {
+		size_t len = s.len - at < 48 ? s.len - at : 48;
+		char text[65];
+
+		sodium_bin2base64(text, sizeof(text), s.p + at, len,
+		                  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+		buf_text(out, text);
+	}
+}
+
+bool base64_parse(const char *text, struct buf *out)
+{
+	size_t before = out->len, chars = text ? strlen(text) : 0, bytes = 0;
+	uint8_t *p;
+
+	if (!text) return false;
+	p = buf_take(out, chars / 4 * 3 + (chars % 4 ? chars % 4 - 1 : 0));
+	if (!p) return false;
+	if (sodium_base642bin(p, out->len - before, text, chars, NULL, &bytes, NULL,
+	                      sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0) {
+		out->len = before;
+		return false;
+	}
+	out->len = before + bytes;
+	return true;
+}

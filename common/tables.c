@@ -1,0 +1,372 @@
+/*
+ * tables.c - every domain table, described once as const data (schema.h says what the members mean).
+ *
+ * Rules of this file: a number is never reused and never changes its meaning or tier; number mod 4 is
+ * the lane (open 4, 8, 12 ...; county 5, 9, 13 ...), so T0 and T1 fields have multiples of four and T2
+ * and T3 fields multiples of four plus one.  A field that must travel in both ways exists twice (activity.start
+ * and activity.closed_start), because nothing is decided per row about how far a value may go.
+ * Everything that a figure counts is marked .figure: operations that change it carry the old value.
+ */
+#include "common/base.h"
+
+#include "common/codes.h"
+#include "common/schema.h"
+
+enum {
+	WRITE_ORG = 1 << LEVEL_PROVINCE | 1 << LEVEL_COUNTY, /* the county proposes */
+	WRITE_SITE = 1 << LEVEL_PREFECTURE | 1 << LEVEL_COUNTY | 1 << LEVEL_TOWNSHIP |
+	             1 << LEVEL_COMMUNITY,
+	WRITE_ANY = WRITE_SITE | 1 << LEVEL_PROVINCE,
+	WRITE_CUSTODIAN = 1 << LEVEL_PROVINCE | 1 << LEVEL_PREFECTURE | 1 << LEVEL_COUNTY
+};
+
+#define SRC_DESIGN "Jinguo design"
+#define SRC_LAW    "志愿服务条例 (国务院令685) "
+#define SRC_RECORD "志愿服务记录与证明出具办法 (民政部令67) "
+#define SRC_NVSI   "全国志愿服务信息系统 2022"
+#define SRC_FORM   "巾帼志愿者注册信息表"
+
+/* A day far enough away for every living person and every plan: 1900-01-01 .. 2199-12-31. */
+enum { DAY_MIN = -25567, DAY_MAX = 84005 };
+#define TIME_MIN INT64_C(0)
+#define TIME_MAX INT64_C(7258089600000) /* 2199-12-31T00:00:00Z */
+
+/* One entry a row: */
+/* clang-format off */
+static const struct field org_unit_fields[] = {
+	{.number = 4, .type = FIELD_TEXT, .name = "code", .zh = "区划代码", .en = "division code",
+	 .tier = 0, .required = true, .indexed = true, .len_max = 12, .rule = "division_code",
+	 .source = "国家统计局 统计用区划代码, 12 digits"},
+	{.number = 8, .type = FIELD_INT, .name = "level", .zh = "层级", .en = "level",
+	 .tier = 0, .required = true, .min = LEVEL_NATION, .max = LEVEL_COMMUNITY, .source = SRC_DESIGN},
+	{.number = 12, .type = FIELD_TEXT, .name = "name", .zh = "名称", .en = "name",
+	 .tier = 0, .required = true, .len_max = 120, .source = "国家统计局 统计用区划代码"},
+	{.number = 16, .type = FIELD_TEXT, .name = "short", .zh = "简称", .en = "short name",
+	 .tier = 0, .len_max = 60, .source = SRC_DESIGN},
+	{.number = 20, .type = FIELD_REF, .name = "parent", .zh = "上级", .en = "parent",
+	 .tier = 0, .indexed = true, .ref_table = TABLE_ORG_UNIT, .source = SRC_DESIGN},
+	{.number = 24, .type = FIELD_CODE, .name = "urban_rural", .zh = "城乡分类", .en = "urban or rural",
+	 .tier = 0, .codes = &codes_urban_rural, .source = "国家统计局 城乡分类代码"},
+	{.number = 28, .type = FIELD_CODE, .name = "kind", .zh = "类别", .en = "kind",
+	 .tier = 0, .codes = &codes_org_kind, .source = SRC_DESIGN},
+	{.number = 32, .type = FIELD_DATE, .name = "valid_from", .zh = "生效日期", .en = "valid from",
+	 .tier = 0, .min = DAY_MIN, .max = DAY_MAX, .source = SRC_DESIGN},
+	{.number = 36, .type = FIELD_DATE, .name = "valid_to", .zh = "失效日期", .en = "valid to",
+	 .tier = 0, .min = DAY_MIN, .max = DAY_MAX, .source = SRC_DESIGN},
+	{.number = 40, .type = FIELD_TEXT, .name = "contact", .zh = "办公电话", .en = "office telephone",
+	 .tier = 1, .len_max = 32, .rule = "phone", .source = SRC_DESIGN ": an office number, no names"},
+};
+
+static const struct field site_fields[] = {
+	{.number = 4, .type = FIELD_TEXT, .name = "name", .zh = "名称", .en = "name",
+	 .tier = 0, .required = true, .len_max = 120, .source = "全国妇联2011年意见: 妇女之家"},
+	{.number = 8, .type = FIELD_TEXT, .name = "address", .zh = "地址", .en = "address",
+	 .tier = 0, .len_max = 240, .source = SRC_DESIGN},
+	{.number = 12, .type = FIELD_INT, .merge = MERGE_OWNED, .owner_level = LEVEL_COUNTY,
+	 .name = "star", .zh = "星级", .en = "stars", .tier = 0, .min = 0, .max = 5,
+	 .source = SRC_DESIGN ": given by the county or above"},
+	{.number = 16, .type = FIELD_CODES, .name = "six_have", .zh = "六有", .en = "the six to have",
+	 .tier = 1, .codes = &codes_six_have, .source = "妇女之家 六有三统一"},
+	{.number = 20, .type = FIELD_CODES, .name = "unified", .zh = "三统一", .en = "the three in common",
+	 .tier = 1, .codes = &codes_unified, .source = "妇女之家 六有三统一"},
+	{.number = 24, .type = FIELD_TEXT, .name = "plaque_no", .zh = "标牌编号", .en = "plaque number",
+	 .tier = 0, .len_max = 40, .source = "全国妇联2011年意见: 站点标牌"},
+	{.number = 28, .type = FIELD_DATE, .name = "opened", .zh = "成立日期", .en = "opened",
+	 .tier = 0, .min = DAY_MIN, .max = DAY_MAX, .source = SRC_DESIGN},
+	{.number = 32, .type = FIELD_INT, .name = "area_m2", .zh = "面积", .en = "floor area",
+	 .tier = 1, .unit = "m2", .min = 0, .max = 1000000, .source = SRC_DESIGN},
+	{.number = 36, .type = FIELD_CODE, .name = "net_kind", .zh = "网络", .en = "network",
+	 .tier = 1, .codes = &codes_net_kind, .source = SRC_DESIGN},
+	{.number = 40, .type = FIELD_TEXT, .name = "open_hours", .zh = "开放时间", .en = "opening hours",
+	 .tier = 0, .len_max = 120, .source = SRC_DESIGN},
+};
+
+static const struct field device_fields[] = {
+	{.number = 4, .type = FIELD_BYTES, .name = "origin", .zh = "设备标识", .en = "origin",
+	 .tier = 1, .required = true, .indexed = true, .len_max = 16, .source = "architecture section 2"},
+	{.number = 8, .type = FIELD_CODE, .name = "role", .zh = "角色", .en = "role",
+	 .tier = 1, .required = true, .codes = &codes_device_role, .source = "architecture section 1"},
+	{.number = 12, .type = FIELD_REF, .name = "org", .zh = "所属组织", .en = "org unit",
+	 .tier = 1, .required = true, .indexed = true, .ref_table = TABLE_ORG_UNIT, .source = SRC_DESIGN},
+	{.number = 16, .type = FIELD_TIME, .name = "enrolled", .zh = "加入时间", .en = "enrolled",
+	 .tier = 1, .required = true, .min = TIME_MIN, .max = TIME_MAX, .source = SRC_DESIGN},
+	{.number = 20, .type = FIELD_TEXT, .name = "sw_ver", .zh = "程序版本", .en = "program version",
+	 .tier = 1, .len_max = 40, .source = SRC_DESIGN},
+	{.number = 24, .type = FIELD_TIME, .name = "revoked", .zh = "注销时间", .en = "revoked",
+	 .tier = 1, .min = TIME_MIN, .max = TIME_MAX, .source = SRC_DESIGN},
+};
+
+static const struct field volunteer_fields[] = {
+	{.number = 4, .type = FIELD_TEXT, .name = "volunteer_no", .zh = "志愿者编号", .en = "volunteer number",
+	 .tier = 1, .indexed = true, .len_max = 40,
+	 .source = "MZ/T 061-2015: 志愿者统一编号 stands for the identity number in public use"},
+	{.number = 8, .type = FIELD_INT, .merge = MERGE_OWNED, .owner_level = LEVEL_COUNTY,
+	 .name = "star", .zh = "星级", .en = "stars", .tier = 1, .min = 0, .max = 5,
+	 .source = "志愿服务记录办法 (民函〔2012〕340号)"},
+
+	{.number = 5, .type = FIELD_TEXT, .name = "name", .zh = "姓名", .en = "name",
+	 .tier = 2, .required = true, .indexed = true, .len_max = 90, .source = SRC_RECORD "art.5"},
+	{.number = 9, .type = FIELD_CODE, .name = "sex", .zh = "性别", .en = "sex",
+	 .tier = 2, .codes = &codes_sex, .source = SRC_RECORD "art.5"},
+	{.number = 13, .type = FIELD_DATE, .name = "birth", .zh = "出生日期", .en = "date of birth",
+	 .tier = 2, .min = DAY_MIN, .max = DAY_MAX, .source = SRC_RECORD "art.5"},
+	{.number = 17, .type = FIELD_CODE, .name = "id_type", .zh = "证件类型", .en = "kind of document",
+	 .tier = 2, .codes = &codes_id_type, .source = SRC_NVSI},
+	{.number = 21, .type = FIELD_TEXT, .name = "id_no", .zh = "证件号码", .en = "document number",
+	 .tier = 3, .len_max = 40, .rule = "citizen_id",
+	 .source = SRC_RECORD "art.5; GB 11643-1999 when id_type is 01"},
+	{.number = 25, .type = FIELD_CODE, .name = "ethnic", .zh = "民族", .en = "ethnic group",
+	 .tier = 2, .codes = &codes_ethnic, .source = SRC_FORM},
+	{.number = 29, .type = FIELD_CODE, .name = "politics", .zh = "政治面貌", .en = "political status",
+	 .tier = 2, .codes = &codes_politics, .source = SRC_NVSI},
+	{.number = 33, .type = FIELD_CODE, .name = "edu", .zh = "学历", .en = "education",
+	 .tier = 2, .codes = &codes_edu, .source = SRC_FORM},
+	{.number = 37, .type = FIELD_CODE, .name = "occupation", .zh = "职业", .en = "occupation",
+	 .tier = 2, .codes = &codes_occupation, .source = SRC_FORM},
+	{.number = 41, .type = FIELD_TEXT, .name = "employer", .zh = "工作单位", .en = "employer",
+	 .tier = 2, .len_max = 180, .source = SRC_FORM},
+	{.number = 45, .type = FIELD_TEXT, .name = "phone", .zh = "联系电话", .en = "telephone",
+	 .tier = 2, .indexed = true, .len_max = 32, .rule = "phone", .source = SRC_LAW "art.7"},
+	{.number = 49, .type = FIELD_TEXT, .name = "live_area", .zh = "居住区域", .en = "area of residence",
+	 .tier = 2, .len_max = 12, .rule = "division_code", .source = SRC_RECORD "art.5"},
+	{.number = 53, .type = FIELD_TEXT, .name = "serve_area", .zh = "服务区域", .en = "area of service",
+	 .tier = 2, .len_max = 12, .rule = "division_code", .source = SRC_NVSI},
+	{.number = 57, .type = FIELD_CODE, .name = "kind", .zh = "志愿者类别", .en = "kind of volunteer",
+	 .tier = 2, .codes = &codes_volunteer_kind, .source = "全国妇联2011年意见"},
+	{.number = 61, .type = FIELD_CODES, .name = "act_interest", .zh = "服务意向", .en = "services offered",
+	 .tier = 2, .min = 0, .max = 4, .codes = &codes_act,
+	 .source = SRC_NVSI ": 服务类别, at most 4"},
+	{.number = 65, .type = FIELD_CODES, .name = "avail", .zh = "服务时间", .en = "days available",
+	 .tier = 2, .codes = &codes_avail, .source = SRC_NVSI},
+	{.number = 69, .type = FIELD_DATE, .name = "oath", .zh = "宣誓日期", .en = "oath taken",
+	 .tier = 2, .min = DAY_MIN, .max = DAY_MAX, .source = "全国妇联2011年意见: 培育志愿文化"},
+	{.number = 73, .type = FIELD_CODE, .name = "vstat", .zh = "状态", .en = "state", .tier = 2,
+	 .required = true, .figure = true, .codes = &codes_volunteer_stat, .source = SRC_DESIGN},
+	{.number = 77, .type = FIELD_DATE, .name = "registered", .zh = "注册日期", .en = "registered",
+	 .tier = 2, .required = true, .figure = true, .min = DAY_MIN, .max = DAY_MAX,
+	 .source = SRC_LAW "art.7"},
+	{.number = 81, .type = FIELD_DATE, .name = "insured_to", .zh = "保险到期", .en = "insured until",
+	 .tier = 2, .min = DAY_MIN, .max = DAY_MAX, .source = SRC_LAW "art.17"},
+	{.number = 85, .type = FIELD_TEXT, .name = "external_no", .zh = "全国系统编号", .en = "number in NVSI",
+	 .tier = 2, .len_max = 40, .source = SRC_NVSI},
+	{.number = 89, .type = FIELD_TEXT, .name = "guardian", .zh = "监护人", .en = "guardian",
+	 .tier = 3, .len_max = 120, .source = "个人信息保护法 art.31: under 14"},
+	{.number = 93, .type = FIELD_DATE, .name = "guardian_consent", .zh = "监护人同意日期",
+	 .en = "guardian's consent signed", .tier = 3, .min = DAY_MIN, .max = DAY_MAX,
+	 .source = "个人信息保护法 art.31: under 14"},
+	{.number = 97, .type = FIELD_TEXT, .name = "skills", .zh = "专业技能", .en = "skills",
+	 .tier = 2, .len_max = 240, .source = SRC_RECORD "art.5"},
+};
+
+static const struct field team_fields[] = {
+	{.number = 4, .type = FIELD_TEXT, .name = "team_no", .zh = "队伍编号", .en = "team number",
+	 .tier = 1, .len_max = 40, .source = SRC_DESIGN},
+	{.number = 8, .type = FIELD_TEXT, .name = "name", .zh = "队伍名称", .en = "name",
+	 .tier = 0, .required = true, .len_max = 120, .source = SRC_FORM ": 服务队全称"},
+	{.number = 12, .type = FIELD_CODE, .name = "type", .zh = "队伍类型", .en = "type",
+	 .tier = 1, .codes = &codes_team_type, .source = SRC_NVSI},
+	{.number = 16, .type = FIELD_DATE, .name = "founded", .zh = "成立日期", .en = "founded",
+	 .tier = 1, .min = DAY_MIN, .max = DAY_MAX, .source = SRC_DESIGN},
+	{.number = 20, .type = FIELD_CODES, .name = "service_scope", .zh = "服务范围", .en = "services",
+	 .tier = 1, .codes = &codes_act, .source = "全国妇联2011年意见: 多种类型、各具特色的队伍"},
+	{.number = 24, .type = FIELD_TEXT, .name = "flag_no", .zh = "旗帜编号", .en = "flag number",
+	 .tier = 1, .len_max = 40, .source = "全国妇联2011年意见: 旗帜"},
+
+	{.number = 5, .type = FIELD_REF, .name = "leader", .zh = "队长", .en = "leader",
+	 .tier = 2, .ref_table = TABLE_VOLUNTEER, .source = SRC_DESIGN},
+	{.number = 9, .type = FIELD_TEXT, .name = "contact", .zh = "联系方式", .en = "contact",
+	 .tier = 2, .len_max = 120, .source = SRC_NVSI},
+};
+
+static const struct field team_member_fields[] = {
+	{.number = 5, .type = FIELD_REF, .name = "team", .zh = "队伍", .en = "team",
+	 .tier = 2, .required = true, .indexed = true, .ref_table = TABLE_TEAM, .source = SRC_DESIGN},
+	{.number = 9, .type = FIELD_REF, .name = "volunteer", .zh = "志愿者", .en = "volunteer", .tier = 2,
+	 .required = true, .indexed = true, .ref_table = TABLE_VOLUNTEER, .source = SRC_DESIGN},
+	{.number = 13, .type = FIELD_CODE, .name = "role", .zh = "职务", .en = "role",
+	 .tier = 2, .codes = &codes_member_role, .source = SRC_DESIGN},
+	{.number = 17, .type = FIELD_DATE, .name = "joined", .zh = "入队日期", .en = "joined",
+	 .tier = 2, .min = DAY_MIN, .max = DAY_MAX, .source = SRC_DESIGN},
+	{.number = 21, .type = FIELD_DATE, .name = "left", .zh = "离队日期", .en = "left",
+	 .tier = 2, .min = DAY_MIN, .max = DAY_MAX, .source = SRC_DESIGN},
+	{.number = 25, .type = FIELD_BOOL, .name = "backbone", .zh = "骨干", .en = "backbone member",
+	 .tier = 2, .source = "全国妇联2011年意见: 骨干队伍"},
+};
+
+static const struct field activity_fields[] = {
+	{.number = 4, .type = FIELD_TEXT, .name = "act_no", .zh = "活动编号", .en = "activity number",
+	 .tier = 1, .len_max = 40, .source = SRC_DESIGN},
+	{.number = 8, .type = FIELD_TEXT, .name = "title", .zh = "活动名称", .en = "title",
+	 .tier = 0, .required = true, .len_max = 180, .source = SRC_RECORD "art.7"},
+	{.number = 12, .type = FIELD_CODE, .name = "act", .zh = "服务类别", .en = "kind of service",
+	 .tier = 1, .figure = true, .codes = &codes_act,
+	 .source = "全国妇联2011年意见; open kinds only"},
+	{.number = 16, .type = FIELD_TEXT, .name = "programme", .zh = "所属项目", .en = "programme",
+	 .tier = 0, .len_max = 120, .source = "全国妇联2011年意见: 品牌"},
+	{.number = 20, .type = FIELD_REF, .name = "team", .zh = "服务队", .en = "team",
+	 .tier = 1, .ref_table = TABLE_TEAM, .source = SRC_RECORD "art.7: 活动组织单位"},
+	{.number = 24, .type = FIELD_TEXT, .name = "place", .zh = "地点", .en = "place",
+	 .tier = 0, .len_max = 180, .source = SRC_RECORD "art.7"},
+	{.number = 28, .type = FIELD_TIME, .name = "start", .zh = "开始时间", .en = "start",
+	 .tier = 0, .required = true, .indexed = true, .figure = true, .min = TIME_MIN, .max = TIME_MAX,
+	 .source = SRC_RECORD "art.7"},
+	{.number = 32, .type = FIELD_TIME, .name = "end", .zh = "结束时间", .en = "end",
+	 .tier = 0, .min = TIME_MIN, .max = TIME_MAX, .source = SRC_RECORD "art.7"},
+	{.number = 36, .type = FIELD_INT, .name = "capacity", .zh = "招募人数", .en = "places",
+	 .tier = 0, .unit = "persons", .min = 0, .max = 100000, .source = SRC_LAW "art.12"},
+	{.number = 40, .type = FIELD_TEXT, .name = "risk", .zh = "风险提示", .en = "risks",
+	 .tier = 0, .len_max = 600, .source = SRC_LAW "art.12-13"},
+	{.number = 44, .type = FIELD_BOOL, .name = "insurance", .zh = "已投保", .en = "insured",
+	 .tier = 1, .source = SRC_LAW "art.17"},
+	{.number = 48, .type = FIELD_CODE, .name = "astat", .zh = "状态", .en = "state", .tier = 1,
+	 .required = true, .figure = true, .codes = &codes_activity_stat, .source = SRC_DESIGN},
+	{.number = 52, .type = FIELD_INT, .name = "attendees", .zh = "参加人数", .en = "people who came",
+	 .tier = 1, .unit = "persons", .min = 0, .max = 1000000, .source = SRC_DESIGN},
+	{.number = 56, .type = FIELD_INT, .name = "hh_served", .zh = "服务家庭数", .en = "households served",
+	 .tier = 1, .figure = true, .unit = "households", .min = 0, .max = 1000000,
+	 .source = "全国妇联2011年意见: 面向家庭"},
+
+	{.number = 5, .type = FIELD_CODE, .name = "act_closed", .zh = "服务类别(不公开)",
+	 .en = "kind of service, closed", .tier = 3, .figure = true, .codes = &codes_act,
+	 .source = "architecture section 6"},
+	{.number = 9, .type = FIELD_TIME, .name = "closed_start", .zh = "开始时间(不公开)",
+	 .en = "start, closed", .tier = 2, .indexed = true, .figure = true, .min = TIME_MIN,
+	 .max = TIME_MAX, .source = "architecture section 6"},
+	{.number = 13, .type = FIELD_INT, .name = "closed_households", .zh = "服务家庭数(不公开)",
+	 .en = "households served, closed", .tier = 3, .figure = true, .unit = "households",
+	 .min = 0, .max = 1000000, .source = "architecture section 6"},
+	{.number = 17, .type = FIELD_REF, .name = "lead", .zh = "活动负责人", .en = "person in charge",
+	 .tier = 2, .ref_table = TABLE_VOLUNTEER, .source = SRC_RECORD "art.7"},
+	{.number = 21, .type = FIELD_TEXT, .name = "note", .zh = "内部备注", .en = "internal note",
+	 .tier = 2, .len_max = 2000, .source = SRC_DESIGN},
+	{.number = 25, .type = FIELD_TIME, .name = "closed_end", .zh = "结束时间(不公开)",
+	 .en = "end, closed", .tier = 2, .min = TIME_MIN, .max = TIME_MAX,
+	 .source = "architecture section 6"},
+	{.number = 29, .type = FIELD_TEXT, .name = "closed_title", .zh = "名称(不公开)", .en = "title, closed",
+	 .tier = 2, .len_max = 200, .source = "architecture section 6"},
+};
+
+static const struct field participation_fields[] = {
+	{.number = 5, .type = FIELD_REF, .name = "volunteer", .zh = "志愿者", .en = "volunteer", .tier = 2,
+	 .required = true, .indexed = true, .ref_table = TABLE_VOLUNTEER, .source = SRC_RECORD "art.7"},
+	{.number = 9, .type = FIELD_REF, .name = "activity", .zh = "活动", .en = "activity", .tier = 2,
+	 .indexed = true, .ref_table = TABLE_ACTIVITY, .source = SRC_RECORD "art.7"},
+	{.number = 13, .type = FIELD_CODE, .name = "act", .zh = "服务类别", .en = "kind of service",
+	 .tier = 3, .figure = true, .codes = &codes_act, .source = SRC_RECORD "art.7: 服务内容"},
+	{.number = 17, .type = FIELD_TIME, .name = "in", .zh = "开始时间", .en = "from", .tier = 2,
+	 .required = true, .indexed = true, .figure = true, .min = TIME_MIN, .max = TIME_MAX,
+	 .source = SRC_RECORD "art.7: 日期、服务时间"},
+	{.number = 21, .type = FIELD_TIME, .name = "out", .zh = "结束时间", .en = "to",
+	 .tier = 2, .min = TIME_MIN, .max = TIME_MAX, .source = SRC_RECORD "art.7: 服务时间"},
+	{.number = 25, .type = FIELD_INT, .name = "break_min", .zh = "休息时间", .en = "break",
+	 .tier = 2, .unit = "min", .min = 0, .max = 1440, .source = SRC_DESIGN},
+	{.number = 29, .type = FIELD_INT, .name = "minutes", .zh = "服务时长", .en = "service time",
+	 .tier = 2, .required = true, .figure = true, .unit = "min", .min = 0, .max = 1440,
+	 .rule = "day_minutes", .source = SRC_RECORD "art.7; " SRC_NVSI ": at most 24 h"},
+	{.number = 33, .type = FIELD_CODE, .name = "hsrc", .zh = "时长来源", .en = "source of the hours",
+	 .tier = 2, .required = true, .codes = &codes_hours_source, .source = SRC_NVSI},
+	{.number = 37, .type = FIELD_CODE, .name = "hstat", .zh = "时长状态", .en = "state of the hours",
+	 .tier = 2, .required = true, .figure = true, .codes = &codes_hours_stat, .source = SRC_NVSI},
+	{.number = 41, .type = FIELD_INT, .name = "punctual", .zh = "守时程度", .en = "punctuality",
+	 .tier = 2, .min = 1, .max = 5, .source = SRC_NVSI ": 评价"},
+	{.number = 45, .type = FIELD_INT, .name = "attitude", .zh = "服务态度", .en = "attitude",
+	 .tier = 2, .min = 1, .max = 5, .source = SRC_NVSI ": 评价"},
+	{.number = 49, .type = FIELD_INT, .name = "skill", .zh = "专业水平", .en = "skill",
+	 .tier = 2, .min = 1, .max = 5, .source = SRC_NVSI ": 评价"},
+	{.number = 53, .type = FIELD_TEXT, .name = "comment", .zh = "说明", .en = "comment",
+	 .tier = 2, .len_max = 600, .source = SRC_RECORD "art.10"},
+};
+
+static const struct field figure_fields[] = {
+	{.number = 4, .type = FIELD_BYTES, .name = "origin", .zh = "填报设备", .en = "origin",
+	 .tier = 1, .len_max = 16, .source = "architecture section 6"},
+	{.number = 8, .type = FIELD_MONTH, .name = "month", .zh = "月份", .en = "month",
+	 .tier = 1, .indexed = true, .min = 190001, .max = 219912, .source = "architecture section 6"},
+	{.number = 12, .type = FIELD_CODE, .name = "kind", .zh = "指标", .en = "kind",
+	 .tier = 1, .codes = &codes_metric, .source = "architecture section 6"},
+	{.number = 16, .type = FIELD_INT, .name = "value", .zh = "数值", .en = "value",
+	 .tier = 1, .source = "architecture section 6"},
+
+	{.number = 5, .type = FIELD_BYTES, .name = "closed_origin", .zh = "填报设备(不公开)",
+	 .en = "origin, closed", .tier = 3, .len_max = 16, .source = "architecture section 6"},
+	{.number = 9, .type = FIELD_MONTH, .name = "closed_month", .zh = "月份(不公开)",
+	 .en = "month, closed", .tier = 3, .indexed = true, .min = 190001, .max = 219912,
+	 .source = "architecture section 6"},
+	{.number = 13, .type = FIELD_CODE, .name = "closed_kind", .zh = "指标(不公开)",
+	 .en = "kind, closed", .tier = 3, .codes = &codes_metric, .source = "architecture section 6"},
+	{.number = 17, .type = FIELD_INT, .name = "closed_value", .zh = "数值(不公开)",
+	 .en = "value, closed", .tier = 3, .source = "architecture section 6"},
+};
+
+static const struct field correction_fields[] = {
+	{.number = 4, .type = FIELD_MONTH, .name = "month", .zh = "月份", .en = "month",
+	 .tier = 1, .indexed = true, .min = 190001, .max = 219912, .source = "architecture section 6"},
+	{.number = 8, .type = FIELD_CODE, .name = "kind", .zh = "指标", .en = "kind",
+	 .tier = 1, .codes = &codes_metric, .source = "architecture section 6"},
+	{.number = 12, .type = FIELD_CODE, .name = "cause", .zh = "原因", .en = "cause",
+	 .tier = 1, .codes = &codes_cause, .source = "architecture section 6"},
+	{.number = 16, .type = FIELD_INT, .name = "value", .zh = "更正数", .en = "correction",
+	 .tier = 1, .source = "architecture section 6"},
+	{.number = 20, .type = FIELD_INT, .name = "base", .zh = "所据合计", .en = "base sum",
+	 .tier = 1, .source = "architecture section 6"},
+	{.number = 24, .type = FIELD_TEXT, .name = "detail", .zh = "明细", .en = "detail",
+	 .tier = 1, .len_max = 4096, .source = "architecture section 6: record ids"},
+
+	{.number = 5, .type = FIELD_MONTH, .name = "closed_month", .zh = "月份(不公开)",
+	 .en = "month, closed", .tier = 3, .indexed = true, .min = 190001, .max = 219912,
+	 .source = "architecture section 6"},
+	{.number = 9, .type = FIELD_CODE, .name = "closed_kind", .zh = "指标(不公开)",
+	 .en = "kind, closed", .tier = 3, .codes = &codes_metric, .source = "architecture section 6"},
+	{.number = 13, .type = FIELD_CODE, .name = "closed_cause", .zh = "原因(不公开)",
+	 .en = "cause, closed", .tier = 3, .codes = &codes_cause, .source = "architecture section 6"},
+	{.number = 17, .type = FIELD_INT, .name = "closed_value", .zh = "更正数(不公开)",
+	 .en = "correction, closed", .tier = 3, .source = "architecture section 6"},
+	{.number = 21, .type = FIELD_INT, .name = "closed_base", .zh = "所据合计(不公开)",
+	 .en = "base sum, closed", .tier = 3, .source = "architecture section 6"},
+	{.number = 25, .type = FIELD_TEXT, .name = "closed_detail", .zh = "明细(不公开)",
+	 .en = "detail, closed", .tier = 3, .len_max = 4096, .source = "architecture section 6"},
+};
+/* clang-format on */
+
+#define TABLE(IDENT, NUMBER, KIND, ZH, EN, WRITERS, SOURCE)                                        \
+	static const struct table table_##IDENT = {                                                \
+	        .number = (NUMBER),                                                                \
+	        .kind = (KIND),                                                                    \
+	        .name = #IDENT,                                                                    \
+	        .zh = (ZH),                                                                        \
+	        .en = (EN),                                                                        \
+	        .fields = IDENT##_fields,                                                          \
+	        .fields_count = ARRAY_COUNT(IDENT##_fields),                                       \
+	        .writer_levels = (WRITERS),                                                        \
+	        .source = (SOURCE),                                                                \
+	}
+
+TABLE(org_unit, TABLE_ORG_UNIT, TABLE_FIELD, "组织", "org unit", WRITE_ORG,
+      "国家统计局 统计用区划代码 2023; domain study 4.3");
+TABLE(site, TABLE_SITE, TABLE_FIELD, "妇女之家", "site", WRITE_SITE,
+      "全国妇联2011年意见: 依托村、社区“妇女之家”");
+TABLE(device, TABLE_DEVICE, TABLE_FIELD, "设备", "device", WRITE_ANY,
+      "architecture section 2: written by the hub that enrols");
+TABLE(volunteer, TABLE_VOLUNTEER, TABLE_FIELD, "志愿者", "volunteer", WRITE_SITE,
+      SRC_LAW "art.7; " SRC_RECORD "art.5");
+TABLE(team, TABLE_TEAM, TABLE_FIELD, "服务队", "team", WRITE_ANY, "全国妇联2011年意见: 队伍");
+TABLE(team_member, TABLE_TEAM_MEMBER, TABLE_FIELD, "队员", "team member", WRITE_ANY,
+      "domain study 4.3");
+TABLE(activity, TABLE_ACTIVITY, TABLE_FIELD, "活动", "activity", WRITE_ANY, SRC_RECORD "art.7");
+TABLE(participation, TABLE_PARTICIPATION, TABLE_ONCE, "服务记录", "participation", WRITE_ANY,
+      SRC_RECORD "art.7, 10, 11");
+TABLE(figure, TABLE_FIGURE, TABLE_SYSTEM, "数字", "figure", WRITE_ANY, "architecture section 6");
+TABLE(correction, TABLE_CORRECTION, TABLE_SYSTEM, "更正", "correction", WRITE_CUSTODIAN,
+      "architecture section 6: K of the custodian hub");
+
+static const struct table *const tables_current[] = {
+        &table_org_unit, &table_site,        &table_device,   &table_volunteer,
+        &table_team,     &table_team_member, &table_activity, &table_participation,
+        &table_figure,   &table_correction,
+};
+
+const struct schema schema_current = {
+        .version = SCHEMA_VERSION,
+        .tables = tables_current,
+        .tables_count = ARRAY_COUNT(tables_current),
+};

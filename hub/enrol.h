@@ -1,0 +1,43 @@
+/*
+ * enrol.h - the inviting side of enrolment: a province's root, invitations, and what a stranger may do.
+ *
+ * Only the hash of a secret is kept.  Redeeming checks secret, age, first use and possession of the key
+ * and issues the certificate in one transaction, so of two devices that race with one invitation one
+ * gets in.  The same device with the same keys asking again gets the same answer (its answer was lost).
+ */
+#ifndef HUB_ENROL_H
+#define HUB_ENROL_H
+
+#include "node/place.h"
+#include "node/reactor.h"
+
+enum { ENROL_INVITE_MS = 72 * 3600 * 1000 };
+
+/*
+ * Makes the root of a province in a place that place_init() made: root.key (0600, to be taken offline),
+ * root certificate, the unit's org_unit row, the hub's own certificate.  One transaction.
+ * code: 12 digits, the level follows from its zeros; name: of the unit.  ret_unit: id of the row.
+ */
+int enrol_init_root(struct place *p, const char *code, const char *name, uint8_t ret_unit[16], struct error *err);
+
+/*
+ * Makes an invitation for a unit at or below ours.  role: CERT_NODE or CERT_HUB.  expires_ms: how long from
+ * now, 0: 72 hours.  The token's text, one line without line end, is appended to out; ret may be NULL.
+ * -ERR_NOT_JOINED: this hub has no certificate; -ERR_NOT_FOUND: no such unit; -ERR_NOT_YOURS: the unit is not below ours;
+ * -ERR_CONFIG: no endpoint to name (link.public or link.listen with a port).
+ */
+int enrol_invite(struct place *p, const uint8_t unit[16], unsigned role, int64_t expires_ms, struct buf *out, struct token *ret,
+		 struct error *err);
+/* The same by division code; -ERR_NOT_FOUND. */
+int enrol_invite_code(struct place *p, const char *code, unsigned role, int64_t expires_ms, struct buf *out, struct token *ret,
+		      struct error *err);
+/* id of the org unit with this division code, alive; -ERR_NOT_FOUND. */
+int enrol_unit_by_code(struct place *p, const char *code, uint8_t ret_unit[16], struct error *err);
+
+/* What the reactor calls for strangers.  Keeps the count of wrong secrets. */
+struct enrol;
+struct enrol *enrol_new(const struct place *p);
+void enrol_free(struct enrol *e);
+const struct reactor_strangers *enrol_strangers(struct enrol *e); /* lives as long as e */
+
+#endif

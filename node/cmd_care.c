@@ -1,0 +1,352 @@
+/*
+ * cmd_care.c - verify, backup, conflicts, parked, refused: what a person looks after.
+ */
+#include "common/base.h"
+
+#include "node/command.h"
+
+#include "common/ident.h"
+
+enum { REPORT_BYTES_MAX = 1 << 20, LIST_MAX = 10000, LINE_MAX = 64 * 1024 };
+
+/* ---- verify, backup */
+
+static void verify_progress(void *ctx, int64_t done, int64_t of)
+{
+	struct call *c = ctx;
+	struct buf b;
+
+	if (!c->terminal || c->json)
+		return;
+	buf_init(&b, 256);
+	word_fill(&b, c->language, WORD_VERIFY_GOING, call_number(c, done), call_number(c, of), NULL);
+	call_progress(c, &b);
+	buf_done(&b);
+}
+
+static json_t *lines_json(const struct buf *report)
+{
+	json_t *list = json_array();
+
+	for (size_t at = 0; at < report->len;) {
+		const uint8_t *end = memchr(report->p + at, '\n', report->len - at);
+		size_t n = end ? (size_t)(end - report->p) - at : report->len - at;
+		if (n)
+			json_array_append_new(list, json_span(span_of(report->p + at, n)));
+		at += n + 1;
+	}
+	return list;
+}
+
+static int run_verify(struct call *c)
+{
+	struct buf report, line;
+	int64_t findings = 0;
+	int rc = call_open(c, 0);
+
+	if (rc)
+		return rc;
+	buf_init(&report, REPORT_BYTES_MAX);
+	buf_init(&line, 512);
+	rc = replica_verify(c->replica, &report, &findings, verify_progress, c);
+	if (rc) {
+		call_failed(c, rc);
+		goto out;
+	}
+	if (c->json) {
+		json_t *j = json_object();
+		json_object_set_new(j, "sound", json_boolean(findings == 0));
+		json_object_set_new(j, "findings", json_integer(findings));
+		json_object_set_new(j, "items", lines_json(&report));
+		call_json(c, j);
+	} else {
+		if (findings)
+			word_fill(&line, c->language, WORD_VERIFY_FOUND, call_number(c, findings), NULL);
+		else
+			buf_text(&line, word_text(c->language, WORD_VERIFY_SOUND));
+		call_say(c, &line);
+		call_print(c, &report);
+	}
+	rc = findings ? EXIT_STORAGE : 0;
+out:
+	buf_done(&line);
+	buf_done(&report);
+	return rc;
+}
+
+static int run_backup(struct call *c)
+{
+	struct buf b;
+	int rc = call_open(c, 0);
+
+	rc = rc ? rc : store_backup(c->store, c->args[0], &c->error);
+	if (rc)
+		return rc;
+	if (c->json) {
+		json_t *j = json_object();
+		json_object_set_new(j, "file", json_string(c->args[0]));
+		call_json(c, j);
+		return 0;
+	}
+	buf_init(&b, 8192);
+	word_fill(&b, c->language, WORD_BACKUP_DONE, c->args[0], NULL);
+	call_say(c, &b);
+	buf_done(&b);
+	return 0;
+}
+
+/* ---- conflicts */
+
+static const char *field_label(const struct call *c, const struct field *f)
+{
+	return !f ? "" : c->language == LANGUAGE_ZH ? f->zh : f->en;
+}
+
+struct conflict {
+	const struct table *table;
+	const struct field *field;   /* NULL: alive */
+	const struct candidate *first;
+	struct standing *standing;
+	size_t count;
+};
+
+static json_t *conflict_json(const struct conflict *k)
+{
+	json_t *j = json_object(), *values = json_array();
+	char hex[40];
+
+	json_object_set_new(j, "id", json_id(k->first->row));
+	json_object_set_new(j, "table", json_string(k->table->name));
+	json_object_set_new(j, "field", k->field ? json_string(k->field->name) : json_string("alive"));
+	json_object_set_new(j, "kind",
+			    json_string(k->first->kind == CANDIDATE_EDIT_OF_DELETED ? "edit_of_deleted" : "value"));
+	for (size_t i = 0; i < k->count; i++) {
+		json_t *v = json_object();
+		hex_text(k->standing[i].origin, 16, hex);
+		json_object_set_new(v, "value", json_value(k->field, k->standing[i].value));
+		json_object_set_new(v, "device", json_string(hex));
+		json_object_set_new(v, "at", json_time(stamp_ms(k->standing[i].stamp)));
+		json_object_set_new(v, "shown", json_boolean(i == 0));
+		json_array_append_new(values, v);
+	}
+	json_object_set_new(j, "values", values);
+	return j;
+}
+
+static void conflict_text(struct call *c, const struct conflict *k, struct buf *b)
+{
+	const char *id = call_id(c, k->first->row);
+	const char *table = c->language == LANGUAGE_ZH ? k->table->zh : k->table->en;
+	char hex[40];
+
+	if (k->first->kind == CANDIDATE_EDIT_OF_DELETED) {
+		word_fill(b, c->language, WORD_CONFLICT_DELETED, table, id, field_label(c, k->field), NULL);
+		buf_text(b, "\n");
+		return;
+	}
+	word_fill(b, c->language, WORD_CONFLICT_HEAD, table, id, field_label(c, k->field),
+		  call_number(c, (int64_t)k->count), NULL);
+	for (size_t i = 0; i < k->count; i++) {
+		hex_text(k->standing[i].origin, 4, hex);
+		buf_print(b, "\n  %s ", word_text(c->language, i ? WORD_ALSO : WORD_SHOWN));
+		if (k->field && k->standing[i].value.type != VALUE_NULL)
+			value_show(k->field, k->standing[i].value, b);
+		buf_print(b, " (%s %s)", hex, call_time(c, stamp_ms(k->standing[i].stamp)));
+	}
+	buf_text(b, "\n  ");
+	word_fill(b, c->language, WORD_CONFLICT_MEND, id, k->field ? k->field->name : "alive", NULL);
+	buf_text(b, "\n");
+}
+
+/* Candidates of one field stand together; each field is shown once. */
+static bool same_field(const struct candidate *x, const struct candidate *y)
+{
+	return x->table == y->table && x->lane == y->lane && x->slot == y->slot && !memcmp(x->row, y->row, 16);
+}
+
+static int run_conflicts(struct call *c)
+{
+	struct candidate *all = NULL;
+	size_t count = 0;
+	json_t *items = NULL;
+	struct buf b;
+	int rc = call_open(c, 0);
+
+	if (rc)
+		return rc;
+	rc = store_candidates_list(c->store, LIST_MAX, &c->arena, &all, &count);
+	if (rc)
+		return call_failed(c, rc);
+	items = c->json ? json_array() : NULL;
+	buf_init(&b, LINE_MAX * 16);
+	for (size_t i = 0; !rc && i < count; i++) {
+		struct conflict k = {.table = schema_table(&schema_current, all[i].table), .first = &all[i]};
+		if ((i && same_field(&all[i - 1], &all[i])) || !k.table)
+			continue;
+		k.field = table_slot(k.table, all[i].lane, all[i].slot);
+		rc = replica_standing(c->replica, all[i].table, all[i].row, all[i].lane, all[i].slot, &c->arena,
+				      &k.standing, &k.count);
+		if (rc)
+			break;
+		if (items) {
+			json_array_append_new(items, conflict_json(&k));
+			continue;
+		}
+		conflict_text(c, &k, &b);
+		call_print(c, &b);
+	}
+	buf_done(&b);
+	if (rc) {
+		json_decref(items);
+		return call_failed(c, rc);
+	}
+	if (items)
+		return call_items(c, "conflict", items, NULL);
+	if (!count && c->terminal)
+		call_say_text(c, word_text(c->language, WORD_NONE_FOUND));
+	return 0;
+}
+
+/* ---- parked and refused */
+
+static json_t *held_json(struct call *c, const struct held *h, bool refused)
+{
+	const struct table *t = schema_table(&schema_current, h->table);
+	const struct error_info *info = error_info(h->cause);
+	struct run_info run;
+	char hex[40];
+	json_t *j = json_object();
+
+	json_object_set_new(j, "id", json_integer(h->id));
+	json_object_set_new(j, "row", json_id(h->row));
+	json_object_set_new(j, "table", t ? json_string(t->name) : json_integer(h->table));
+	json_object_set_new(j, "code", json_integer(info->code));
+	json_object_set_new(j, "rule", json_string(info->name));
+	json_object_set_new(j, "field", h->field[0] ? json_string(h->field) : json_null());
+	json_object_set_new(j, "message", json_string(c->language == LANGUAGE_ZH ? info->zh : info->en));
+	json_object_set_new(j, "fix", json_string(c->language == LANGUAGE_ZH ? info->fix_zh : info->fix_en));
+	json_object_set_new(j, "at", json_time(stamp_ms(h->stamp)));
+	json_object_set_new(j, "since", json_time(h->since_ms));
+	if (!store_run_get(c->store, h->run, &run)) {
+		hex_text(run.origin, 16, hex);
+		json_object_set_new(j, "device", json_string(hex));
+	}
+	if (refused) {
+		hex_text(h->by, 16, hex);
+		json_object_set_new(j, "by", json_string(hex));
+		json_object_set_new(j, "mine", json_boolean(h->mine));
+	} else {
+		json_object_set_new(j, "wait", json_id(h->wait));
+	}
+	return j;
+}
+
+static void held_text(struct call *c, const struct held *h, bool refused, struct buf *b)
+{
+	const struct table *t = schema_table(&schema_current, h->table);
+	const struct error_info *info = error_info(h->cause);
+	const char *table = !t ? "" : c->language == LANGUAGE_ZH ? t->zh : t->en;
+
+	word_fill(b, c->language, WORD_PARKED_LINE, call_number(c, h->id), table, call_id(c, h->row),
+		  call_time(c, h->since_ms), c->language == LANGUAGE_ZH ? info->zh : info->en, NULL);
+	if (h->field[0])
+		buf_print(b, " %s", h->field);
+	if (!refused && !id_is_zero(h->wait)) {
+		buf_text(b, " ");
+		word_fill(b, c->language, WORD_PARKED_WAITS, call_id(c, h->wait), NULL);
+	}
+	buf_print(b, "\n  %s\n", c->language == LANGUAGE_ZH ? info->fix_zh : info->fix_en);
+}
+
+static int show_held(struct call *c, const char *schema, const struct held *held, size_t count, bool refused)
+{
+	struct buf b;
+
+	if (c->json) {
+		json_t *items = json_array();
+		for (size_t i = 0; i < count; i++) json_array_append_new(items, held_json(c, &held[i], refused));
+		return call_items(c, schema, items, NULL);
+	}
+	buf_init(&b, LINE_MAX);
+	for (size_t i = 0; i < count; i++) {
+		held_text(c, &held[i], refused, &b);
+		call_print(c, &b);
+	}
+	buf_done(&b);
+	if (!count && c->terminal)
+		call_say_text(c, word_text(c->language, WORD_NONE_FOUND));
+	return 0;
+}
+
+static int retry(struct call *c)
+{
+	const char *text = call_option(c, "retry");
+	int64_t id = 0;
+	size_t mended = 0;
+	struct buf b;
+	int rc = strcmp(text, "all") ? call_option_int(c, "retry", 0, 1, INT64_MAX, &id) : 0;
+
+	rc = rc ? rc : call_begin(c);
+	if (rc)
+		return rc;
+	rc = replica_retry(c->replica, id, &mended);
+	if (rc) {
+		call_failed(c, rc);
+		replica_rollback(c->replica);
+		return rc;
+	}
+	rc = call_commit(c);
+	if (rc)
+		return rc;
+	if (c->json) {
+		json_t *j = json_object();
+		json_object_set_new(j, "mended", json_integer((json_int_t)mended));
+		call_json(c, j);
+		return 0;
+	}
+	buf_init(&b, 256);
+	word_fill(&b, c->language, WORD_RETRIED, call_number(c, (int64_t)mended), NULL);
+	call_say(c, &b);
+	buf_done(&b);
+	return 0;
+}
+
+static int run_parked(struct call *c)
+{
+	struct held *held = NULL;
+	size_t count = 0;
+	int rc = call_open(c, 0);
+
+	if (rc)
+		return rc;
+	if (call_option(c, "retry"))
+		return retry(c);
+	rc = store_parked_list(c->store, 0, LIST_MAX, &c->arena, &held, &count);
+	return rc ? call_failed(c, rc) : show_held(c, "parked", held, count, false);
+}
+
+static int run_refused(struct call *c)
+{
+	struct held *held = NULL;
+	size_t count = 0;
+	int rc = call_open(c, 0);
+
+	if (rc)
+		return rc;
+	rc = store_refused_list(c->store, !call_option(c, "all"), LIST_MAX, &c->arena, &held, &count);
+	return rc ? call_failed(c, rc) : show_held(c, "refused", held, count, true);
+}
+
+const struct command commands_care[] = {
+	{.name = "conflicts", .zh = "两处改得不同的值,都已保留。", .en = "Values changed differently in two places; all are kept.",
+	 .args_min = 0, .args_max = 0, .run = run_conflicts},
+	{.name = "parked", .zh = "等待关联的记录。", .en = "Records that wait for something.", .options = "retry=",
+	 .examples = "parked --dir jinguo\nparked --retry all --dir jinguo", .args_min = 0, .args_max = 0, .run = run_parked},
+	{.name = "refused", .zh = "被退的记录:哪一项、什么规则、怎么改。", .en = "Refused records: field, rule and mend.",
+	 .options = "all", .args_min = 0, .args_max = 0, .run = run_refused},
+	{.name = "verify", .zh = "核对数据库、签名、状态和数字。", .en = "Checks database, chains, signatures, state and figures.",
+	 .args_min = 0, .args_max = 0, .run = run_verify},
+	{.name = "backup", .args = "FILE", .zh = "备份数据库到一个新文件。", .en = "Copies the database to a new file.",
+	 .examples = "backup /media/usb/jinguo-2025-03.db --dir jinguo", .args_min = 1, .args_max = 1, .run = run_backup},
+	{.name = NULL},
+};

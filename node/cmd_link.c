@@ -1,0 +1,349 @@
+/*
+ * cmd_link.c - init, join, sync, run, status: what concerns the device and its parent.
+ */
+#include "common/base.h"
+
+#include "node/command.h"
+
+#include "common/ident.h"
+#include "node/join.h"
+#include "node/place.h"
+#include "node/reactor.h"
+#include "node/serve.h"
+#include "node/status.h"
+
+enum { TOKEN_BYTES_MAX = 4096 };
+
+/* ---- init */
+
+static int run_init(struct call *c)
+{
+	struct buf b;
+	int rc;
+
+	if (c->dir && place_exists(c->dir))
+		return error_set(&c->error, ERR_EXISTS, "dir", "there is a data directory already");
+	rc = call_open(c, CALL_CREATE);
+	if (rc)
+		return rc;
+	if (c->json) {
+		char hex[40];
+		json_t *j = json_object();
+		hex_text(replica_identity(c->replica)->origin, 16, hex);
+		json_object_set_new(j, "device", json_string(hex));
+		call_json(c, j);
+		return 0;
+	}
+	buf_init(&b, 2048);
+	word_fill(&b, c->language, WORD_INIT_DONE, c->dir, NULL);
+	call_say(c, &b);
+	buf_done(&b);
+	return 0;
+}
+
+/* ---- join */
+
+static int read_token(struct call *c, char *ret, size_t room)
+{
+	const char *given = c->args[0];
+	size_t n;
+
+	if (strcmp(given, "-")) {
+		n = strlen(given);
+		if (n >= room)
+			return error_set(&c->error, ERR_TOKEN_FORM, "TOKEN", "too long");
+		memcpy(ret, given, n + 1);
+		return 0;
+	}
+	n = fread(ret, 1, room - 1, stdin);
+	ret[n] = 0;
+	return n == room - 1 ? error_set(&c->error, ERR_TOKEN_FORM, "TOKEN", "too long") : 0;
+}
+
+static int join_done(struct call *c, const struct join_result *r, const struct token *t)
+{
+	struct buf b;
+
+	if (c->json) {
+		json_t *j = json_object();
+		json_object_set_new(j, "joined", json_true());
+		json_object_set_new(j, "again", json_boolean(r->again));
+		json_object_set_new(j, "code", json_string(t->code));
+		json_object_set_new(j, "name", json_span(span_of(t->name, strlen(t->name))));
+		json_object_set_new(j, "org_id", json_id(r->cert.unit));
+		json_object_set_new(j, "valid_to", json_time(r->cert.not_after_ms));
+		call_json(c, j);
+		return 0;
+	}
+	buf_init(&b, 1024);
+	word_fill(&b, c->language, WORD_JOIN_DONE, t->code, t->name, NULL);
+	call_say(c, &b);
+	buf_done(&b);
+	return 0;
+}
+
+static int run_join(struct call *c)
+{
+	char text[TOKEN_BYTES_MAX];
+	struct token t;
+	struct join_result result;
+	struct buf b;
+	int64_t limit = 0;
+	int rc = read_token(c, text, sizeof text);
+
+	rc = rc ? rc : token_parse(text, &t, &c->error);
+	rc = rc ? rc : call_option_int(c, "timeout", 0, 0, 3600, &limit);
+	rc = rc ? rc : call_open(c, CALL_CREATE | CALL_LINK);
+	if (rc)
+		return rc;
+	buf_init(&b, 1024);
+	word_fill(&b, c->language, WORD_JOIN_TO, t.code, t.name, NULL);
+	if (c->terminal && !c->json)
+		call_say(c, &b);
+	buf_done(&b);
+	rc = join_redeem(c->place, &t, c->program->hub ? CERT_HUB : CERT_NODE, (uint32_t)limit * 1000, &result, &c->error);
+	return rc ? rc : join_done(c, &result, &t);
+}
+
+/* ---- sync */
+
+static void sync_progress(void *ctx, const struct reactor_progress *p)
+{
+	struct call *c = ctx;
+	struct buf b;
+
+	if (!c->terminal || c->json)
+		return;
+	buf_init(&b, 512);
+	word_fill(&b, c->language, WORD_SYNC_GOING, call_number(c, p->session.acked),
+		  call_number(c, p->session.to_send), call_number(c, p->session.entries_in), NULL);
+	call_progress(c, &b);
+	buf_done(&b);
+}
+
+static void link_remember(struct call *c, int code)
+{
+	const struct env *env = replica_env(c->replica);
+
+	if (replica_begin(c->replica))
+		return;
+	if (status_link_failed(c->store, code, env->now_ms(env->ctx)) || replica_commit(c->replica))
+		replica_rollback(c->replica);
+}
+
+static json_t *sync_json(const struct reactor_result *r, const struct status *s)
+{
+	json_t *j = json_object();
+
+	json_object_set_new(j, "sent", json_integer(r->session.entries_out));
+	json_object_set_new(j, "received", json_integer(r->session.entries_in));
+	json_object_set_new(j, "bytes_in", json_integer((json_int_t)r->session.bytes_in));
+	json_object_set_new(j, "bytes_out", json_integer((json_int_t)r->session.bytes_out));
+	json_object_set_new(j, "round_trips", json_integer((json_int_t)r->session.round_trips));
+	json_object_set_new(j, "agreed", json_boolean(r->session.agreed));
+	json_object_set_new(j, "unsent", json_integer(s->facts.counts.unsent));
+	json_object_set_new(j, "lamp", json_string(s->name));
+	json_object_set_new(j, "complete", json_boolean(s->complete));
+	return j;
+}
+
+static int run_sync(struct call *c)
+{
+	struct reactor_config config = {.once = true, .no_listen = true, .ctx = c, .progress = sync_progress};
+	struct reactor_result result = {0};
+	struct status s;
+	struct buf b;
+	int64_t limit = 0;
+	int rc = call_option_int(c, "timeout", 0, 0, 86400, &limit);
+
+	rc = rc ? rc : call_open(c, CALL_LINK);
+	if (rc)
+		return rc;
+	config.place = c->place;
+	config.limit_ms = (uint32_t)limit * 1000;
+	rc = reactor_run(&config, &result, &c->error);
+	call_progress_end(c);
+	if (rc) {
+		link_remember(c, -rc);
+		return rc;
+	}
+	rc = status_of(c->replica, &s);
+	if (rc)
+		return call_failed(c, rc);
+	if (c->json) {
+		call_json(c, sync_json(&result, &s));
+		return 0;
+	}
+	buf_init(&b, 1024);
+	if (result.session.agreed)
+		word_fill(&b, c->language, WORD_SYNC_DONE, call_number(c, result.session.entries_out),
+			  call_number(c, result.session.entries_in),
+			  call_number(c, (int64_t)(result.session.bytes_in + result.session.bytes_out)), NULL);
+	else
+		word_fill(&b, c->language, WORD_SYNC_WAITS, call_number(c, result.session.entries_out),
+			  call_number(c, result.session.entries_in), NULL);
+	call_say(c, &b);
+	buf_done(&b);
+	if (result.session.agreed)
+		call_say_text(c, word_text(c->language, WORD_SYNC_SAME));
+	return 0;
+}
+
+/* ---- run */
+
+static void run_note(void *ctx, int code, const char *text)
+{
+	struct call *c = ctx;
+
+	if (code) {
+		struct error e = {.code = code};
+		(void)snprintf(e.detail, sizeof e.detail, "%s", text);
+		call_report(c, &e, 0);
+	} else {
+		call_say_text(c, text);
+	}
+}
+
+int serve_run(struct call *c, const struct reactor_strangers *strangers)
+{
+	struct reactor_config config = {.place = c->place, .strangers = strangers, .ctx = c, .note = run_note};
+	struct reactor_result result;
+
+	return reactor_run(&config, &result, &c->error);
+}
+
+static int run_run(struct call *c)
+{
+	int rc = call_open(c, CALL_CREATE | CALL_LINK);
+
+	return rc ? rc : serve_run(c, NULL);
+}
+
+/* ---- status */
+
+static json_t *status_json(struct call *c, const struct status *s)
+{
+	const struct status_facts *f = &s->facts;
+	const struct replica_counts *n = &f->counts;
+	const struct cert *cert = replica_cert(c->replica);
+	char hex[40];
+	struct buf text;
+	json_t *j = json_object();
+
+	hex_text(replica_identity(c->replica)->origin, 16, hex);
+	json_object_set_new(j, "schema", json_string("status@1"));
+	json_object_set_new(j, "as_of", json_time(f->now_ms));
+	json_object_set_new(j, "device", json_string(hex));
+	(void)snprintf(hex, sizeof hex, "%016" PRIx64, replica_run(c->replica));
+	json_object_set_new(j, "run", json_string(hex));
+	json_object_set_new(j, "role", json_string(c->program->hub ? "hub" : "node"));
+	json_object_set_new(j, "joined", json_boolean(f->joined));
+	json_object_set_new(j, "org", cert ? json_org(c, cert->unit) : json_null());
+	json_object_set_new(j, "unsent", json_integer(n->unsent));
+	json_object_set_new(j, "received", json_integer(n->received));
+	json_object_set_new(j, "merged", json_integer(n->merged));
+	json_object_set_new(j, "refused", json_integer(n->refused));
+	json_object_set_new(j, "parked", json_integer(n->parked));
+	json_object_set_new(j, "waiting", json_integer(n->waiting));
+	json_object_set_new(j, "unapplied", json_integer(n->unapplied));
+	json_object_set_new(j, "conflicts", json_integer(n->conflicts));
+	json_object_set_new(j, "gaps", json_integer(n->gaps));
+	json_object_set_new(j, "alarms", json_integer(n->alarms));
+	json_object_set_new(j, "journal", json_integer(n->journal));
+	json_object_set_new(j, "runs", json_integer(n->runs));
+	json_object_set_new(j, "restored", json_boolean(n->restored));
+	json_object_set_new(j, "last_contact", json_time(f->parent.last_contact_ms));
+	json_object_set_new(j, "agreed", json_time(f->parent.agreed_ms));
+	json_object_set_new(j, "clock_offset_ms", f->parent_known ? json_integer(f->parent.clock_offset_ms) : json_null());
+	json_object_set_new(j, "disk_free", f->disk_free == INT64_MAX ? json_null() : json_integer(f->disk_free));
+	json_object_set_new(j, "valid_to", json_time(f->not_after_ms));
+	if (f->hub) {
+		json_object_set_new(j, "children", json_integer(f->children));
+		json_object_set_new(j, "children_missing", json_integer(f->children_missing));
+	}
+	buf_init(&text, 2048);
+	status_text(s, c->language, &text);
+	json_object_set_new(j, "lamp", json_string(s->name));
+	json_object_set_new(j, "colour", json_string(s->colour));
+	json_object_set_new(j, "lamp_text", json_span(buf_span(&text)));
+	json_object_set_new(j, "own_complete", json_boolean(s->own_complete));
+	json_object_set_new(j, "complete", json_boolean(s->complete));
+	buf_done(&text);
+	return j;
+}
+
+static void status_line(struct call *c, struct buf *b, enum word w, int64_t n)
+{
+	buf_print(b, "%s: %" PRId64 "\n", word_text(c->language, w), n);
+}
+
+static void status_print(struct call *c, const struct status *s)
+{
+	const struct status_facts *f = &s->facts;
+	const struct cert *cert = replica_cert(c->replica);
+	char hex[40];
+	struct buf b;
+
+	buf_init(&b, 8192);
+	status_text(s, c->language, &b);
+	hex_text(replica_identity(c->replica)->origin, 16, hex);
+	buf_print(&b, "\n%s: %s\n", word_text(c->language, WORD_STATUS_DEVICE), hex);
+	if (cert)
+		buf_print(&b, "%s: %s %s\n", word_text(c->language, WORD_STATUS_ORG), cert->code, call_org_name(c, cert->unit));
+	status_line(c, &b, WORD_STATUS_UNSENT, f->counts.unsent);
+	status_line(c, &b, WORD_STATUS_RECEIVED, f->counts.received);
+	status_line(c, &b, WORD_STATUS_MERGED, f->counts.merged);
+	status_line(c, &b, WORD_STATUS_REFUSED, f->counts.refused);
+	status_line(c, &b, WORD_STATUS_PARKED, f->counts.parked);
+	status_line(c, &b, WORD_STATUS_CONFLICTS, f->counts.conflicts);
+	buf_print(&b, "%s: %s\n", word_text(c->language, WORD_STATUS_CONTACT), call_time(c, f->parent.last_contact_ms));
+	if (f->parent_known)
+		status_line(c, &b, WORD_STATUS_CLOCK, f->parent.clock_offset_ms);
+	call_print(c, &b);
+	buf_done(&b);
+}
+
+static int run_status(struct call *c)
+{
+	struct status s;
+	int rc = call_open(c, 0);
+
+	if (rc)
+		return rc;
+	rc = status_of(c->replica, &s);
+	if (rc)
+		return call_failed(c, rc);
+	if (c->json)
+		call_json(c, status_json(c, &s));
+	else
+		status_print(c, &s);
+	return call_option(c, "check") && !s.complete ? EXIT_NOT_COMPLETE : 0;
+}
+
+#define JOIN                                                                                       \
+	{.name = "join", .args = "TOKEN | -", .zh = "入网:使用上级的邀请。", .en = "Joins by an invitation.", \
+	 .options = "timeout=", .examples = "join - --dir jinguo <invitation.txt",                 \
+	 .args_min = 1, .args_max = 1, .run = run_join}
+#define SYNC                                                                                       \
+	{.name = "sync", .zh = "现在同步一次。", .en = "One session with the parent, now.",        \
+	 .options = "timeout=", .examples = "sync --dir jinguo", .args_min = 0, .args_max = 0, .run = run_sync}
+#define STATUS                                                                                     \
+	{.name = "status", .zh = "同步状态。", .en = "The state of synchronisation.", .options = "check", \
+	 .examples = "status --json --dir jinguo\nstatus --check --dir jinguo", .args_min = 0,     \
+	 .args_max = 0, .run = run_status}
+
+/* A hub's init and run are its own. */
+const struct command commands_link[] = {
+	JOIN,
+	SYNC,
+	STATUS,
+	{.name = NULL},
+};
+
+const struct command commands_node[] = {
+	{.name = "init", .zh = "建立数据目录。", .en = "Makes a data directory.", .examples = "init --dir jinguo",
+	 .args_min = 0, .args_max = 0, .run = run_init},
+	{.name = "run", .zh = "常驻运行,自动同步。", .en = "Runs and synchronises until it is stopped.",
+	 .args_min = 0, .args_max = 0, .run = run_run},
+	{.name = NULL},
+};

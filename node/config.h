@@ -1,0 +1,52 @@
+/*
+ * config.h - jinguo.ini of the data directory (inih, confined to config.c).
+ *
+ *     [link]   listen parent parent_key public connect_timeout_ms welcome_timeout_ms backoff_min_ms
+ *              backoff_max_ms handshake_ivl_ms heartbeat_ms credit_window descriptors_max
+ *     [sync]   seal_ms apply_ops apply_ms correct_ms
+ *     [hub]    strangers_per_minute
+ *
+ * Everything has a default, so that an empty file is a good one; every timer is here, so that tests can
+ * shorten them.  Unknown keys are reported, never an error: a newer program's file must not stop an older one.
+ */
+#ifndef NODE_CONFIG_H
+#define NODE_CONFIG_H
+
+#include "common/buf.h"
+#include "common/error.h"
+
+enum { CONFIG_ENDPOINT = 128, CONFIG_BYTES_MAX = 64 * 1024 };
+
+struct config {
+	char listen[CONFIG_ENDPOINT];  /* hubs: tcp://ADDRESS:PORT, PORT may be * ; "" does not listen */
+	char parent[CONFIG_ENDPOINT];  /* tcp://host:port; "" not joined, or a root */
+	char public[CONFIG_ENDPOINT];  /* what invitations name; "": listen */
+	uint8_t parent_key[32];        /* CURVE key of the parent, pinned at joining; hex in the file */
+	bool has_parent_key;
+	uint32_t connect_timeout_ms;   /* TCP and CURVE: 10000 */
+	uint32_t welcome_timeout_ms;   /* HELLO to WELCOME, then silence while waiting: 30000 */
+	uint32_t backoff_min_ms;       /* 3000 */
+	uint32_t backoff_max_ms;       /* 600000 */
+	uint32_t handshake_ivl_ms;     /* 15000 */
+	uint32_t heartbeat_ms;         /* 0: none (metered links) */
+	uint32_t credit_window;        /* bytes: 1 MiB */
+	uint32_t descriptors_max;      /* 0: RLIMIT_NOFILE */
+	uint32_t seal_ms;              /* 2000 */
+	uint32_t apply_ops;            /* operations in one apply transaction: 10000 */
+	uint32_t apply_ms;             /* or this long: 100 */
+	uint32_t correct_ms;           /* corrections follow quiet of this length: 1000 */
+	uint32_t retry_ms;             /* after an error of the store: 5000 */
+	uint32_t strangers_per_minute; /* wrong secrets answered: 30 */
+};
+
+void config_default(struct config *ret);
+/* A missing file gives the defaults.  unknown (may be NULL) gets a line "section.key" for each unknown key.
+ * -ERR_CONFIG naming key and what it must be. */
+int config_load(const char *path, struct config *ret, struct buf *unknown, struct error *err);
+/* Sets one key ("link.parent") and keeps every other line and comment; value "" removes the key.  Atomic.
+ * Unknown keys and bad values are refused. */
+int config_set(const char *path, const char *key, const char *value, struct error *err);
+/* Is it tcp://HOST:PORT (PORT 1..65535, or * when may_be_any)? */
+bool config_endpoint_ok(const char *text, bool may_be_any);
+
+#endif

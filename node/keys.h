@@ -1,0 +1,21 @@
+/*
+ * keys.h - a device's secret keys in its data directory: sign.key and link.key, a 32-byte seed in hex each.
+ *
+ * Never in the database: a backup or a copy of it for support must not carry the device's identity.
+ * Mode 0600; a file that others may read is refused (ERR_KEYS), for then it must be taken as known.
+ */
+#ifndef NODE_KEYS_H
+#define NODE_KEYS_H
+
+#include "common/env.h"
+#include "common/error.h"
+#include "proto/replica.h"
+
+/* Draws both keys and writes them; refuses where either file exists. */
+int keys_make(const char *dir, const struct env *env, struct identity *ret, struct error *err);
+int keys_load(const char *dir, struct identity *ret, struct error *err);
+/* One seed in a file of its own (a province's root.key). */
+int keys_seed_write(const char *path, const uint8_t seed[32], struct error *err);
+int keys_seed_read(const char *path, uint8_t ret_seed[32], struct error *err);
+
+#endif

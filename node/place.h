@@ -1,0 +1,48 @@
+/*
+ * place.h - a data directory, open: jinguo.db, sign.key, link.key, jinguo.ini, link.lock.
+ *
+ * Commands and the daemon share the database (SQLite's locks); only one process at a time may own the
+ * links to other machines: `run` and `sync` take link.lock (flock), which the kernel gives back whatever happens.
+ */
+#ifndef NODE_PLACE_H
+#define NODE_PLACE_H
+
+#include "common/env.h"
+#include "common/store.h"
+#include "node/config.h"
+#include "proto/replica.h"
+
+enum { PLACE_PATH = 1024 };
+enum place_flags {
+	PLACE_LINK = 1,      /* owns the links: -ERR_BUSY when another process does */
+	PLACE_READ_ONLY = 2  /* the database is opened read-only (no replica_begin) */
+};
+
+struct place {
+	char dir[PLACE_PATH];
+	struct env_system *system;
+	struct env env;
+	struct config config;
+	struct identity identity;
+	struct store *store;
+	struct replica *replica;
+	int lock_fd;         /* -1: not owner of the links */
+};
+
+/* Makes a new one: directory 0700 (may exist, if empty of ours), keys, database, jinguo.ini.
+ * -ERR_EXISTS: there is one already. */
+int place_init(const char *dir, struct error *err);
+/* -ERR_NO_DIRECTORY: nothing there (the mend is `init`).  judge: hubs, else NULL; borrowed.  A judge needs the replica that
+ * it is asked about only in the call. */
+int place_open(const char *dir, unsigned flags, const struct judge *judge, struct place **ret, struct error *err);
+void place_close(struct place *p);             /* accepts NULL */
+bool place_exists(const char *dir);
+/* Is another process the owner of the links (a daemon runs)?  Asks without keeping the lock. */
+bool place_link_busy(const struct place *p);
+int place_link_take(struct place *p, struct error *err);
+/* jinguo.ini again (a command of another process changed it), and one key of it set. */
+int place_config_reload(struct place *p, struct error *err);
+int place_config_set(struct place *p, const char *key, const char *value, struct error *err);
+bool place_file(const struct place *p, const char *name, char *ret_path, size_t room);
+
+#endif

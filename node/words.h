@@ -1,0 +1,159 @@
+/*
+ * words.h - the one catalogue of sentences for people, Chinese and English side by side; errors have
+ * theirs in common/error_list.h.
+ *
+ * A sentence has places `{}` that are filled in order with texts, not printf conversions: so both
+ * languages are checked by one test (same number of places) and by no format string from a table.
+ */
+#ifndef NODE_WORDS_H
+#define NODE_WORDS_H
+
+#include "common/buf.h"
+
+#define WORDS(W)                                                                                   \
+	W(ERROR_HEAD, "错误", "error")                                                             \
+	W(ERROR_WHY, "原因", "why")                                                                \
+	W(ERROR_MEND, "处理", "what to do")                                                        \
+	W(ERROR_LINE, "第{}行", "line {}")                                                         \
+	W(HELP_USAGE, "用法", "usage")                                                             \
+	W(HELP_EXAMPLES, "例子", "examples")                                                       \
+	W(HELP_COMMANDS, "命令", "commands")                                                       \
+	W(HELP_OPTIONS, "选项", "options")                                                         \
+	W(HELP_COMMON,                                                                             \
+	  "  --dir DIR    数据目录 (或环境变量 JINGUO_DIR)\n  --json       输出 JSON\n"            \
+	  "  --no-input   不询问\n  --yes        对询问都答“是”\n  --help       帮助\n",           \
+	  "  --dir DIR    data directory (or JINGUO_DIR in the environment)\n"                     \
+	  "  --json       JSON output\n  --no-input   never ask\n"                                 \
+	  "  --yes        answer yes to questions\n  --help       this text\n")                    \
+	W(HELP_MORE, "“{} 命令 --help”说明一个命令。", "`{} COMMAND --help` explains one command.") \
+	W(NEAREST, "您是不是要写“{}”?", "Did you mean \"{}\"?")                                    \
+	W(RECORDED, "已存本机: {}", "recorded here: {}")                                           \
+	W(CHANGED, "已存本机: {}", "recorded here: {}")                                            \
+	W(PROPOSED, "此项由上级填写,已作为提议保存: {}",                                           \
+	  "another level writes this field: kept as a proposal: {}")                               \
+	W(LINES_DONE, "已存 {} 条,未存 {} 条", "recorded {}, not recorded {}")                     \
+	W(NONE_FOUND, "没有记录。", "Nothing there.")                                              \
+	W(ROWS_MORE, "还有更多: --after {}", "there is more: --after {}")                          \
+	W(DELETED, "已删除", "deleted")                                                            \
+	W(SHOWN, "显示", "shown")                                                                  \
+	W(ALSO, "另有", "also")                                                                    \
+	W(CONFLICT_HEAD, "{} {} 的“{}”有 {} 个值,都已保留:", "{} {}: \"{}\" has {} values, all kept:") \
+	W(CONFLICT_MEND, "选定: edit {} {}=值", "choose: edit {} {}=VALUE")                        \
+	W(CONFLICT_DELETED, "{} {} 已删除,同时别处改过“{}”",                                       \
+	  "{} {} was deleted while \"{}\" was changed elsewhere")                                  \
+	W(HISTORY_TAIL, "已存本机", "recorded here")                                               \
+	W(HISTORY_OWN, "本机,未并入", "own, not merged yet")                                       \
+	W(HISTORY_ADMITTED, "已并入", "merged")                                                    \
+	W(HISTORY_REFUSED, "被退", "refused")                                                      \
+	W(HISTORY_WAITS, "等待", "waits")                                                          \
+	W(OP_INSERT, "新建", "created")                                                            \
+	W(OP_UPDATE, "修改", "changed")                                                            \
+	W(OP_DELETE, "删除", "deleted")                                                            \
+	W(OP_PROPOSAL, "提议", "proposed")                                                         \
+	W(OP_OTHER, "其他", "other")                                                               \
+	W(RETRIED, "{} 条已补上", "{} went through")                                               \
+	W(PARKED_LINE, "#{} {} {} 自 {}: {}", "#{} {} {} since {}: {}")                            \
+	W(PARKED_WAITS, "等待 {}", "waits for {}")                                                 \
+	W(PARKED_MINE, "本机所写", "written here")                                                 \
+	W(INIT_DONE, "已建立: {}", "created: {}")                                                  \
+	W(INIT_KNOWN, "已有: {}", "already there: {}")                                             \
+	W(JOIN_TO, "加入: {} {}", "joining: {} {}")                                                \
+	W(JOIN_ASK, "对吗? [y/N] ", "Is that right? [y/N] ")                                       \
+	W(JOIN_DONE, "已入网: {} {}", "joined: {} {}")                                             \
+	W(SYNC_GOING, "发 {}/{},收 {}", "sent {}/{}, received {}")                                 \
+	W(SYNC_DONE, "发出 {} 条,收到 {} 条,{} 字节", "sent {}, received {}, {} bytes")            \
+	W(SYNC_WAITS, "发出 {} 条,收到 {} 条;尚未核对一致", "sent {}, received {}; not agreed yet") \
+	W(SYNC_SAME, "两边一致。", "Both sides agree.")                                            \
+	W(VERIFY_SOUND, "完好。", "Sound.")                                                        \
+	W(VERIFY_FOUND, "发现 {} 处问题:", "{} findings:")                                         \
+	W(VERIFY_GOING, "核对 {}/{}", "checked {}/{}")                                             \
+	W(BACKUP_DONE, "已备份到 {} (不含密钥)", "backed up to {} (without the keys)")             \
+	W(STATUS_DEVICE, "设备", "device")                                                         \
+	W(STATUS_ORG, "单位", "org unit")                                                          \
+	W(STATUS_UNSENT, "待传", "unsent")                                                         \
+	W(STATUS_RECEIVED, "县级已收", "received")                                                 \
+	W(STATUS_MERGED, "已并入", "merged")                                                       \
+	W(STATUS_REFUSED, "被退", "refused")                                                       \
+	W(STATUS_PARKED, "等待关联", "parked")                                                     \
+	W(STATUS_CONFLICTS, "两处改得不同", "conflicts")                                           \
+	W(STATUS_CONTACT, "上次联系", "last contact")                                              \
+	W(STATUS_NEVER, "从未", "never")                                                           \
+	W(STATUS_CLOCK, "时钟差(毫秒)", "clock offset (ms)")                                       \
+	W(STATUS_MORE, "另有 {} 项", "{} more")                                                    \
+	W(YES, "是", "yes")                                                                        \
+	W(NO, "否", "no")                                                                          \
+	W(LAMP_DISK_FULL, "磁盘将满,暂停新记录;已存的都在",                                        \
+	  "the disk is nearly full: no new records; what is recorded is safe")                     \
+	W(LAMP_REVOKED, "本机已被停用;记录仍在", "this device was revoked; its records are there") \
+	W(LAMP_IDENTITY, "本机像是恢复或复制的;记录都在,正在核对",                                 \
+	  "this looks like a restored or copied device; all records are there, being checked")     \
+	W(LAMP_REFUSED, "被退 {} 条", "{} refused")                                                \
+	W(LAMP_CERT_EXPIRED, "证书已过期;仍可记录和上传",                                          \
+	  "the certificate has expired; recording and sending go on")                              \
+	W(LAMP_CLOCK, "本机时钟不准,差 {} 分钟;不影响保存",                                        \
+	  "this clock is {} minutes off; records are safe")                                        \
+	W(LAMP_WRONG_PEER, "连到的不是县级,可能要网页登录",                                        \
+	  "something else answered for the county; perhaps the network wants a login")             \
+	W(LAMP_VERSION, "与县级版本不通;照常记录", "the county speaks another version; go on recording") \
+	W(LAMP_DISK_LOW, "磁盘剩 {} GB", "{} GB of disk left")                                     \
+	W(LAMP_CERT_SOON, "证书 {} 天后到期", "the certificate ends in {} days")                   \
+	W(LAMP_UNJOINED, "未入网;本机已存 {} 条", "not joined; {} recorded here")                  \
+	W(LAMP_UNAPPROVED, "县级未批准;照常记录", "not approved by the county yet; go on recording") \
+	W(LAMP_REPAIRING, "{} 条不一致,正在修复", "{} differ, being repaired")                     \
+	W(LAMP_SENDING, "正在传 {}/{}", "sending {}/{}")                                           \
+	W(LAMP_OFFLINE, "无网络,照常记录,待传 {}", "no network, go on recording; {} unsent")       \
+	W(LAMP_PENDING, "待传 {} 条,将自动传", "{} unsent, will be sent")                          \
+	W(LAMP_CHECKING, "县级已收,正在核对", "received by the county, being checked")             \
+	W(LAMP_COMPLETE, "已全部送达,{} 核对一致", "all arrived, agreed at {}")                    \
+	W(LAMP_OLD, "截至 {}", "as of {}")                                                         \
+	W(LAMP_CHILDREN, "本级已一致,缺 {} 站", "this level agrees; {} sites missing")             \
+	W(IMPORT_LINE, "第{}行: {}: {}", "line {}: {}: {}")                                        \
+	W(IMPORT_FORM, "格式不符", "malformed")                                                    \
+	W(IMPORT_CODE, "不是12位区划代码", "not a division code of 12 digits")                     \
+	W(IMPORT_DUPLICATE, "重复的层级和代码", "level and code stand twice")                      \
+	W(IMPORT_ORPHAN, "找不到上级", "no such parent")                                           \
+	W(IMPORT_SELF, "上级是自己", "is its own parent")                                          \
+	W(IMPORT_REFUSED, "未能存入", "was not recorded")                                          \
+	W(IMPORT_GOING, "导入 {}/{}", "imported {}/{}")                                            \
+	W(IMPORT_MISSING, "文件里没有了: {} 级 {} {}", "no longer in the file: level {} {} {}")    \
+	W(IMPORT_DONE, "新增 {},改动 {},未变 {},文件里没有 {},有问题的行 {}",                      \
+	  "new {}, changed {}, unchanged {}, missing in the file {}, bad lines {}")                \
+	W(INVITE_DONE, "给 {} {} 的邀请,{} 前有效,只能用一次:",                                    \
+	  "an invitation for {} {}, until {}, good once:")                                         \
+	W(PEER_AGREED, "一致", "agreed")                                                           \
+	W(PEER_BEHIND, "未一致", "not agreed")                                                     \
+	W(PEER_NEVER, "未联系过", "never seen")                                                    \
+	W(PEER_REVOKED, "已停用", "revoked")                                                       \
+	W(COVERAGE_HEAD, "代码\t名称\t社区\t已入网\t有活动\t未覆盖\t志愿者\t活动\t人次\t分钟",     \
+	  "code\tname\tcommunities\twith a node\tactive\tnot covered\tvolunteers\tactivities"      \
+	  "\tparticipations\tminutes")                                                             \
+	W(SUMMARY_HEAD, "代码\t名称\t月份\t指标\t填报\t更正\t合计",                                \
+	  "code\tname\tmonth\tkind\tstated\tcorrected\ttotal")                                     \
+	W(SUMMARY_UNSETTLED, "未定", "unsettled")                                                  \
+	W(SUMMARY_STATED, "  {} 由 {} ({}) 填报", "  {} stated by {} ({})")                        \
+	W(SUMMARY_CORRECTED, "  {} 更正,原因 {},所据合计 {}", "  {} corrected, cause {}, base {}") \
+	W(SUMMARY_MISSING, "缺: {} {} ({})", "missing: {} {} ({})")                                \
+	W(MISSING_NO_NODE, "未入网", "no node")                                                    \
+	W(MISSING_NO_AGREEMENT, "未核对一致,上次联系 {}", "not agreed, last contact {}")           \
+	W(MISSING_NEVER, "从未联系", "never seen")                                                 \
+	W(DATA_AS_OF, "数据截至 {},缺 {} 站", "as of {}, {} sites missing")
+
+enum word {
+#define WORD_NAME(NAME, ZH, EN) WORD_##NAME,
+	WORDS(WORD_NAME)
+#undef WORD_NAME
+	WORD_COUNT
+};
+
+enum language { LANGUAGE_EN = 0, LANGUAGE_ZH = 1 };
+
+/* LC_ALL, LC_MESSAGES, LANG: the first that is not empty says; zh* in UTF-8 is Chinese, else English. */
+enum language words_language(const char *lc_all, const char *lc_messages, const char *lang);
+const char *word_text(enum language l, enum word w);
+/* Appends the sentence with its places filled by the texts, which end with a NULL. */
+void word_fill(struct buf *out, enum language l, enum word w, ...) __attribute__((sentinel));
+
+/* Which of the words is meant by a mistyped one: its index, or -1 when none is near. */
+int words_nearest(const char *typed, const char *const *names, size_t count);
+
+#endif

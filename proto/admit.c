@@ -1,0 +1,267 @@
+/*
+ * admit.c - admissions: what all known words say of a segment, the words of this hub, and annulment.
+ *
+ * Verdicts are per record; where two admissions speak of one record, accepted by any is accepted.  A
+ * refused change is annulled at its author, who merges the row again from his own journal and tail
+ * without it (the parent's image would lose what he wrote since).
+ */
+#include "common/base.h"
+
+#include "proto/engine.h"
+
+/* ---- reading words */
+
+int words_load(struct replica *r, const uint8_t segment[32], struct arena *a, struct words *ret)
+{
+	int64_t *recvs;
+	size_t n;
+	memset(ret, 0, sizeof(*ret));
+	int rc = store_words(r->st, segment, a, &recvs, &n);
+	if (rc || !n)
+		return rc ? engine_fail(r, rc) : 0;
+	ret->items = ARENA_ARRAY(a, struct admission_item, n * 2);
+	ret->at_ms = ARENA_ARRAY(a, int64_t, n * 2);
+	ret->hubs = ARENA_ARRAY(a, uint8_t[16], n * 2);
+	for (size_t i = 0; i < n; i++) {
+		struct entry *e;
+		struct admission m;
+		uint8_t hash[32], sign[64];
+		rc = store_journal_get(r->st, recvs[i], a, &e);
+		if (rc || !e)
+			return rc ? engine_fail(r, rc) : 0;
+		rc = admission_open(e->head, a, &m, hash, sign, &r->err);
+		if (rc)
+			return rc;
+		for (size_t k = 0; k < m.items_count && ret->count < n * 2; k++) {
+			if (memcmp(m.items[k].segment, segment, 32) != 0)
+				continue;
+			ret->items[ret->count] = m.items[k];
+			ret->at_ms[ret->count] = m.at_ms;
+			memcpy(ret->hubs[ret->count++], m.hub, 16);
+		}
+	}
+	return 0;
+}
+
+static const struct verdict *said_of(const struct admission_item *item, uint32_t ordinal)
+{
+	for (size_t i = 0; i < item->verdicts_count; i++)
+		if (item->verdicts[i].ordinal == ordinal)
+			return &item->verdicts[i];
+	return NULL;
+}
+
+enum record_verdict words_verdict(const struct words *w, uint32_t ordinal, const struct verdict **ret_said)
+{
+	enum record_verdict v = VERDICT_WAITS;
+	for (size_t i = 0; i < w->count; i++) {
+		const struct verdict *said = said_of(&w->items[i], ordinal);
+		if (said ? said->accepted == 1 : w->items[i].mode == ADMIT_ALL_BUT)
+			return VERDICT_ACCEPTED;
+		if (said && said->accepted == 0) {
+			v = VERDICT_REFUSED;
+			if (ret_said)
+				*ret_said = said;
+		}
+	}
+	return v;
+}
+
+/* ---- making words: collected while a batch is applied, journaled at its end */
+
+struct admitting {
+	struct admitting *next;
+	uint32_t scope;
+	unsigned lane;
+	struct admission_item items[ADMISSION_ITEMS_MAX];
+	size_t count, verdicts;
+};
+
+static struct admitting *admitting_of(struct replica *r, uint32_t scope, unsigned lane)
+{
+	for (struct admitting *m = r->admitting; m; m = m->next)
+		if (m->scope == scope && m->lane == lane)
+			return m;
+	struct admitting *m = ARENA_ARRAY(&r->tx, struct admitting, 1);
+	m->scope = scope;
+	m->lane = lane;
+	m->next = r->admitting;
+	r->admitting = m;
+	return m;
+}
+
+static int journal_admission(struct replica *r, struct admitting *m)
+{
+	struct admission a = {.lane = (uint8_t)m->lane, .at_ms = r->env->now_ms(r->env->ctx),
+			      .number = ++r->s.admissions, .items = m->items, .items_count = m->count};
+	struct entry e = {.kind = ENTRY_ADMISSION, .lane = (uint8_t)m->lane, .scope = m->scope};
+	struct buf b;
+	int64_t recv;
+	if (!m->count)
+		return 0;
+	buf_init(&b, ADMISSION_BYTES_MAX + SIGN_BYTES);
+	memcpy(a.hub, r->id->origin, 16);
+	memcpy(e.origin, r->id->origin, 16);
+	int rc = engine_scope_id(r, m->scope, a.scope);
+	rc = rc ? rc : admission_make(&a, r->id->sign_secret, &b, e.hash, &r->err);
+	e.head = buf_span(&b);
+	rc = rc ? rc : store_journal_append(r->st, &e, 1, &recv);
+	for (size_t i = 0; i < m->count && !rc; i++) rc = store_word_add(r->st, m->items[i].segment, e.recv);
+	buf_done(&b);
+	m->count = m->verdicts = 0;
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+int admit_flush(struct replica *r)
+{
+	int rc = 0;
+	for (struct admitting *m = r->admitting; m && !rc; m = m->next) rc = journal_admission(r, m);
+	r->admitting = NULL;
+	return rc;
+}
+
+int admit_say(struct replica *r, uint32_t scope, unsigned lane, const struct admission_item *item)
+{
+	struct admitting *m = admitting_of(r, scope, lane);
+	int rc = 0;
+	if (m->count == ADMISSION_ITEMS_MAX || m->verdicts + item->verdicts_count > ADMISSION_BYTES_MAX / 16)
+		rc = journal_admission(r, m);
+	m->items[m->count++] = *item;
+	m->verdicts += item->verdicts_count;
+	return rc;
+}
+
+/* ---- all that is known of one row */
+
+struct gathering {
+	struct known_op *ops;
+	size_t count, room;
+};
+
+static void gather_changesets(struct gathering *g, struct arena *a, struct changeset *cs, size_t n, const uint8_t row[16],
+			      const struct known_op *like, const struct words *w)
+{
+	uint32_t ordinal = 0;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < cs[i].ops_count; k++, ordinal++) {
+			if (memcmp(cs[i].ops[k].row, row, 16) != 0)
+				continue;
+			if (g->count == g->room) {
+				struct known_op *more = ARENA_ARRAY(a, struct known_op, g->room * 2 + 8);
+				if (g->count)
+					memcpy(more, g->ops, g->count * sizeof(*more));
+				g->ops = more;
+				g->room = g->room * 2 + 8;
+			}
+			struct known_op *o = &g->ops[g->count++];
+			*o = *like;
+			o->op = &cs[i].ops[k];
+			o->changeset = &cs[i];
+			o->run = cs[i].run;
+			o->verdict = like->hub_authored || !w ? VERDICT_ACCEPTED : words_verdict(w, ordinal, NULL);
+		}
+}
+
+static int gather_segment(struct replica *r, struct gathering *g, const struct entry *e, const uint8_t row[16], struct arena *a)
+{
+	struct segment s;
+	struct changeset *cs;
+	struct words w;
+	struct cert author;
+	size_t n;
+	bool known;
+	if (e->kind != ENTRY_SEGMENT)
+		return 0;
+	int rc = segment_open(e->head, e->body, &s, &r->err);
+	rc = rc ? rc : segment_changesets(&s, a, &cs, &n, &r->err);
+	rc = rc ? rc : words_load(r, e->hash, a, &w);
+	rc = rc ? rc : engine_cert_of(r, e->origin, &author, &known);
+	if (rc)
+		return rc;
+	struct known_op like = {.recv = e->recv, .merged = e->merged, .hub_authored = known && author.role == CERT_HUB};
+	memcpy(like.origin, e->origin, 16);
+	gather_changesets(g, a, cs, n, row, &like, &w);
+	return 0;
+}
+
+static int gather_tail(struct replica *r, struct gathering *g, unsigned lane, const uint8_t row[16], uint32_t scope, struct arena *a)
+{
+	struct tail_item *items;
+	size_t n;
+	int rc = store_tail_all(r->st, a, &items, &n);
+	for (size_t i = 0; i < n && !rc; i++) {
+		if (items[i].lane != lane || items[i].scope != scope)
+			continue;
+		struct changeset *c = ARENA_ARRAY(a, struct changeset, 1);
+		struct known_op like = {.merged = true, .hub_authored = replica_is_hub(r)};
+		memcpy(like.origin, r->id->origin, 16);
+		rc = changeset_read(items[i].changeset, a, c, &r->err);
+		size_t before = g->count;
+		if (!rc)
+			gather_changesets(g, a, c, 1, row, &like, NULL);
+		for (size_t k = before; k < g->count; k++)
+			g->ops[k].verdict = like.hub_authored ? VERDICT_ACCEPTED : VERDICT_WAITS;
+	}
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+int admit_ops_of_row(struct replica *r, unsigned lane, const uint8_t row[16], uint32_t scope, struct arena *a,
+		     struct known_op **ret, size_t *ret_count)
+{
+	struct gathering g = {0};
+	int64_t after = 0;
+	int rc = 0;
+	for (size_t n = 1; n && !rc;) {
+		struct entry *entries;
+		rc = store_journal_scope(r->st, scope, lane, after, 64, a, &entries, &n);
+		for (size_t i = 0; i < n && !rc; i++) rc = gather_segment(r, &g, &entries[i], row, a);
+		if (!rc && n)
+			after = entries[n - 1].recv;
+	}
+	rc = rc ? rc : gather_tail(r, &g, lane, row, scope, a);
+	*ret = g.ops;
+	*ret_count = g.count;
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+/* ---- annulment */
+
+/* Accepted through any of the segments that hold the name? */
+static bool stands(const struct known_op *ops, size_t n, const struct known_op *o)
+{
+	bool waits_merged = false, refused = false;
+	for (size_t i = 0; i < n; i++) {
+		if (ops[i].run != o->run || ops[i].op->stamp != o->op->stamp)
+			continue;
+		if (ops[i].verdict == VERDICT_ACCEPTED)
+			return true;
+		waits_merged |= ops[i].verdict == VERDICT_WAITS && ops[i].merged;
+		refused |= ops[i].verdict == VERDICT_REFUSED;
+	}
+	return waits_merged && !refused;
+}
+
+int admit_annul(struct replica *r, uint16_t table, unsigned lane, const uint8_t row[16], uint32_t scope)
+{
+	struct arena a;
+	struct known_op *ops;
+	size_t n;
+	arena_init(&a, 0);
+	struct lane_state *l = ARENA_ARRAY(&a, struct lane_state, 1);
+	int rc = lane_load(r, table, lane, row, l);
+	rc = rc ? rc : admit_ops_of_row(r, lane, row, scope, &a, &ops, &n);
+	rc = rc ? rc : lane_drop(r, l);
+	rc = rc ? rc : lane_load(r, table, lane, row, l);
+	/* Inserts first: an update meets its row whatever the order of the journal. */
+	for (int pass = 0; pass < 2 && !rc; pass++)
+		for (size_t i = 0; i < n && !rc; i++) {
+			bool applied;
+			if ((ops[i].op->kind == OP_INSERT) != (pass == 0) || ops[i].op->kind > OP_UPDATE || !stands(ops, n, &ops[i]))
+				continue;
+			rc = lane_merge(r, l, ops[i].op, ops[i].run, scope, &applied);
+		}
+	if (!rc && l->exists)
+		rc = lane_save(r, l, ~UINT64_C(0));
+	arena_done(&a);
+	return rc;
+}

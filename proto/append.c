@@ -1,0 +1,201 @@
+/*
+ * append.c - the first step of taking in: static checks, then the journal.  What was appended is
+ * acknowledged once the transaction is durable, and forwarded; merging comes after (apply.c).
+ */
+#include "common/base.h"
+
+#include "proto/engine.h"
+
+static int alarm_kept_nowhere(struct replica *r, unsigned lane)
+{
+	r->s.alarms++;
+	env_trace(r->env, "alarm: lane %u was offered above its ceiling", lane);
+	return 0;
+}
+
+static int remember_runs(struct replica *r, const struct segment_head *h)
+{
+	uint64_t runs[SEGMENT_NONCES_MAX];
+	segment_runs(h, runs);
+	int rc = 0;
+	for (size_t i = 0; i < h->nonces_count && !rc; i++) {
+		uint32_t ord;
+		rc = store_run_add(r->st, runs[i], h->origin, h->nonces[i], &ord);
+	}
+	return rc;
+}
+
+static int close_gaps(struct replica *r, const struct entry *e)
+{
+	static const uint8_t zero[32];
+	int64_t before;
+	int rc = store_gap_close(r->st, e->hash);
+	if (rc || !memcmp(e->prev, zero, 32))
+		return rc;
+	rc = store_journal_find(r->st, e->prev, &before);
+	return rc || before ? rc : store_gap_add(r->st, e->prev, e->recv);
+}
+
+static int journal_one(struct replica *r, struct entry *e, bool *ret_new)
+{
+	int64_t recv;
+	int rc = store_journal_append(r->st, e, 1, &recv);
+	*ret_new = !rc && recv != 0;
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+/* The body is not kept; header, cause and our signature are, so that chains and counts go on over it. */
+static int append_hole(struct replica *r, const struct segment *s, struct span head, int cause, uint32_t from, bool *ret_new)
+{
+	struct buf b;
+	struct hole h = {.head = head, .segment = s->head, .cause = cause, .at_ms = r->env->now_ms(r->env->ctx)};
+	struct entry e = {.kind = ENTRY_HOLE, .lane = s->head.lane, .from = from, .seq_first = s->head.seq_first,
+			  .count = s->head.count, .seal = s->head.seal};
+	memcpy(h.segment_hash, s->hash, 32);
+	memcpy(h.remover, r->id->origin, 16);
+	buf_init(&b, 4096);
+	int rc = hole_make(&h, r->id->sign_secret, &b, e.hash, &r->err);
+	rc = rc ? rc : store_scope_ord(r->st, s->head.scope, true, &e.scope);
+	if (!rc) {
+		memcpy(e.origin, s->head.origin, 16);
+		e.head = buf_span(&b);
+		rc = journal_one(r, &e, ret_new);
+	}
+	buf_done(&b);
+	env_trace(r->env, "hole: cause %d", cause);
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+static int author_of(struct replica *r, const uint8_t origin[16], struct cert *ret)
+{
+	bool known;
+	int rc = engine_cert_of(r, origin, ret, &known);
+	if (!rc && !known)
+		rc = error_set(&r->err, ERR_UNKNOWN_ORIGIN, "", "no certificate of the author is known here");
+	return rc;
+}
+
+static int append_segment(struct replica *r, struct span head, struct span body, uint32_t from, bool *ret_new)
+{
+	struct segment s;
+	struct cert author;
+	struct error cause = {0};
+	int64_t known;
+	int rc = segment_open(head, body, &s, &r->err);
+	rc = rc ? rc : store_journal_find(r->st, s.hash, &known);
+	if (rc || known)
+		return rc ? engine_fail(r, rc) : 0;
+	if (!r->has_cert || !(r->cert.lanes >> s.head.lane & 1))
+		return alarm_kept_nowhere(r, s.head.lane);
+	rc = author_of(r, s.head.origin, &author);
+	if (rc)
+		return rc;
+	int checked = segment_check(&s, author.origin_key, &r->scratch, &cause);
+	if (!checked && !(author.lanes >> s.head.lane & 1))
+		checked = error_set(&cause, ERR_CEILING, "", "lane above the author's ceiling");
+	if (checked == -ERR_SIGNATURE) {
+		r->err = cause;
+		return checked;
+	}
+	if (checked)
+		return append_hole(r, &s, head, -checked, from, ret_new);
+	struct entry e = {.kind = ENTRY_SEGMENT, .lane = s.head.lane, .from = from, .seq_first = s.head.seq_first,
+			  .count = s.head.count, .seal = s.head.seal, .head = head, .body = body};
+	memcpy(e.origin, s.head.origin, 16);
+	memcpy(e.hash, s.hash, 32);
+	memcpy(e.prev, s.head.prev, 32);
+	rc = store_scope_ord(r->st, s.head.scope, true, &e.scope);
+	rc = rc ? rc : remember_runs(r, &s.head);
+	rc = rc ? rc : journal_one(r, &e, ret_new);
+	rc = rc || !*ret_new ? rc : close_gaps(r, &e);
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+static int append_admission(struct replica *r, struct span bytes, uint32_t from, bool *ret_new)
+{
+	struct admission m;
+	struct cert hub;
+	struct entry e = {.kind = ENTRY_ADMISSION, .from = from, .head = bytes};
+	uint8_t sign[64];
+	int64_t known;
+	int rc = admission_open(bytes, &r->scratch, &m, e.hash, sign, &r->err);
+	rc = rc ? rc : store_journal_find(r->st, e.hash, &known);
+	if (rc || known)
+		return rc ? engine_fail(r, rc) : 0;
+	if (!r->has_cert || !(r->cert.lanes >> m.lane & 1))
+		return alarm_kept_nowhere(r, m.lane);
+	rc = author_of(r, m.hub, &hub);
+	rc = rc ? rc : entry_check_sign(bytes, hub.origin_key, &r->err);
+	if (!rc && hub.role != CERT_HUB)
+		rc = error_set(&r->err, ERR_SIGNATURE, "", "an admission by a device that is no hub");
+	if (rc)
+		return rc;
+	e.lane = m.lane;
+	memcpy(e.origin, m.hub, 16);
+	rc = store_scope_ord(r->st, m.scope, true, &e.scope);
+	rc = rc ? rc : journal_one(r, &e, ret_new);
+	for (size_t i = 0; i < m.items_count && !rc && *ret_new; i++)
+		rc = store_word_add(r->st, m.items[i].segment, e.recv);
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+static int append_foreign_hole(struct replica *r, struct span bytes, uint32_t from, bool *ret_new)
+{
+	struct hole h;
+	struct segment s;
+	struct cert remover, author;
+	struct entry e = {.kind = ENTRY_HOLE, .from = from, .head = bytes};
+	uint8_t sign[64];
+	int64_t known;
+	int rc = hole_open(bytes, &h, e.hash, sign, &r->err);
+	rc = rc ? rc : store_journal_find(r->st, e.hash, &known);
+	if (rc || known)
+		return rc ? engine_fail(r, rc) : 0;
+	if (!r->has_cert || !(r->cert.lanes >> h.segment.lane & 1))
+		return alarm_kept_nowhere(r, h.segment.lane);
+	rc = author_of(r, h.remover, &remover);
+	rc = rc ? rc : entry_check_sign(bytes, remover.origin_key, &r->err);
+	rc = rc ? rc : author_of(r, h.segment.origin, &author);
+	rc = rc ? rc : segment_open(h.head, span_of(NULL, 0), &s, &r->err);
+	if (!rc && !sign_check(span_of(h.segment_hash, 32), s.sign, author.origin_key))
+		rc = error_set(&r->err, ERR_SIGNATURE, "", "the header in a hole is not its author's");
+	if (rc)
+		return rc;
+	e.lane = h.segment.lane;
+	e.seq_first = h.segment.seq_first;
+	e.count = h.segment.count;
+	e.seal = h.segment.seal;
+	memcpy(e.origin, h.segment.origin, 16);
+	rc = store_scope_ord(r->st, h.segment.scope, true, &e.scope);
+	rc = rc ? rc : journal_one(r, &e, ret_new);
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+/* A kind of a later version: carried as it is, in no lane that rises or falls by a filter of ours. */
+static int append_unknown(struct replica *r, unsigned kind, struct span head, struct span body, uint32_t from, bool *ret_new)
+{
+	struct entry e = {.kind = (uint8_t)kind, .lane = LANE_RESERVED, .scope = r->own_scope, .from = from, .head = head, .body = body};
+	struct hash h;
+	hash_begin(&h, 32);
+	hash_add(&h, head.p, head.len);
+	hash_add(&h, body.p, body.len);
+	hash_end(&h, e.hash, 32);
+	return journal_one(r, &e, ret_new);
+}
+
+int replica_append(struct replica *r, unsigned kind, struct span head, struct span body, uint32_t from, bool *ret_new)
+{
+	*ret_new = false;
+	switch (kind) {
+	case ENTRY_SEGMENT:
+		return append_segment(r, head, body, from, ret_new);
+	case ENTRY_ADMISSION:
+		return append_admission(r, head, from, ret_new);
+	case ENTRY_HOLE:
+		return append_foreign_hole(r, head, from, ret_new);
+	case ENTRY_CERT:
+		return engine_take_cert(r, head, from, ret_new);
+	default:
+		return append_unknown(r, kind, head, body, from, ret_new);
+	}
+}

@@ -1,0 +1,514 @@
+/*
+ * apply.c - the second step of taking in: journal entries, in order, are admitted and merged.
+ *
+ * The apply position moves in the same transaction.  Everything here is idempotent.  What cannot be applied
+ * is parked, record by record, with its cause and what it waits for; other records flow.
+ * Waking goes through a queue, not recursion: chains of waiting records are as long as hostile peers like.
+ */
+#include "common/base.h"
+
+#include "proto/engine.h"
+
+#include "common/ident.h"
+
+enum { SCAN_ENTRIES = 64, SCAN_BYTES = 4 * 1024 * 1024 };
+
+/* One operation with its place. */
+struct record {
+	const struct op *op;
+	uint64_t run;
+	uint32_t scope, ordinal;
+	unsigned lane;
+	int64_t recv;
+	const uint8_t *origin;
+	const struct cert *author;
+};
+
+/* Ids that came into being in this apply: records may be waiting for them. */
+struct woken {
+	uint8_t (*ids)[16];
+	size_t count, room;
+};
+
+struct applying {
+	struct replica *r;
+	struct woken woken;
+	size_t ops;
+};
+
+static void wake(struct applying *x, const uint8_t id[16])
+{
+	struct woken *w = &x->woken;
+	if (!x->r->parked_any)
+		return;
+	if (w->count == w->room) {
+		uint8_t(*more)[16] = ARENA_ARRAY(&x->r->tx, uint8_t[16], w->room * 2 + 16);
+		if (w->count)
+			memcpy(more, w->ids, w->count * 16);
+		w->ids = more;
+		w->room = w->room * 2 + 16;
+	}
+	memcpy(w->ids[w->count++], id, 16);
+}
+
+static int run_ord(struct replica *r, uint64_t run, uint32_t *ret)
+{
+	return store_run_ord(r->st, run, ret);
+}
+
+static int held_of(struct replica *r, const struct record *rec, int code, const char *field, struct held *ret)
+{
+	*ret = (struct held){.recv = rec->recv, .ordinal = rec->ordinal, .scope = rec->scope, .table = rec->op->table,
+			     .lane = (uint8_t)rec->lane, .stamp = rec->op->stamp, .cause = code,
+			     .since_ms = r->env->now_ms(r->env->ctx)};
+	memcpy(ret->row, rec->op->row, 16);
+	snprintf(ret->field, sizeof(ret->field), "%s", field ? field : "");
+	return run_ord(r, rec->run, &ret->run);
+}
+
+static int park(struct applying *x, const struct record *rec, int code, const char *field, const uint8_t wait[16], bool admitted)
+{
+	struct held h;
+	int rc = held_of(x->r, rec, code, field, &h);
+	h.admitted = admitted;
+	if (wait)
+		memcpy(h.wait, wait, 16);
+	x->r->parked_any = true;
+	env_trace(x->r->env, "parked: table %u, cause %d", (unsigned)rec->op->table, code);
+	return rc ? rc : store_parked_add(x->r->st, &h);
+}
+
+/* ---- figures of what is refused */
+
+static void put_values(struct value *v, const struct field_value *values, size_t n)
+{
+	for (size_t i = 0; i < n; i++) v[values[i].slot] = values[i].value;
+}
+
+/* What the author's figures claim through this operation: f(after) - f(before) as he held the row. */
+static int add_claim(struct replica *r, const struct lane_state *l, const struct record *rec, int64_t sign)
+{
+	struct figure_cell was[FIGURE_CELLS_MAX], is[FIGURE_CELLS_MAX];
+	struct cell cells[2 * FIGURE_CELLS_MAX];
+	struct value *before = ARENA_ARRAY(&r->scratch, struct value, SLOTS_MAX);
+	struct value *after = ARENA_ARRAY(&r->scratch, struct value, SLOTS_MAX);
+	size_t n = 0, w = 0;
+	if (!engine_custodian(r) || !l->table || rec->op->kind > OP_UPDATE)
+		return 0;
+	if (rec->op->kind == OP_INSERT) {
+		after[0] = value_int(1);
+	} else {
+		memcpy(before, l->v, sizeof(l->v));
+		put_values(before, rec->op->olds, rec->op->olds_count);
+		memcpy(after, before, sizeof(l->v));
+		w = figure_cells(l->table, l->lane, before, was);
+	}
+	put_values(after, rec->op->values, rec->op->values_count);
+	size_t i = figure_cells(l->table, l->lane, after, is);
+	for (size_t k = 0; k < w; k++)
+		cells[n++] = (struct cell){.scope = rec->scope, .month = was[k].month, .kind = was[k].kind, .refused = -was[k].amount * sign};
+	for (size_t k = 0; k < i; k++)
+		cells[n++] = (struct cell){.scope = rec->scope, .month = is[k].month, .kind = is[k].kind, .refused = is[k].amount * sign};
+	return n ? store_cells_add(r->st, cells, n) : 0;
+}
+
+/* ---- merging one accepted record */
+
+static int merge_record(struct applying *x, const struct record *rec)
+{
+	struct replica *r = x->r;
+	struct lane_state *l = ARENA_ARRAY(&r->scratch, struct lane_state, 1);
+	bool applied, refused = false;
+	uint32_t ord;
+	x->ops++;
+	if (rec->op->kind > OP_UPDATE)
+		return 0; /* kept and forwarded; not merged by this version */
+	int rc = lane_load(r, rec->op->table, rec->lane, rec->op->row, l);
+	rc = rc ? rc : run_ord(r, rec->run, &ord);
+	rc = rc ? rc : store_refused_get(r->st, rec->op->row, rec->lane, ord, rec->op->stamp, &refused);
+	if (!rc && refused) { /* by another hub, or before a restore: accepted by any is accepted */
+		rc = store_refused_remove(r->st, rec->op->row, rec->lane, ord, rec->op->stamp);
+		rc = rc ? rc : add_claim(r, l, rec, -1);
+	}
+	if (rc || (lane_knows(l, rec->op, rec->run) && !rec->op->groups_count))
+		return rc;
+	rc = lane_merge(r, l, rec->op, rec->run, rec->scope, &applied);
+	if (rc)
+		return rc;
+	if (!applied)
+		return park(x, rec, ERR_MISSING_ROW, NULL, rec->op->row, /* admitted= */ true);
+	rc = lane_save(r, l, op_written(rec->op));
+	if (!rc && !l->existed)
+		wake(x, rec->op->row);
+	return rc;
+}
+
+/* ---- judging */
+
+static int judge_record(struct applying *x, const struct record *rec, struct lane_state *l, struct judgement *ret)
+{
+	struct replica *r = x->r;
+	struct row row = {.scope = l->scope, .v = l->v};
+	struct judged j = {.author = rec->author, .op = rec->op, .run = rec->run, .lane = rec->lane, .row = l->exists ? &row : NULL};
+	int64_t parked = 0;
+	*ret = (struct judgement){.accepted = 1};
+	if (lane_knows(l, rec->op, rec->run))
+		return 0;
+	int rc = r->parked_any ? store_parked_on_row(r->st, rec->op->row, rec->lane, &parked) : 0;
+	if (rc)
+		return rc;
+	if (parked) {
+		*ret = (struct judgement){.accepted = 2, .code = ERR_BEHIND};
+		memcpy(ret->wait, rec->op->row, 16);
+		return 0;
+	}
+	if (!l->exists && (rec->op->kind == OP_UPDATE || rec->op->kind == OP_PROPOSAL)) {
+		bool refused = false;
+		uint32_t ord = 0;
+		if (id_is_created(rec->op->row))
+			rc = run_ord(r, id_run(rec->op->row), &ord);
+		if (!rc && ord)
+			rc = store_refused_get(r->st, rec->op->row, rec->lane, ord, id_stamp(rec->op->row), &refused);
+		*ret = (struct judgement){.accepted = refused ? 0 : 2, .code = refused ? ERR_REFUSED : ERR_MISSING_ROW};
+		memcpy(ret->wait, rec->op->row, 16);
+		return rc;
+	}
+	memcpy(row.id, rec->op->row, 16);
+	rc = engine_scope_id(r, rec->scope, j.scope);
+	if (!rc && r->judge)
+		rc = r->judge->op(r->judge->ctx, r, &j, ret);
+	else if (!rc && rec->op->kind == OP_PROPOSAL)
+		*ret = (struct judgement){.accepted = 2, .code = ERR_PROPOSAL};
+	return rc;
+}
+
+static const char *field_name(struct replica *r, uint16_t table, uint8_t number)
+{
+	const struct table *t = schema_table(store_schema(r->st), table);
+	const struct field *f = t && number ? table_field(t, number) : NULL;
+	return f ? f->name : "";
+}
+
+static int refuse_record(struct applying *x, const struct record *rec, const struct lane_state *l, int code, uint8_t field,
+			 const uint8_t by[16], bool mine)
+{
+	struct held h;
+	bool before = false;
+	int rc = held_of(x->r, rec, code, field_name(x->r, rec->op->table, field), &h);
+	rc = rc ? rc : store_refused_get(x->r->st, h.row, h.lane, h.run, h.stamp, &before);
+	if (rc || before)
+		return rc;
+	memcpy(h.by, by, 16);
+	h.mine = mine;
+	rc = store_refused_add(x->r->st, &h);
+	env_trace(x->r->env, "refused: table %u, cause %d", (unsigned)rec->op->table, code);
+	return rc || !l ? rc : add_claim(x->r, l, rec, 1);
+}
+
+/* Judges one record; *ret says what the admission will say of it. */
+static int admit_record(struct applying *x, const struct record *rec, struct verdict *ret)
+{
+	struct lane_state *l = ARENA_ARRAY(&x->r->scratch, struct lane_state, 1);
+	struct judgement j;
+	int rc = lane_load(x->r, rec->op->table, rec->lane, rec->op->row, l);
+	rc = rc ? rc : judge_record(x, rec, l, &j);
+	if (rc)
+		return rc;
+	*ret = (struct verdict){.ordinal = rec->ordinal, .accepted = j.accepted, .code = j.code, .field = j.field};
+	if (j.accepted == 1)
+		return merge_record(x, rec);
+	if (j.accepted == 2)
+		return park(x, rec, j.code, field_name(x->r, rec->op->table, j.field), j.wait, /* admitted= */ false);
+	rc = refuse_record(x, rec, l, j.code, j.field, x->r->id->origin, /* mine= */ false);
+	wake(x, rec->op->row); /* what waited behind it is not to wait for ever */
+	return rc;
+}
+
+/* ---- waking what waited */
+
+static int record_at(struct replica *r, const struct held *h, struct record *rec, bool *ret_found)
+{
+	struct entry *e;
+	struct segment s;
+	struct changeset *cs;
+	struct cert *author = ARENA_ARRAY(&r->scratch, struct cert, 1);
+	size_t n;
+	uint32_t ordinal = 0;
+	bool known;
+	*ret_found = false;
+	int rc = store_journal_get(r->st, h->recv, &r->scratch, &e);
+	if (rc || !e || e->kind != ENTRY_SEGMENT)
+		return rc;
+	rc = segment_open(e->head, e->body, &s, &r->err);
+	rc = rc ? rc : segment_changesets(&s, &r->scratch, &cs, &n, &r->err);
+	rc = rc ? rc : engine_cert_of(r, e->origin, author, &known);
+	for (size_t i = 0; i < n && !rc; i++) {
+		if (h->ordinal >= ordinal + cs[i].ops_count) {
+			ordinal += (uint32_t)cs[i].ops_count;
+			continue;
+		}
+		*rec = (struct record){.op = &cs[i].ops[h->ordinal - ordinal], .run = cs[i].run, .scope = e->scope, .lane = e->lane,
+				       .ordinal = h->ordinal, .recv = e->recv, .origin = e->origin, .author = author};
+		*ret_found = true;
+		break;
+	}
+	return rc;
+}
+
+static int segment_hash_at(struct replica *r, int64_t recv, uint8_t ret[32])
+{
+	struct entry *e;
+	int rc = store_journal_get(r->st, recv, &r->scratch, &e);
+	if (!rc && e)
+		memcpy(ret, e->hash, 32);
+	return rc;
+}
+
+static int try_held(struct applying *x, const struct held *h, bool *ret_through)
+{
+	struct replica *r = x->r;
+	struct record rec;
+	bool found;
+	*ret_through = false;
+	int rc = record_at(r, h, &rec, &found);
+	if (rc || !found)
+		return rc;
+	rc = store_parked_remove(r->st, h->id);
+	if (rc)
+		return rc;
+	if (h->admitted) {
+		struct lane_state *l = ARENA_ARRAY(&r->scratch, struct lane_state, 1);
+		rc = lane_load(r, rec.op->table, rec.lane, rec.op->row, l);
+		*ret_through = !rc && l->exists;
+		return rc ? rc : merge_record(x, &rec);
+	}
+	struct verdict v;
+	struct admission_item item = {.mode = ADMIT_ONLY, .verdicts_count = 1};
+	rc = admit_record(x, &rec, &v);
+	if (rc || v.accepted == 2)
+		return rc;
+	*ret_through = true;
+	item.verdicts = arena_copy(&r->tx, &v, sizeof(v));
+	rc = segment_hash_at(r, rec.recv, item.segment);
+	rc = rc ? rc : admit_say(r, rec.scope, rec.lane, &item);
+	wake(x, rec.op->row); /* what stood behind it */
+	return rc;
+}
+
+static int drain_woken(struct applying *x)
+{
+	int rc = 0;
+	for (size_t i = 0; i < x->woken.count && !rc; i++) {
+		struct held *h;
+		size_t n;
+		rc = store_parked_by_wait(x->r->st, x->woken.ids[i], &x->r->scratch, &h, &n);
+		for (size_t k = 0; k < n && !rc; k++) {
+			bool through;
+			rc = try_held(x, &h[k], &through);
+		}
+	}
+	x->woken.count = 0;
+	return rc;
+}
+
+/* ---- entries */
+
+struct opened {
+	struct segment s;
+	struct changeset *cs;
+	size_t n;
+	struct cert author;
+	struct words words;
+};
+
+static int open_entry(struct replica *r, const struct entry *e, struct opened *ret)
+{
+	bool known;
+	int rc = segment_open(e->head, e->body, &ret->s, &r->err);
+	rc = rc ? rc : segment_changesets(&ret->s, &r->scratch, &ret->cs, &ret->n, &r->err);
+	rc = rc ? rc : engine_cert_of(r, e->origin, &ret->author, &known);
+	rc = rc ? rc : words_load(r, e->hash, &r->scratch, &ret->words);
+	return rc;
+}
+
+static struct record record_of(const struct entry *e, const struct opened *o, size_t i, size_t k, uint32_t ordinal)
+{
+	return (struct record){.op = &o->cs[i].ops[k], .run = o->cs[i].run, .scope = e->scope, .ordinal = ordinal,
+			       .lane = e->lane, .recv = e->recv, .origin = e->origin, .author = &o->author};
+}
+
+/* A segment of our own child: judge what no word has settled, and say so. */
+static int take_childs(struct applying *x, const struct entry *e, struct opened *o)
+{
+	struct admission_item item = {.mode = o->words.count ? ADMIT_ONLY : ADMIT_ALL_BUT};
+	size_t total = 0;
+	uint32_t ordinal = 0;
+	int rc = 0;
+	for (size_t i = 0; i < o->n; i++) total += o->cs[i].ops_count;
+	item.verdicts = ARENA_ARRAY(&x->r->scratch, struct verdict, total + 1);
+	memcpy(item.segment, e->hash, 32);
+	for (size_t i = 0; i < o->n && !rc; i++)
+		for (size_t k = 0; k < o->cs[i].ops_count && !rc; k++, ordinal++) {
+			struct record rec = record_of(e, o, i, k, ordinal);
+			struct verdict v;
+			enum record_verdict known = words_verdict(&o->words, ordinal, NULL);
+			if (known == VERDICT_REFUSED)
+				continue;
+			if (known == VERDICT_ACCEPTED) {
+				rc = merge_record(x, &rec);
+			} else {
+				rc = admit_record(x, &rec, &v);
+				if (!rc && (v.accepted != 1 || item.mode == ADMIT_ONLY))
+					item.verdicts[item.verdicts_count++] = v;
+			}
+			rc = rc ? rc : drain_woken(x);
+		}
+	if (rc || (item.mode == ADMIT_ONLY && !item.verdicts_count))
+		return rc;
+	item.verdicts = arena_copy(&x->r->tx, item.verdicts, item.verdicts_count * sizeof(*item.verdicts));
+	return admit_say(x->r, e->scope, e->lane, &item);
+}
+
+/* A segment that others judge, or nobody: merges what is accepted, annuls what was refused of our own. */
+static int take_words(struct applying *x, const struct entry *e, struct opened *o)
+{
+	struct replica *r = x->r;
+	bool free_of_words = o->author.role == CERT_HUB, mine = !memcmp(e->origin, r->id->origin, 16);
+	uint32_t ordinal = 0;
+	int rc = 0;
+	if (!free_of_words && !o->words.count)
+		return store_waiting_set(r->st, e->recv, !e->merged);
+	rc = store_waiting_set(r->st, e->recv, false);
+	for (size_t i = 0; i < o->n && !rc; i++)
+		for (size_t k = 0; k < o->cs[i].ops_count && !rc; k++, ordinal++) {
+			struct record rec = record_of(e, o, i, k, ordinal);
+			const struct verdict *said = NULL;
+			enum record_verdict v = free_of_words ? VERDICT_ACCEPTED : words_verdict(&o->words, ordinal, &said);
+			if (v == VERDICT_ACCEPTED) {
+				rc = merge_record(x, &rec);
+			} else if (v == VERDICT_REFUSED) {
+				rc = refuse_record(x, &rec, NULL, said->code, said->field, o->words.hubs[0], mine);
+				if (!rc && mine && rec.op->kind <= OP_UPDATE)
+					rc = admit_annul(r, rec.op->table, rec.lane, rec.op->row, rec.scope);
+			}
+			rc = rc ? rc : drain_woken(x);
+		}
+	return rc;
+}
+
+static int take_segment(struct applying *x, const struct entry *e)
+{
+	struct opened *o = ARENA_ARRAY(&x->r->scratch, struct opened, 1);
+	int rc = open_entry(x->r, e, o);
+	if (rc)
+		return rc;
+	if (o->author.role != CERT_HUB && replica_is_parent_of(x->r, &o->author))
+		return take_childs(x, e, o);
+	return take_words(x, e, o);
+}
+
+static int take_admission(struct applying *x, const struct entry *e)
+{
+	struct replica *r = x->r;
+	struct admission m;
+	uint8_t hash[32], sign[64];
+	if (!e->from && !memcmp(e->origin, r->id->origin, 16))
+		return 0; /* our own word: acted on when it was said */
+	int rc = admission_open(e->head, &r->scratch, &m, hash, sign, &r->err);
+	for (size_t i = 0; i < m.items_count && !rc; i++) {
+		int64_t recv, *recvs;
+		struct entry *s;
+		size_t words;
+		rc = store_journal_find(r->st, m.items[i].segment, &recv);
+		if (rc || !recv || recv > r->s.applied)
+			continue;
+		rc = store_journal_get(r->st, recv, &r->scratch, &s);
+		rc = rc ? rc : store_words(r->st, m.items[i].segment, &r->scratch, &recvs, &words);
+		if (rc || !s || s->kind != ENTRY_SEGMENT)
+			continue;
+		if (s->merged && words == 1)
+			r->s.merged += s->count;
+		if (s->merged && m.items[i].mode == ADMIT_ALL_BUT && !m.items[i].verdicts_count && words == 1)
+			continue; /* all as we merged it ourselves */
+		rc = take_segment(x, s);
+	}
+	return rc;
+}
+
+static int take_entry(struct applying *x, const struct entry *e)
+{
+	switch (e->kind) {
+	case ENTRY_SEGMENT:
+		return e->merged ? 0 : take_segment(x, e);
+	case ENTRY_ADMISSION:
+		return take_admission(x, e);
+	default:
+		return 0;
+	}
+}
+
+int replica_apply(struct replica *r, size_t ops_max, bool *ret_more)
+{
+	struct applying x = {.r = r};
+	struct feed_filter everything = {.all = true, .lane_mask = 0xff};
+	struct arena a;
+	bool more = true;
+	int rc = 0;
+	arena_init(&a, 0);
+	while (more && !rc && x.ops < ops_max) {
+		struct entry *entries;
+		size_t n;
+		rc = store_journal_scan(r->st, &everything, r->s.applied, SCAN_ENTRIES, SCAN_BYTES, &a, &entries, &n);
+		more = !rc && n > 0;
+		for (size_t i = 0; i < n && !rc && x.ops < ops_max; i++) {
+			rc = take_entry(&x, &entries[i]);
+			rc = rc ? rc : drain_woken(&x);
+			r->s.applied = entries[i].recv;
+			x.ops++;
+			arena_reset(&r->scratch);
+		}
+		arena_reset(&a);
+	}
+	rc = rc ? rc : admit_flush(r);
+	arena_done(&a);
+	if (ret_more)
+		*ret_more = more;
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+int replica_retry(struct replica *r, int64_t parked_id, size_t *ret_mended)
+{
+	struct applying x = {.r = r};
+	int64_t after = parked_id ? parked_id - 1 : 0;
+	int rc = 0;
+	*ret_mended = 0;
+	for (size_t n = 1; n && !rc;) {
+		struct held *h;
+		rc = store_parked_list(r->st, after, parked_id ? 1 : 256, &r->scratch, &h, &n);
+		for (size_t i = 0; i < n && !rc; i++) {
+			bool through;
+			after = h[i].id;
+			if (parked_id && h[i].id != parked_id)
+				return error_set(&r->err, ERR_NOT_FOUND, "", "no parked record has this number");
+			rc = try_held(&x, &h[i], &through);
+			*ret_mended += !rc && through;
+			rc = rc ? rc : drain_woken(&x);
+		}
+		if (parked_id)
+			break;
+	}
+	rc = rc ? rc : admit_flush(r);
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+int replica_held_op(struct replica *r, const struct held *h, struct arena *a, const struct op **ret)
+{
+	struct record rec;
+	bool found;
+	*ret = NULL;
+	(void)a; /* the operation lives in the transaction's memory, as all that is read in one */
+	int rc = record_at(r, h, &rec, &found);
+	if (!rc && found)
+		*ret = rec.op;
+	return rc ? engine_fail(r, rc) : 0;
+}

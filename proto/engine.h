@@ -1,0 +1,124 @@
+/*
+ * engine.h - the inside of a replica, shared by the files of this room only.
+ */
+#ifndef PROTO_ENGINE_H
+#define PROTO_ENGINE_H
+
+#include "proto/clock.h"
+#include "proto/figure.h"
+#include "proto/replica.h"
+
+/* What the engine itself must remember between transactions; one meta value, read at begin, written at commit. */
+struct engine_state {
+	uint64_t run, last_stamp, seals, admissions;
+	uint8_t nonce[8], tag[16];
+	uint32_t run_ord;
+	int64_t applied;          /* journal position applied up to */
+	int64_t sealed;           /* own changesets sealed, ever */
+	int64_t merged;           /* own changesets whose segment has an admission (hubs: sealed) */
+	int64_t alarms;           /* things above the ceiling that were offered to us */
+	int64_t runs;             /* own runs drawn */
+	bool restored;
+};
+
+struct replica {
+	struct store *st;
+	const struct env *env;
+	const struct identity *id;
+	const struct judge *judge;
+	struct error err;
+	struct engine_state s;
+	uint8_t journal_id[16];
+	struct cert cert;
+	bool has_cert, stale;
+	uint32_t own_scope;
+	struct arena tx;          /* memory of one transaction */
+	struct arena scratch;     /* memory of one entry or call within it */
+	uint32_t feeds_changed;   /* counts changes of feeds: sessions look at theirs again */
+	bool parked_any;          /* is anything parked?  spares a look per operation */
+	struct admitting *admitting; /* verdicts of this apply, not yet journaled */
+};
+
+/* ---- merge.c: one row in one lane, loaded, changed, saved */
+struct lane_state {
+	const struct table *table;   /* NULL: unknown to this build */
+	uint16_t number;
+	unsigned lane;
+	uint8_t id[16];
+	uint32_t scope;
+	bool exists;
+	struct value v[SLOTS_MAX];   /* shown values by slot; v[0] alive */
+	struct clock clock;
+	struct candidate *candidates; /* standing values that are not shown */
+	size_t candidates_count;
+	/* as loaded, for differences */
+	bool existed;
+	struct value v_before[SLOTS_MAX];
+	uint8_t hash_before[STATE_BYTES];
+	size_t candidates_before;
+};
+int lane_load(struct replica *r, uint16_t table, unsigned lane, const uint8_t id[16], struct lane_state *ret);
+/* Merges an operation; scope: used where the row comes into being.  *ret_applied false: the row has no insert here. */
+int lane_merge(struct replica *r, struct lane_state *l, const struct op *op, uint64_t run, uint32_t scope, bool *ret_applied);
+/* Writes row, clock, candidates, state hash, cells of truth and stated figures. */
+int lane_save(struct replica *r, struct lane_state *l, uint64_t touched);
+/* Is the change already in this row (merged, or covered by a later one of its run)? */
+bool lane_knows(const struct lane_state *l, const struct op *op, uint64_t run);
+/* Takes the lane of the row away, with all that was derived from it. */
+int lane_drop(struct replica *r, struct lane_state *l);
+uint64_t op_written(const struct op *op);          /* slots, with alive for an insert */
+bool op_creates(const struct op *op, uint64_t run); /* is the insert the row's own creation? */
+size_t lane_cells(const struct lane_state *l, struct figure_cell *ret); /* differences the change makes; 2 * FIGURE_CELLS_MAX */
+
+/* ---- replica.c */
+int engine_fail(struct replica *r, int rc);        /* takes over the store's error; returns rc */
+uint64_t engine_stamp(struct replica *r);          /* the next stamp of this run */
+bool engine_custodian(const struct replica *r);    /* hub that may hold the county lane */
+int engine_scope_id(struct replica *r, uint32_t ord, uint8_t ret[16]);
+int engine_cert_of(struct replica *r, const uint8_t origin[16], struct cert *ret, bool *ret_known);
+int engine_org_changed(struct replica *r, const uint8_t unit[16]); /* an org_unit row was merged: parents, feeds */
+int engine_feeds(struct replica *r);               /* recomputes feeds of all scopes */
+int engine_take_cert(struct replica *r, struct span body, uint32_t from, bool *ret_new);
+
+/* ---- write.c */
+int engine_commit_ops(struct replica *r, struct changeset *c, uint32_t scope, unsigned lane);
+int engine_write_system(struct replica *r, const struct table *t, const uint8_t row[16], uint32_t scope, unsigned lane,
+			const struct field_value *values, size_t count);
+
+/* ---- admit.c */
+enum record_verdict { VERDICT_WAITS, VERDICT_ACCEPTED, VERDICT_REFUSED };
+struct words { /* what all known admissions say of one segment */
+	struct admission_item *items;
+	int64_t *at_ms;
+	uint8_t (*hubs)[16];
+	size_t count;
+};
+int words_load(struct replica *r, const uint8_t segment[32], struct arena *a, struct words *ret);
+enum record_verdict words_verdict(const struct words *w, uint32_t ordinal, const struct verdict **ret_said);
+int admit_annul(struct replica *r, uint16_t table, unsigned lane, const uint8_t row[16], uint32_t scope);
+int admit_say(struct replica *r, uint32_t scope, unsigned lane, const struct admission_item *item);
+int admit_flush(struct replica *r);                /* journals the verdicts collected in this apply */
+/* All operations on a row known here, with what is known of each; by journal position, then tail. */
+struct known_op {
+	const struct op *op;
+	const struct changeset *changeset;
+	uint64_t run;
+	int64_t recv;             /* 0: tail */
+	uint8_t origin[16];
+	bool merged, hub_authored;
+	enum record_verdict verdict;
+};
+int admit_ops_of_row(struct replica *r, unsigned lane, const uint8_t row[16], uint32_t scope, struct arena *a,
+		     struct known_op **ret, size_t *ret_count);
+
+/* ---- feed.c */
+struct feed {
+	struct feed_filter filter;
+	uint8_t id[8];
+};
+/* What goes to this peer (child of ours, or our parent). */
+int feed_for(struct replica *r, const struct cert *peer, uint32_t peer_run_ord, struct feed *ret);
+bool feed_admits(const struct feed *f, const struct entry *e);
+bool replica_is_parent_of(const struct replica *r, const struct cert *peer);
+
+#endif

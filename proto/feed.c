@@ -1,0 +1,114 @@
+/*
+ * feed.c - what goes to a peer: a filter that reads headers only.
+ *
+ * Upward: every scope, the lanes that may rise, whoever sent it.  Downward: the child's branch in the lanes
+ * that it may hold, and its ancestors (at most six, the nation included) in the open lane.  In both directions
+ * what came from the peer's present run is left out.
+ */
+#include "common/base.h"
+
+#include "proto/engine.h"
+
+enum { ANCESTORS_MAX = 8, OPEN_ONLY = 1 << LANE_OPEN };
+
+static int add_feed(struct replica *r, struct feed_filter *f, struct hash *h, uint32_t ord, uint8_t lanes)
+{
+	uint8_t id[17];
+	for (size_t i = 0; i < f->count; i++)
+		if (f->feeds[i] == ord)
+			return 0;
+	if (f->count == ARRAY_COUNT(f->feeds))
+		return 0;
+	int rc = engine_scope_id(r, ord, id);
+	if (rc)
+		return rc;
+	id[16] = lanes;
+	hash_add(h, id, sizeof(id));
+	f->feeds[f->count] = ord;
+	f->lane_masks[f->count++] = lanes;
+	return 0;
+}
+
+static int add_ancestors(struct replica *r, struct feed_filter *f, struct hash *h, uint32_t ord)
+{
+	for (unsigned depth = 0; ord && depth < ANCESTORS_MAX; depth++) {
+		struct scope s;
+		int rc = add_feed(r, f, h, ord, OPEN_ONLY);
+		rc = rc ? rc : store_scope_get(r->st, ord, &s);
+		if (rc)
+			return rc;
+		ord = s.parent;
+	}
+	return 0;
+}
+
+int feed_for(struct replica *r, const struct cert *peer, uint32_t peer_run_ord, struct feed *ret)
+{
+	struct hash h;
+	int rc = 0;
+	memset(ret, 0, sizeof(*ret));
+	ret->filter.not_from = peer_run_ord;
+	hash_begin(&h, sizeof(ret->id));
+	if (replica_is_parent_of(r, peer)) {
+		uint32_t unit;
+		struct scope s;
+		rc = store_scope_ord(r->st, peer->unit, true, &unit);
+		rc = rc ? rc : add_feed(r, &ret->filter, &h, unit, peer->lanes & r->cert.lanes);
+		rc = rc ? rc : store_scope_get(r->st, unit, &s);
+		rc = rc ? rc : add_ancestors(r, &ret->filter, &h, s.parent);
+		rc = rc ? rc : add_ancestors(r, &ret->filter, &h, r->own_scope);
+	} else {
+		uint8_t all[2] = {0xff, peer->lanes & r->cert.lanes};
+		ret->filter.all = true;
+		ret->filter.lane_mask = all[1];
+		hash_add(&h, all, sizeof(all));
+	}
+	hash_end(&h, ret->id, sizeof(ret->id));
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+bool feed_admits(const struct feed *f, const struct entry *e)
+{
+	if (f->filter.all)
+		return f->filter.lane_mask >> e->lane & 1;
+	for (size_t i = 0; i < f->filter.count; i++)
+		if (f->filter.feeds[i] == e->feed)
+			return f->filter.lane_masks[i] >> e->lane & 1;
+	return false;
+}
+
+/* Our ancestors' scopes: what we hold of them is open only, and they are not of our branch. */
+static int own_branch_sum(struct replica *r, uint8_t lanes, uint8_t ret[STATE_BYTES])
+{
+	struct scope s;
+	int rc = store_state_sum_all(r->st, lanes, ret);
+	rc = rc ? rc : store_scope_get(r->st, r->own_scope, &s);
+	for (unsigned depth = 0; !rc && s.parent && depth < ANCESTORS_MAX; depth++) {
+		rc = store_scope_get(r->st, s.parent, &s);
+		for (unsigned lane = LANE_OPEN + 1; lane < LANES && !rc; lane++) {
+			uint8_t closed[STATE_BYTES];
+			if (!(lanes >> lane & 1))
+				continue;
+			rc = store_state_get(r->st, s.ord, lane, closed);
+			if (!rc)
+				state_subtract(ret, closed);
+		}
+	}
+	return rc;
+}
+
+int replica_digest(struct replica *r, const struct cert *peer, uint8_t ret[16])
+{
+	struct feed f;
+	int rc;
+	memset(ret, 0, 16);
+	if (!r->has_cert)
+		return 0;
+	if (replica_is_parent_of(r, peer)) {
+		rc = feed_for(r, peer, 0, &f);
+		rc = rc ? rc : store_state_sum(r->st, f.filter.feeds, f.filter.lane_masks, f.filter.count, ret);
+	} else {
+		rc = own_branch_sum(r, peer->lanes & r->cert.lanes, ret);
+	}
+	return rc ? engine_fail(r, rc) : 0;
+}

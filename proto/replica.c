@@ -1,0 +1,550 @@
+/*
+ * replica.c - life of a replica: opening, the run guard of every write transaction, joining, scopes and feeds.
+ *
+ * The guard (architecture section 2, "run"): database and machine must agree on who wrote last.  A restored,
+ * copied, swapped or resumed database does not match the witness outside it and gets a new run
+ * before anything is written, so two copies of a device never share a run.
+ */
+#include "common/base.h"
+
+#include "proto/engine.h"
+
+#include "common/crypt.h"
+#include "common/ident.h"
+
+enum {
+	STATE_FORMAT = 1,
+	CLOCK_SHIFT_MAX_MS = 60 * 1000 /* wall against boot clock between two commits: more is a resumed or re-set machine */
+};
+
+void identity_make(const struct env *env, struct identity *ret)
+{
+	uint8_t seed[32];
+	env->random(env->ctx, seed, sizeof(seed));
+	sign_keypair(seed, ret->sign_public, ret->sign_secret);
+	env->random(env->ctx, seed, sizeof(seed));
+	link_keypair(seed, ret->link_public, ret->link_secret);
+	origin_of(ret->sign_public, ret->origin);
+	crypt_wipe(seed, sizeof(seed));
+}
+
+int engine_fail(struct replica *r, int rc)
+{
+	if (rc == -ERR_NONE || r->err.code == -rc)
+		return rc;
+	const struct error *e = store_error(r->st);
+	if (e && e->code == -rc)
+		r->err = *e;
+	else
+		error_set(&r->err, -rc, "", "%s", "");
+	return rc;
+}
+
+/* ---- the engine's own memory */
+
+static void state_pack(const struct engine_state *s, struct buf *b)
+{
+	buf_u8(b, STATE_FORMAT);
+	buf_u64(b, s->run);
+	buf_u64(b, s->last_stamp);
+	buf_u64(b, s->seals);
+	buf_u64(b, s->admissions);
+	buf_add(b, s->nonce, sizeof(s->nonce));
+	buf_add(b, s->tag, sizeof(s->tag));
+	buf_u32(b, s->run_ord);
+	buf_u64(b, (uint64_t)s->applied);
+	buf_u64(b, (uint64_t)s->sealed);
+	buf_u64(b, (uint64_t)s->merged);
+	buf_u64(b, (uint64_t)s->alarms);
+	buf_u64(b, (uint64_t)s->runs);
+	buf_u8(b, s->restored);
+}
+
+static int state_load(struct replica *r)
+{
+	struct span m;
+	int rc = store_meta_get(r->st, "engine", &r->scratch, &m);
+	if (rc)
+		return engine_fail(r, rc);
+	struct engine_state *s = &r->s;
+	memset(s, 0, sizeof(*s));
+	if (!m.len)
+		return 0;
+	struct cut c = cut_of(m);
+	if (cut_u8(&c) != STATE_FORMAT)
+		return error_set(&r->err, ERR_NEWER_FILE, "", "engine state of a newer program");
+	s->run = cut_u64(&c);
+	s->last_stamp = cut_u64(&c);
+	s->seals = cut_u64(&c);
+	s->admissions = cut_u64(&c);
+	const uint8_t *nonce = cut_take(&c, sizeof(s->nonce)), *tag = cut_take(&c, sizeof(s->tag));
+	if (nonce && tag) {
+		memcpy(s->nonce, nonce, sizeof(s->nonce));
+		memcpy(s->tag, tag, sizeof(s->tag));
+	}
+	s->run_ord = cut_u32(&c);
+	s->applied = (int64_t)cut_u64(&c);
+	s->sealed = (int64_t)cut_u64(&c);
+	s->merged = (int64_t)cut_u64(&c);
+	s->alarms = (int64_t)cut_u64(&c);
+	s->runs = (int64_t)cut_u64(&c);
+	s->restored = cut_u8(&c) != 0;
+	return c.bad ? error_set(&r->err, ERR_DATABASE_DAMAGED, "", "engine state is cut short") : 0;
+}
+
+static int state_save(struct replica *r)
+{
+	struct buf b;
+	buf_init(&b, 1024);
+	state_pack(&r->s, &b);
+	int rc = store_meta_put(r->st, "engine", buf_span(&b));
+	buf_done(&b);
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+/* ---- opening */
+
+int replica_create(struct store *st, const struct env *env, const struct identity *id, struct error *err)
+{
+	uint8_t journal[16], zero[16] = {0};
+	uint32_t ord;
+	int rc = store_begin(st);
+	if (rc)
+		goto out;
+	env->random(env->ctx, journal, sizeof(journal));
+	rc = store_meta_put(st, "journal_id", span_of(journal, sizeof(journal)));
+	rc = rc ? rc : store_meta_put(st, "origin", span_of(id->origin, 16));
+	rc = rc ? rc : store_scope_ord(st, zero, true, &ord);
+	rc = rc ? rc : store_commit(st);
+out:
+	if (rc) {
+		if (err)
+			*err = *store_error(st);
+		store_rollback(st);
+	}
+	return rc;
+}
+
+/* Certificate and scope of our own; again after every join and in every fresh transaction. */
+static int identity_load(struct replica *r)
+{
+	struct span m, scope;
+	uint8_t zero[16] = {0};
+	int rc = store_meta_get(r->st, "cert", &r->scratch, &m);
+	if (!rc && m.len)
+		rc = cert_open(m, &r->cert, &r->err);
+	r->has_cert = !rc && m.len;
+	rc = rc ? rc : store_meta_get(r->st, "own_scope", &r->scratch, &scope);
+	if (!rc && scope.len == 16)
+		rc = store_scope_ord(r->st, scope.p, false, &r->own_scope);
+	else if (!rc)
+		rc = store_scope_ord(r->st, zero, false, &r->own_scope);
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+int replica_open(struct replica **ret, struct store *st, const struct replica_config *config, struct error *err)
+{
+	struct replica *r = mem_alloc(sizeof(*r));
+	struct span m;
+	r->st = st;
+	r->env = config->env;
+	r->id = config->identity;
+	r->judge = config->judge;
+	arena_init(&r->tx, 0);
+	arena_init(&r->scratch, 0);
+	int rc = store_meta_get(st, "origin", &r->scratch, &m);
+	if (rc)
+		engine_fail(r, rc);
+	else if (m.len != 16 || memcmp(m.p, r->id->origin, 16) != 0)
+		rc = error_set(&r->err, ERR_KEYS, "sign.key", "these keys are not the ones that this database was made with");
+	rc = rc ? rc : store_meta_get(st, "journal_id", &r->scratch, &m);
+	if (!rc && m.len == 16)
+		memcpy(r->journal_id, m.p, 16);
+	rc = rc ? rc : state_load(r);
+	rc = rc ? rc : identity_load(r);
+	if (rc) {
+		if (err)
+			*err = r->err;
+		replica_close(r);
+		return rc;
+	}
+	*ret = r;
+	return 0;
+}
+
+void replica_close(struct replica *r)
+{
+	if (!r)
+		return;
+	arena_done(&r->tx);
+	arena_done(&r->scratch);
+	free(r);
+}
+
+/* ---- the run guard */
+
+static bool witness_matches(const struct replica *r, const struct witness *w, const uint8_t boot[16], int64_t shift_ms)
+{
+	int64_t moved = shift_ms - w->wall_less_boot_ms;
+	return r->s.run && w->run == r->s.run && memcmp(w->boot, boot, 16) == 0 && memcmp(w->tag, r->s.tag, 16) == 0 &&
+	       moved <= CLOCK_SHIFT_MAX_MS && moved >= -CLOCK_SHIFT_MAX_MS;
+}
+
+static int draw_run(struct replica *r)
+{
+	uint64_t run;
+	r->env->random(r->env->ctx, r->s.nonce, sizeof(r->s.nonce));
+	run = run_of(r->id->origin, r->s.nonce);
+	r->s.run = run;
+	r->s.runs++;
+	r->s.last_stamp = 0; /* stamps count up within a run only */
+	env_trace(r->env, "run drawn, number %" PRId64, r->s.runs);
+	int rc = store_run_add(r->st, run, r->id->origin, r->s.nonce, &r->s.run_ord);
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+static int64_t clock_shift(const struct replica *r)
+{
+	return r->env->now_ms(r->env->ctx) - r->env->boot_ms(r->env->ctx);
+}
+
+static int guard(struct replica *r)
+{
+	struct witness w;
+	uint8_t boot[16];
+	r->env->boot_id(r->env->ctx, boot);
+	if (r->env->witness_read(r->env->ctx, &w) && witness_matches(r, &w, boot, clock_shift(r)))
+		return 0;
+	return draw_run(r);
+}
+
+int replica_begin(struct replica *r)
+{
+	arena_reset(&r->tx);
+	arena_reset(&r->scratch);
+	memset(&r->err, 0, sizeof(r->err));
+	r->admitting = NULL;
+	int rc = store_begin(r->st);
+	if (rc)
+		return engine_fail(r, rc);
+	rc = state_load(r);
+	rc = rc ? rc : identity_load(r);
+	rc = rc ? rc : guard(r);
+	int64_t parked = 0;
+	rc = rc ? rc : store_parked_count(r->st, &parked);
+	r->parked_any = parked > 0;
+	if (rc) {
+		engine_fail(r, rc);
+		replica_rollback(r);
+	}
+	return rc;
+}
+
+int replica_commit(struct replica *r)
+{
+	struct witness w = {.run = r->s.run, .wall_less_boot_ms = clock_shift(r)};
+	r->env->random(r->env->ctx, r->s.tag, sizeof(r->s.tag));
+	memcpy(w.tag, r->s.tag, sizeof(w.tag));
+	r->env->boot_id(r->env->ctx, w.boot);
+	int rc = r->stale ? engine_feeds(r) : 0;
+	r->stale = false;
+	rc = rc ? rc : state_save(r);
+	if (!rc) {
+		/* Before the commit: if the commit fails, or the machine stops between the two, the next begin finds no
+		 * match and draws a new run, which costs nothing. */
+		r->env->witness_write(r->env->ctx, &w);
+		rc = store_commit(r->st);
+	}
+	if (rc) {
+		engine_fail(r, rc);
+		replica_rollback(r);
+	}
+	return rc;
+}
+
+void replica_rollback(struct replica *r)
+{
+	if (store_in_transaction(r->st))
+		store_rollback(r->st);
+	r->admitting = NULL;
+	r->stale = false;
+}
+
+uint64_t engine_stamp(struct replica *r)
+{
+	uint64_t wall = stamp_of_ms(r->env->now_ms(r->env->ctx));
+	r->s.last_stamp = wall > r->s.last_stamp ? wall : r->s.last_stamp + 1;
+	assert(r->s.last_stamp <= STAMP_MAX);
+	return r->s.last_stamp;
+}
+
+/* ---- what it is */
+
+struct store *replica_store(struct replica *r)
+{
+	return r->st;
+}
+
+const struct env *replica_env(struct replica *r)
+{
+	return r->env;
+}
+
+const struct identity *replica_identity(const struct replica *r)
+{
+	return r->id;
+}
+
+const struct error *replica_error(const struct replica *r)
+{
+	return &r->err;
+}
+
+const struct cert *replica_cert(const struct replica *r)
+{
+	return r->has_cert ? &r->cert : NULL;
+}
+
+uint64_t replica_run(const struct replica *r)
+{
+	return r->s.run;
+}
+
+uint32_t replica_own_scope(const struct replica *r)
+{
+	return r->own_scope;
+}
+
+bool replica_is_hub(const struct replica *r)
+{
+	return r->has_cert && r->cert.role == CERT_HUB;
+}
+
+bool engine_custodian(const struct replica *r)
+{
+	return replica_is_hub(r) && (r->cert.lanes >> LANE_COUNTY & 1);
+}
+
+int engine_scope_id(struct replica *r, uint32_t ord, uint8_t ret[16])
+{
+	struct scope s;
+	int rc = store_scope_get(r->st, ord, &s);
+	if (rc)
+		return engine_fail(r, rc);
+	memcpy(ret, s.id, 16);
+	return 0;
+}
+
+int engine_cert_of(struct replica *r, const uint8_t origin[16], struct cert *ret, bool *ret_known)
+{
+	struct cert_row *row;
+	*ret_known = false;
+	int rc = store_cert_by_origin(r->st, origin, &r->scratch, &row);
+	if (rc || !row)
+		return rc ? engine_fail(r, rc) : 0;
+	rc = cert_open(row->body, ret, &r->err);
+	*ret_known = !rc;
+	return rc;
+}
+
+bool replica_parent(struct replica *r, struct cert *ret)
+{
+	static const uint8_t zero[16];
+	struct cert_row *row;
+	struct arena a;
+	if (!r->has_cert || !memcmp(r->cert.issuer, zero, 16))
+		return false;
+	arena_init(&a, 0);
+	bool found = !store_cert_by_id(r->st, r->cert.issuer, &a, &row) && row && !cert_open(row->body, ret, NULL) &&
+		     ret->role == CERT_HUB;
+	arena_done(&a);
+	return found;
+}
+
+bool replica_is_parent_of(const struct replica *r, const struct cert *peer)
+{
+	return replica_is_hub(r) && !memcmp(peer->issuer, r->cert.id, 16);
+}
+
+/* ---- certificates */
+
+static int cert_keep(struct replica *r, const struct cert *c, struct span body)
+{
+	struct cert_row row = {.role = c->role, .lanes = c->lanes, .not_before_ms = c->not_before_ms,
+			       .not_after_ms = c->not_after_ms, .body = body};
+	memcpy(row.id, c->id, 16);
+	origin_of(c->origin_key, row.origin);
+	memcpy(row.link, c->link_key, 32);
+	memcpy(row.issuer, c->issuer, 16);
+	memcpy(row.unit, c->unit, 16);
+	int rc = store_cert_put(r->st, &row);
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+static int cert_journal(struct replica *r, const struct cert *c, struct span body, uint32_t from, bool *ret_new)
+{
+	struct entry e = {.kind = ENTRY_CERT, .lane = LANE_OPEN, .from = from, .head = body};
+	int64_t recv;
+	int rc = store_scope_ord(r->st, c->unit, true, &e.scope);
+	if (rc)
+		return engine_fail(r, rc);
+	origin_of(c->origin_key, e.origin);
+	hash_of(body, e.hash, sizeof(e.hash));
+	rc = store_journal_append(r->st, &e, 1, &recv);
+	if (ret_new)
+		*ret_new = recv != 0;
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+/* From a peer: taken only if its issuer is known here (roots come with joining alone). */
+int engine_take_cert(struct replica *r, struct span body, uint32_t from, bool *ret_new)
+{
+	struct cert c, issuer;
+	struct cert_row *row;
+	int rc = cert_open(body, &c, &r->err);
+	if (rc)
+		return rc;
+	rc = store_cert_by_id(r->st, c.issuer, &r->scratch, &row);
+	if (rc)
+		return engine_fail(r, rc);
+	if (!row)
+		return error_set(&r->err, ERR_UNKNOWN_ORIGIN, "", "a certificate whose issuer is not known here");
+	rc = cert_open(row->body, &issuer, &r->err);
+	rc = rc ? rc : cert_check_issued(&c, &issuer, &r->err);
+	rc = rc ? rc : cert_keep(r, &c, body);
+	return rc ? rc : cert_journal(r, &c, body, from, ret_new);
+}
+
+int replica_enrol(struct replica *r, struct span body)
+{
+	bool fresh;
+	int rc = engine_take_cert(r, body, 0, &fresh);
+	return rc ? rc : engine_feeds(r);
+}
+
+int replica_join(struct replica *r, const struct span *chain, size_t count, const uint8_t root_fingerprint[32])
+{
+	struct cert certs[CERT_CHAIN_MAX];
+	if (count < 1 || count > CERT_CHAIN_MAX)
+		return error_set(&r->err, ERR_CERT_BAD, "", "a chain of %zu certificates", count);
+	int rc = 0;
+	for (size_t i = 0; i < count && !rc; i++) rc = cert_open(chain[i], &certs[i], &r->err);
+	rc = rc ? rc : cert_check_chain(certs, count, root_fingerprint, &r->err);
+	if (!rc && memcmp(certs[0].origin_key, r->id->sign_public, 32) != 0)
+		rc = error_set(&r->err, ERR_CERT_BAD, "", "the certificate is for another device");
+	for (size_t i = count; i-- && !rc;) rc = cert_keep(r, &certs[i], chain[i]);
+	/* What was written before joining gets its org unit: rows, tail and hashes hold the scope's ordinal. */
+	uint32_t known;
+	rc = rc ? rc : store_scope_ord(r->st, certs[0].unit, false, &known);
+	if (!rc && !known)
+		rc = store_scope_set_id(r->st, r->own_scope, certs[0].unit);
+	rc = rc ? rc : store_meta_put(r->st, "own_scope", span_of(certs[0].unit, 16));
+	rc = rc ? rc : store_meta_put(r->st, "cert", chain[0]);
+	rc = rc ? rc : store_meta_put(r->st, "root", span_of(root_fingerprint, 32));
+	rc = rc ? rc : identity_load(r);
+	if (!rc && replica_is_hub(r)) /* a hub's own certificate travels as its children's do */
+		rc = cert_journal(r, &certs[0], chain[0], 0, NULL);
+	return rc ? engine_fail(r, rc) : engine_feeds(r);
+}
+
+/* ---- scopes: parents from the org tree, feeds from the children */
+
+struct tree {
+	struct scope *scopes;     /* by ordinal, scopes[i].ord == i + 1 or gaps */
+	size_t count;
+	uint32_t *index;          /* ordinal -> place + 1 */
+	uint32_t ord_max;
+	bool *child;              /* by place: an enrolled child of ours stands here */
+};
+
+static struct scope *tree_at(const struct tree *t, uint32_t ord)
+{
+	return ord && ord <= t->ord_max && t->index[ord] ? &t->scopes[t->index[ord] - 1] : NULL;
+}
+
+static int tree_load(struct replica *r, struct tree *t)
+{
+	int rc = store_scopes(r->st, &r->scratch, &t->scopes, &t->count);
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < t->count; i++)
+		if (t->scopes[i].ord > t->ord_max)
+			t->ord_max = t->scopes[i].ord;
+	t->index = ARENA_ARRAY(&r->scratch, uint32_t, t->ord_max + 1);
+	t->child = ARENA_ARRAY(&r->scratch, bool, t->count + 1);
+	for (size_t i = 0; i < t->count; i++) t->index[t->scopes[i].ord] = (uint32_t)i + 1;
+	struct cert_row *certs;
+	size_t certs_count;
+	rc = store_certs(r->st, &r->scratch, &certs, &certs_count);
+	for (size_t i = 0; i < certs_count && !rc; i++) {
+		uint32_t ord;
+		if (!r->has_cert || memcmp(certs[i].issuer, r->cert.id, 16) != 0)
+			continue;
+		rc = store_scope_ord(r->st, certs[i].unit, false, &ord);
+		struct scope *s = tree_at(t, ord);
+		if (!rc && s)
+			t->child[t->index[ord] - 1] = true;
+	}
+	return rc;
+}
+
+/* The enrolled child at or above a scope, below ourselves; else the scope itself. */
+static uint32_t tree_feed(const struct replica *r, const struct tree *t, const struct scope *s)
+{
+	const struct scope *at = s;
+	for (unsigned depth = 0; at && depth < 12 && at->ord != r->own_scope; depth++) {
+		if (t->child[t->index[at->ord] - 1])
+			return at->ord;
+		at = tree_at(t, at->parent);
+	}
+	return s->ord;
+}
+
+int engine_feeds(struct replica *r)
+{
+	struct tree t = {0};
+	int rc = tree_load(r, &t);
+	for (size_t i = 0; i < t.count && !rc; i++) {
+		uint32_t feed = tree_feed(r, &t, &t.scopes[i]);
+		if (feed == t.scopes[i].feed)
+			continue;
+		rc = store_scope_set_feed(r->st, t.scopes[i].ord, feed);
+		r->feeds_changed++;
+	}
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+/* Feed of one scope after its parent became known, by walking up; those below it follow when there are any. */
+int engine_org_changed(struct replica *r, const uint8_t unit[16])
+{
+	struct lane_state l;
+	const struct table *t = schema_table(store_schema(r->st), TABLE_ORG_UNIT);
+	const struct field *f = t ? table_field_named(t, "parent") : NULL;
+	if (!f)
+		return 0;
+	int rc = lane_load(r, TABLE_ORG_UNIT, LANE_OPEN, unit, &l);
+	if (rc || !l.exists)
+		return rc;
+	uint32_t own, parent = 0;
+	struct scope s;
+	struct value p = l.v[field_slot(f)];
+	rc = store_scope_ord(r->st, unit, true, &own);
+	if (!rc && p.type == VALUE_BYTES && p.s.len == 16)
+		rc = store_scope_ord(r->st, p.s.p, true, &parent);
+	rc = rc ? rc : store_scope_get(r->st, own, &s);
+	if (rc)
+		return engine_fail(r, rc);
+	if (parent == own)
+		parent = 0; /* never a loop, whatever the tree says */
+	if (s.parent == parent)
+		return 0;
+	rc = store_scope_set_parent(r->st, own, parent);
+	if (rc)
+		return engine_fail(r, rc);
+	if (!replica_is_hub(r))
+		return 0;
+	/* Nearest enrolled child above: its feed tells, as parents are merged before their children in an import; a
+	 * tree that comes in another order is put right by engine_feeds after the apply. */
+	r->stale = true;
+	return 0;
+}

@@ -1,0 +1,933 @@
+/*
+ * session.c - see session.h.  One state machine; transitions in one place (step).
+ *
+ * Each direction has a sender, whose journal positions count, and a receiver, who keeps the cursor.  Only
+ * the sender can confirm a cursor; where it cannot, its journal went back (it was restored), and both fall
+ * back to the newest place on which they agree.  No other rule is needed, because a restored device is a
+ * new run, and `from` and cursors are kept per run.
+ */
+#include "common/base.h"
+
+#include "proto/session.h"
+
+#include "common/crypt.h"
+#include "common/ident.h"
+#include "common/pack.h"
+#include "proto/engine.h"
+
+enum {
+	CREDIT_DEFAULT = 1024 * 1024,
+	TIMEOUT_DEFAULT_MS = 30 * 1000,
+	PUMP_FRAMES_MAX = 64,          /* DATA frames a step may make: the driver's queue stays short */
+	PUMP_BYTES_MAX = 1024 * 1024,
+	DATA_OVERHEAD = 256            /* bytes of a DATA message beside head and body, at most */
+};
+
+struct session {
+	struct replica *r;
+	struct session_config c;
+	enum session_state state;
+	struct session_progress p;
+	uint8_t peer_origin[16];
+	uint64_t nonce, hello_nonce;
+	uint64_t own_run;              /* as told to the peer */
+	uint32_t peer_ord;
+	int64_t heard_ms, due_ms;
+	struct arena memory;           /* of one step */
+
+	/* sending */
+	struct feed feed, old_feed;
+	uint32_t feeds_seen;
+	bool out_open, rescanning, out_told;
+	int64_t out_pos, out_last, rescan_until;
+	uint64_t credit, data_out;     /* absolute bytes of DATA: granted, sent */
+	bool place_due;                /* a widened filter was caught up with: the cursor takes its id */
+	struct short_form out_form, in_form;
+
+	/* receiving */
+	bool in_open;
+	struct mark marks[MARKS_MAX];
+	size_t marks_count;
+	uint8_t in_filter[8], peer_journal[8];
+	uint64_t in_granted, in_bytes;
+
+	/* agreement */
+	uint8_t said_state[16], heard_state[16];
+	int64_t said_acked, said_unapplied;
+	bool heard_idle, said_idle;
+	int64_t heard_acked;
+	struct msg_state heard;
+};
+
+struct session *session_new(struct replica *r, const struct session_config *config)
+{
+	struct session *s = mem_alloc(sizeof(*s));
+	s->r = r;
+	s->c = *config;
+	if (!s->c.credit_window)
+		s->c.credit_window = CREDIT_DEFAULT;
+	if (!s->c.timeout_ms)
+		s->c.timeout_ms = TIMEOUT_DEFAULT_MS;
+	if (!s->c.protocol_max) {
+		s->c.protocol_min = PROTOCOL_MIN;
+		s->c.protocol_max = PROTOCOL_MAX;
+	}
+	if (!s->c.schema_version)
+		s->c.schema_version = store_schema(r->st)->version;
+	origin_of(s->c.peer.origin_key, s->peer_origin);
+	arena_init(&s->memory, 0);
+	return s;
+}
+
+void session_free(struct session *s)
+{
+	if (!s)
+		return;
+	short_form_done(&s->out_form);
+	short_form_done(&s->in_form);
+	arena_done(&s->memory);
+	free(s);
+}
+
+void session_actions_done(struct session_actions *a)
+{
+	for (size_t i = 0; i < a->count; i++) buf_done(&a->frames[i].bytes);
+	free(a->frames);
+	memset(a, 0, sizeof(*a));
+}
+
+void session_progress(const struct session *s, struct session_progress *ret)
+{
+	*ret = s->p;
+	ret->state = s->state;
+}
+
+/* ---- actions */
+
+static size_t send_message(struct session *s, struct session_actions *a, const struct message *m, int priority)
+{
+	if (a->count == a->room) {
+		a->room = a->room * 2 + 8;
+		a->frames = mem_grow(a->frames, a->room * sizeof(*a->frames));
+	}
+	struct session_frame *f = &a->frames[a->count++];
+	f->priority = (uint8_t)priority;
+	buf_init(&f->bytes, MESSAGE_BYTES_MAX);
+	message_pack(m, &s->out_form, &f->bytes);
+	assert(!f->bytes.full);
+	s->p.bytes_out += f->bytes.len;
+	return f->bytes.len;
+}
+
+static int close_with(struct session *s, struct session_actions *a, int code)
+{
+	s->state = SESSION_CLOSED;
+	a->close = true;
+	a->code = code;
+	return 0;
+}
+
+/* What a peer did wrong, or what does not fit: said to it, then the end. */
+static int refuse(struct session *s, struct session_actions *a, int code)
+{
+	struct message m = {.type = MSG_REFUSE};
+	m.refuse = (struct msg_refuse){.session = s->nonce, .code = code, .protocol_min = s->c.protocol_min,
+				       .protocol_max = s->c.protocol_max};
+	s->p.refused_code = code;
+	send_message(s, a, &m, FRAME_CONTROL);
+	env_trace(s->r->env, "refused the peer: %d", code);
+	return close_with(s, a, code);
+}
+
+/* ---- what is remembered of a peer between sessions, beside struct peer */
+
+static void peer_key(const struct session *s, const char *what, char ret[64])
+{
+	char hex[33];
+	hex_text(s->peer_origin, 16, hex);
+	snprintf(ret, 64, "%s/%s", what, hex);
+}
+
+static int recall(struct session *s, const char *what, void *ret, size_t len, bool *ret_known)
+{
+	char key[64];
+	struct span m;
+	peer_key(s, what, key);
+	int rc = store_meta_get(s->r->st, key, &s->memory, &m);
+	*ret_known = !rc && m.len == len;
+	if (*ret_known)
+		memcpy(ret, m.p, len);
+	return rc;
+}
+
+static int remember(struct session *s, const char *what, const void *p, size_t len)
+{
+	char key[64];
+	peer_key(s, what, key);
+	return store_meta_put(s->r->st, key, span_of(p, len));
+}
+
+static int last_own_run(struct session *s, uint64_t *ret)
+{
+	bool known;
+	*ret = 0;
+	return recall(s, "last_run", ret, sizeof(*ret), &known);
+}
+
+/* Before anything of ours can have reached the peer under the new run. */
+static int keep_own_run(struct session *s)
+{
+	s->own_run = s->r->s.run;
+	return remember(s, "last_run", &s->own_run, sizeof(s->own_run));
+}
+
+/* ---- cursors: ours on the peer's journal */
+
+static int marks_save(struct session *s)
+{
+	return store_cursor_put(s->r->st, s->peer_origin, s->p.peer_run, s->marks, s->marks_count);
+}
+
+/* The cursor goes on under the peer's new run; another journal (new database) starts at 0. */
+static int marks_load(struct session *s, uint64_t run, uint64_t last_run, const uint8_t journal[8])
+{
+	struct mark *marks;
+	size_t n = 0;
+	bool known;
+	uint8_t was[8];
+	int rc = recall(s, "journal", was, sizeof(was), &known);
+	s->marks_count = 0;
+	memcpy(s->peer_journal, journal, 8);
+	if (!rc && known && !memcmp(was, journal, 8)) {
+		rc = store_cursor_get(s->r->st, run, &s->memory, &marks, &n);
+		if (!rc && !n && last_run)
+			rc = store_cursor_get(s->r->st, last_run, &s->memory, &marks, &n);
+	}
+	n = n > MARKS_MAX ? MARKS_MAX : n;
+	if (!rc && n)
+		memcpy(s->marks, marks, n * sizeof(*marks));
+	s->marks_count = n;
+	s->p.peer_run = run;
+	rc = rc ? rc : remember(s, "journal", journal, 8);
+	return rc ? rc : marks_save(s);
+}
+
+static struct mark marks_newest(const struct session *s)
+{
+	return s->marks_count ? s->marks[s->marks_count - 1] : (struct mark){0};
+}
+
+/* Keeps up to 32 older cursors at doubling distances (architecture section 7). */
+static void marks_thin(struct session *s)
+{
+	struct mark kept[MARKS_MAX];
+	size_t n = 0;
+	int64_t gap = 1, last = s->marks[s->marks_count - 1].pos;
+	kept[n++] = s->marks[s->marks_count - 1];
+	for (size_t i = s->marks_count - 1; i-- > 0 && n < MARKS_MAX;) {
+		if (last - s->marks[i].pos < gap && s->marks[i].pos != 0)
+			continue;
+		kept[n++] = s->marks[i];
+		gap *= 2;
+	}
+	for (size_t i = 0; i < n; i++) s->marks[i] = kept[n - 1 - i];
+	s->marks_count = n;
+}
+
+static int marks_add(struct session *s, int64_t pos, const uint8_t rolling[ROLLING_BYTES], const uint8_t filter[8])
+{
+	struct mark m = {.pos = pos};
+	memcpy(m.rolling, rolling, ROLLING_BYTES);
+	memcpy(m.filter, filter, 8);
+	if (s->marks_count == MARKS_MAX)
+		marks_thin(s);
+	if (s->marks_count == MARKS_MAX) {
+		memmove(&s->marks[1], &s->marks[2], (MARKS_MAX - 2) * sizeof(*s->marks));
+		s->marks_count--;
+	}
+	s->marks[s->marks_count++] = m;
+	marks_thin(s);
+	return marks_save(s);
+}
+
+/* Is a peer's cursor on our journal true? */
+static int confirm(struct session *s, const struct mark *m, bool *ret)
+{
+	uint8_t here[ROLLING_BYTES];
+	*ret = m->pos == 0;
+	if (m->pos <= 0)
+		return 0;
+	int rc = store_journal_rolling(s->r->st, m->pos, here);
+	if (rc == 1)
+		return 0;
+	*ret = !rc && !memcmp(here, m->rolling, ROLLING_BYTES);
+	return rc;
+}
+
+/* ---- sending */
+
+static void filter_key(const uint8_t id[8], char ret[64])
+{
+	char hex[17];
+	hex_text(id, 8, hex);
+	snprintf(ret, 64, "filter/%s", hex);
+}
+
+/* A filter is kept by its id, so that when it widens only what is new in it is sent. */
+static int filter_keep(struct session *s)
+{
+	char key[64];
+	filter_key(s->feed.id, key);
+	return store_meta_put(s->r->st, key, span_of(&s->feed.filter, sizeof(s->feed.filter)));
+}
+
+static int filter_recall(struct session *s, const uint8_t id[8], bool *ret_known)
+{
+	char key[64];
+	struct span m;
+	filter_key(id, key);
+	int rc = store_meta_get(s->r->st, key, &s->memory, &m);
+	*ret_known = !rc && m.len == sizeof(s->old_feed.filter);
+	if (*ret_known)
+		memcpy(&s->old_feed.filter, m.p, m.len);
+	else
+		memset(&s->old_feed, 0, sizeof(s->old_feed));
+	return rc;
+}
+
+/* Sending starts at a confirmed cursor; with another filter, first what the new one admits and the old did not. */
+static int out_start(struct session *s, const struct mark *at)
+{
+	bool known;
+	int rc = filter_keep(s);
+	s->out_open = true;
+	s->out_pos = s->out_last = at->pos;
+	s->p.sent = s->p.acked = at->pos;
+	s->rescanning = false;
+	if (rc || !at->pos || !memcmp(at->filter, s->feed.id, 8))
+		return rc;
+	rc = filter_recall(s, at->filter, &known);
+	s->rescanning = true;
+	s->rescan_until = at->pos;
+	s->out_pos = 0;
+	return rc;
+}
+
+static int acknowledged(struct session *s, int64_t pos)
+{
+	struct peer p = {0};
+	bool known;
+	s->p.acked = pos;
+	int rc = store_peer_get(s->r->st, s->peer_origin, &p, &known);
+	if (rc || (known && p.acked == pos))
+		return rc;
+	memcpy(p.origin, s->peer_origin, 16);
+	p.acked = pos;
+	return store_peer_put(s->r->st, &p);
+}
+
+static int send_entry(struct session *s, struct session_actions *a, const struct entry *e)
+{
+	struct message m = {.type = MSG_DATA};
+	m.data = (struct msg_data){.session = s->nonce, .pos = e->recv, .kind = e->kind, .head = e->head, .body = e->body};
+	/* While a widened filter is caught up with, the receiver's cursor stays where it is. */
+	int64_t at = s->rescanning ? s->rescan_until : e->recv;
+	m.data.pos = at;
+	int rc = store_journal_rolling(s->r->st, at, m.data.rolling);
+	if (rc)
+		return rc < 0 ? rc : -ERR_STORAGE;
+	size_t len = send_message(s, a, &m, FRAME_BULK);
+	s->data_out += len;
+	s->out_last = at;
+	s->out_told = false;
+	s->p.sent = e->recv;
+	s->p.entries_out++;
+	return 0;
+}
+
+/* Everything is sent: the cursor may move over what the filter left out. */
+static int tell_place(struct session *s, struct session_actions *a)
+{
+	struct message m = {.type = MSG_PLACE};
+	m.place = (struct msg_place){.session = s->nonce};
+	int rc = store_journal_head(s->r->st, &m.place.mark.pos, m.place.mark.rolling);
+	bool moved = s->p.entries_out && m.place.mark.pos != s->out_last;
+	if (rc || s->out_told || (!moved && !s->place_due)) {
+		s->out_told = true;
+		return rc;
+	}
+	s->place_due = false;
+	memcpy(m.place.mark.filter, s->feed.id, 8);
+	s->out_last = s->out_pos = m.place.mark.pos;
+	s->out_told = true;
+	send_message(s, a, &m, FRAME_CONTROL);
+	return 0;
+}
+
+static int pump(struct session *s, struct session_actions *a)
+{
+	size_t frames = 0, bytes = 0;
+	bool more = s->state == SESSION_OPEN && s->out_open;
+	while (more && frames < PUMP_FRAMES_MAX && bytes < PUMP_BYTES_MAX) {
+		struct entry *entries;
+		size_t n;
+		int rc = store_journal_scan(s->r->st, &s->feed.filter, s->out_pos, 16, PUMP_BYTES_MAX / 4, &s->memory, &entries, &n);
+		if (rc)
+			return rc;
+		if (s->rescanning && (!n || entries[0].recv > s->rescan_until)) {
+			s->rescanning = false;
+			s->place_due = true;
+			s->out_pos = s->rescan_until;
+			continue;
+		}
+		if (!n)
+			return tell_place(s, a);
+		for (size_t i = 0; i < n && more; i++) {
+			const struct entry *e = &entries[i];
+			if (s->rescanning && e->recv > s->rescan_until)
+				break;
+			if (s->rescanning && feed_admits(&s->old_feed, e)) {
+				s->out_pos = e->recv;
+				continue;
+			}
+			size_t need = e->head.len + e->body.len + DATA_OVERHEAD;
+			if (s->data_out + need > s->credit) {
+				more = false;
+				break;
+			}
+			rc = send_entry(s, a, e);
+			if (rc)
+				return rc;
+			s->out_pos = e->recv;
+			frames++;
+			bytes += need;
+		}
+	}
+	if (more)
+		a->due_ms = 1; /* at once: there is more to send */
+	return 0;
+}
+
+/* ---- agreement */
+
+static int digest_now(struct session *s, uint8_t ret[16])
+{
+	return replica_digest(s->r, &s->c.peer, ret);
+}
+
+static int out_done(struct session *s, bool *ret)
+{
+	int64_t count, bytes;
+	*ret = s->out_open && !s->rescanning && s->out_told && s->p.acked >= s->out_last;
+	int rc = store_tail_size(s->r->st, &count, &bytes);
+	*ret = *ret && count == 0;
+	return rc;
+}
+
+static int agreed_now(struct session *s)
+{
+	struct peer p = {0};
+	bool known;
+	int rc = store_peer_get(s->r->st, s->peer_origin, &p, &known);
+	if (rc)
+		return rc;
+	memcpy(p.origin, s->peer_origin, 16);
+	p.agreed_ms = p.last_contact_ms = s->r->env->now_ms(s->r->env->ctx);
+	memcpy(p.state, s->heard_state, 16);
+	return store_peer_put(s->r->st, &p);
+}
+
+static int held_for_peer(struct session *s, struct msg_state *ret)
+{
+	uint32_t ord;
+	struct scope unit;
+	int rc = 0;
+	if (!s->c.parent)
+		return 0;
+	rc = store_scope_ord(s->r->st, s->c.peer.unit, true, &ord);
+	rc = rc ? rc : store_scope_get(s->r->st, ord, &unit);
+	return rc ? rc : store_held_counts(s->r->st, unit.feed, &ret->parked, &ret->refused);
+}
+
+/* Says how things stand when we are idle and what we last said is no longer so. */
+static int tell_state(struct session *s, struct session_actions *a)
+{
+	struct message m = {.type = MSG_STATE};
+	uint8_t rolling[ROLLING_BYTES];
+	int64_t head;
+	bool done;
+	if (s->state != SESSION_OPEN)
+		return 0;
+	int rc = out_done(s, &done);
+	rc = rc ? rc : store_journal_head(s->r->st, &head, rolling);
+	if (rc)
+		return rc;
+	s->p.to_send = head;
+	s->p.idle = done && s->r->s.applied >= head;
+	if (!s->p.idle) {
+		s->p.agreed = false;
+		return 0;
+	}
+	m.state = (struct msg_state){.session = s->nonce, .acked = marks_newest(s).pos, .unapplied = head - s->r->s.applied, .idle = true};
+	rc = digest_now(s, m.state.state);
+	rc = rc ? rc : held_for_peer(s, &m.state);
+	if (rc)
+		return rc;
+	bool agreed = !memcmp(m.state.state, s->heard_state, 16);
+	if (agreed && !s->p.agreed)
+		rc = agreed_now(s);
+	s->p.agreed = agreed;
+	if (s->said_idle && !memcmp(m.state.state, s->said_state, 16) && s->said_acked == m.state.acked &&
+	    s->said_unapplied == m.state.parked + m.state.refused)
+		return rc;
+	memcpy(s->said_state, m.state.state, 16);
+	s->said_acked = m.state.acked;
+	s->said_unapplied = m.state.parked + m.state.refused;
+	s->said_idle = true;
+	send_message(s, a, &m, FRAME_CONTROL);
+	return rc;
+}
+
+/* One session only (`sync`): the end is when both are idle, agreed or not. */
+static int end_if_done(struct session *s, struct session_actions *a)
+{
+	struct message m = {.type = MSG_BYE};
+	if (s->c.parent || s->c.stay || s->state != SESSION_OPEN || !s->p.idle)
+		return 0;
+	if (!s->p.agreed && !(s->heard_idle && s->heard_acked >= s->out_last))
+		return 0;
+	m.bye.session = s->nonce;
+	send_message(s, a, &m, FRAME_CONTROL);
+	return close_with(s, a, 0);
+}
+
+/* ---- greeting */
+
+static int greet_peer(struct session *s, int64_t clock_ms, uint32_t schema, uint16_t protocol)
+{
+	struct peer p = {0};
+	bool known;
+	int rc = store_peer_get(s->r->st, s->peer_origin, &p, &known);
+	memcpy(p.origin, s->peer_origin, 16);
+	p.run = s->p.peer_run;
+	p.last_contact_ms = s->r->env->now_ms(s->r->env->ctx);
+	p.clock_offset_ms = s->p.clock_offset_ms = clock_ms - p.last_contact_ms;
+	p.schema_version = schema;
+	p.protocol = protocol;
+	static const uint8_t none[16];
+	rc = rc ? rc : store_run_add(s->r->st, s->p.peer_run, s->peer_origin, none, &s->peer_ord);
+	return rc ? rc : store_peer_put(s->r->st, &p);
+}
+
+static int open_feed(struct session *s)
+{
+	s->feeds_seen = s->r->feeds_changed;
+	return feed_for(s->r, &s->c.peer, s->peer_ord, &s->feed);
+}
+
+static int begin_work(struct session *s)
+{
+	bool sealed;
+	int rc = replica_correct(s->r);
+	return rc ? rc : replica_seal(s->r, &sealed);
+}
+
+static int say_hello(struct session *s, struct session_actions *a)
+{
+	struct message m = {.type = MSG_HELLO};
+	struct msg_hello *h = &m.hello;
+	struct peer p = {0};
+	bool known;
+	int rc = begin_work(s);
+	rc = rc ? rc : store_peer_get(s->r->st, s->peer_origin, &p, &known);
+	s->p.peer_run = known ? p.run : 0;
+	if (!rc && s->p.peer_run) {
+		bool journal_known;
+		rc = recall(s, "journal", s->peer_journal, 8, &journal_known);
+		rc = rc ? rc : marks_load(s, s->p.peer_run, 0, s->peer_journal);
+		rc = rc ? rc : store_run_ord(s->r->st, s->p.peer_run, &s->peer_ord);
+	}
+	rc = rc ? rc : last_own_run(s, &h->last_run);
+	rc = rc ? rc : open_feed(s);
+	rc = rc ? rc : digest_now(s, h->state);
+	if (rc)
+		return rc;
+	h->protocol_min = s->c.protocol_min;
+	h->protocol_max = s->c.protocol_max;
+	h->run = s->r->s.run;
+	memcpy(h->cert, s->r->cert.id, 8);
+	h->schema_version = s->c.schema_version;
+	memcpy(h->cursor.journal, s->peer_journal, 8);
+	h->cursor.mark = marks_newest(s);
+	memcpy(h->journal, s->r->journal_id, 8);
+	memcpy(h->filter, s->feed.id, 8);
+	h->clock_ms = s->r->env->now_ms(s->r->env->ctx);
+	h->credit = s->in_granted = s->c.credit_window;
+	s->r->env->random(s->r->env->ctx, &s->hello_nonce, sizeof(s->hello_nonce));
+	h->nonce = s->hello_nonce;
+	memcpy(s->said_state, h->state, 16);
+	s->said_acked = h->cursor.mark.pos;
+	s->state = SESSION_GREETED;
+	send_message(s, a, &m, FRAME_CONTROL);
+	return 0;
+}
+
+static int send_marks(struct session *s, struct session_actions *a)
+{
+	struct message m = {.type = MSG_MARKS};
+	m.marks.session = s->nonce;
+	m.marks.count = s->marks_count;
+	memcpy(m.marks.marks, s->marks, s->marks_count * sizeof(*s->marks));
+	send_message(s, a, &m, FRAME_CONTROL);
+	return 0;
+}
+
+static int note_restored(struct session *s)
+{
+	struct peer p = {0};
+	bool known;
+	int rc = store_peer_get(s->r->st, s->peer_origin, &p, &known);
+	memcpy(p.origin, s->peer_origin, 16);
+	p.restored = true;
+	return rc ? rc : store_peer_put(s->r->st, &p);
+}
+
+/* Parent: the child is there. */
+static int on_hello(struct session *s, const struct msg_hello *h, struct session_actions *a)
+{
+	struct message m = {.type = MSG_WELCOME};
+	struct msg_welcome *w = &m.welcome;
+	if (!s->c.parent || s->state != SESSION_NEW)
+		return refuse(s, a, ERR_PROTOCOL);
+	if (h->protocol_min > s->c.protocol_max || h->protocol_max < s->c.protocol_min)
+		return refuse(s, a, ERR_VERSION);
+	if (memcmp(h->cert, s->c.peer.id, 8) != 0)
+		return refuse(s, a, ERR_CERT_BAD);
+	s->hello_nonce = h->nonce;
+	int rc = begin_work(s);
+	rc = rc ? rc : marks_load(s, h->run, h->last_run, h->journal);
+	rc = rc ? rc : greet_peer(s, h->clock_ms, h->schema_version, s->c.protocol_max < h->protocol_max ? s->c.protocol_max : h->protocol_max);
+	rc = rc ? rc : last_own_run(s, &w->last_run);
+	rc = rc ? rc : keep_own_run(s);
+	rc = rc ? rc : open_feed(s);
+	rc = rc ? rc : digest_now(s, w->state);
+	static const uint8_t none[8];
+	bool same_journal = !memcmp(h->cursor.journal, s->r->journal_id, 8) || !memcmp(h->cursor.journal, none, 8);
+	struct mark start = {0};
+	rc = rc ? rc : confirm(s, same_journal ? &h->cursor.mark : &start, &w->confirmed);
+	if (rc)
+		return rc;
+	s->r->env->random(s->r->env->ctx, &s->nonce, sizeof(s->nonce));
+	s->nonce |= 1; /* 0 means none */
+	w->protocol = s->c.protocol_max < h->protocol_max ? s->c.protocol_max : h->protocol_max;
+	w->run = s->r->s.run;
+	w->schema_version = s->c.schema_version;
+	memcpy(w->cursor.journal, s->peer_journal, 8);
+	w->cursor.mark = marks_newest(s);
+	memcpy(w->journal, s->r->journal_id, 8);
+	memcpy(w->filter, s->feed.id, 8);
+	w->clock_ms = s->r->env->now_ms(s->r->env->ctx);
+	w->nonce = h->nonce;
+	w->session = s->nonce;
+	w->credit = s->in_granted = s->c.credit_window;
+	memcpy(w->cert, s->r->cert.id, 8);
+	struct msg_state held = {0};
+	rc = held_for_peer(s, &held);
+	w->unsettled = held.parked || held.refused;
+	if (rc)
+		return rc;
+	s->credit = h->credit;
+	memcpy(s->in_filter, h->filter, 8);
+	memcpy(s->heard_state, h->state, 16);
+	memcpy(s->said_state, w->state, 16);
+	s->said_acked = w->cursor.mark.pos;
+	s->said_unapplied = held.parked + held.refused;
+	s->in_open = true;
+	s->state = SESSION_OPEN;
+	send_message(s, a, &m, FRAME_CONTROL);
+	return w->confirmed ? out_start(s, same_journal ? &h->cursor.mark : &start) : note_restored(s);
+}
+
+/* Child: the parent answered. */
+static int on_welcome(struct session *s, const struct msg_welcome *w, struct session_actions *a)
+{
+	struct message m = {.type = MSG_ASK};
+	bool ours;
+	if (s->c.parent || s->state != SESSION_GREETED || w->nonce != s->hello_nonce)
+		return 0; /* of another session: dropped */
+	if (w->retry_after_s) {
+		a->retry_after_s = w->retry_after_s;
+		return close_with(s, a, ERR_BUSY);
+	}
+	if (w->protocol < s->c.protocol_min || w->protocol > s->c.protocol_max)
+		return refuse(s, a, ERR_VERSION);
+	s->nonce = w->session;
+	s->p.round_trips++;
+	int rc = marks_load(s, w->run, w->last_run ? w->last_run : s->p.peer_run, w->journal);
+	rc = rc ? rc : greet_peer(s, w->clock_ms, w->schema_version, w->protocol);
+	rc = rc ? rc : keep_own_run(s);
+	rc = rc ? rc : open_feed(s);
+	bool same_journal = !memcmp(w->cursor.journal, s->r->journal_id, 8);
+	rc = rc ? rc : confirm(s, &w->cursor.mark, &ours);
+	if (rc)
+		return rc;
+	s->credit = w->credit;
+	memcpy(s->in_filter, w->filter, 8);
+	memcpy(s->heard_state, w->state, 16);
+	s->heard.parked = w->unsettled;
+	s->in_open = true;
+	s->state = SESSION_OPEN;
+	if (!w->confirmed) /* the parent's journal went back */
+		rc = send_marks(s, a);
+	if (!rc && ours && same_journal)
+		return out_start(s, &w->cursor.mark);
+	if (rc)
+		return rc;
+	s->r->s.restored = true; /* our journal went back: this disk is a restored or copied one */
+	m.ask = (struct msg_ask){.session = s->nonce, .what = ASK_MARKS};
+	send_message(s, a, &m, FRAME_CONTROL);
+	return 0;
+}
+
+/* Sender: the receiver's older cursors; go on from the newest on which both agree. */
+static int on_marks(struct session *s, const struct msg_marks *k, struct session_actions *a)
+{
+	struct message m = {.type = MSG_PLACE};
+	struct mark at = {0};
+	for (size_t i = k->count; i-- > 0;) {
+		bool ours;
+		int rc = confirm(s, &k->marks[i], &ours);
+		if (rc)
+			return rc;
+		if (ours) {
+			at = k->marks[i];
+			break;
+		}
+	}
+	m.place = (struct msg_place){.session = s->nonce, .mark = at, .restart = true};
+	send_message(s, a, &m, FRAME_CONTROL);
+	return out_start(s, &at);
+}
+
+static int on_place(struct session *s, const struct msg_place *p)
+{
+	if (!p->restart)
+		return p->mark.pos >= marks_newest(s).pos ? marks_add(s, p->mark.pos, p->mark.rolling, s->in_filter) : 0;
+	while (s->marks_count && marks_newest(s).pos > p->mark.pos) s->marks_count--;
+	env_trace(s->r->env, "the peer's journal went back to %" PRId64, p->mark.pos);
+	int rc = s->c.parent ? note_restored(s) : 0;
+	return rc ? rc : marks_save(s);
+}
+
+/* ---- data */
+
+static int send_ack(struct session *s, struct session_actions *a)
+{
+	struct message m = {.type = MSG_ACK};
+	s->in_granted = s->in_bytes + s->c.credit_window;
+	m.ack = (struct msg_ack){.session = s->nonce, .pos = marks_newest(s).pos, .credit = s->in_granted};
+	send_message(s, a, &m, FRAME_CONTROL);
+	return 0;
+}
+
+static bool peers_fault(int rc)
+{
+	return rc == -ERR_SIGNATURE || rc == -ERR_UNKNOWN_ORIGIN || rc == -ERR_PROTOCOL || rc == -ERR_CERT_BAD ||
+	       rc == -ERR_CERT_EXPIRED || rc == -ERR_LIMIT || rc == -ERR_CEILING;
+}
+
+static int on_data(struct session *s, const struct msg_data *d, size_t frame_bytes, struct session_actions *a)
+{
+	bool fresh;
+	if (!s->in_open)
+		return refuse(s, a, ERR_PROTOCOL);
+	s->in_bytes += frame_bytes;
+	if (s->in_bytes > s->in_granted)
+		return refuse(s, a, ERR_LIMIT);
+	int rc = replica_append(s->r, d->kind, d->head, d->body, s->peer_ord, &fresh);
+	if (peers_fault(rc))
+		return refuse(s, a, -rc);
+	if (rc)
+		return rc;
+	s->p.entries_in++;
+	s->p.agreed = false;
+	if (d->pos > marks_newest(s).pos)
+		rc = marks_add(s, d->pos, d->rolling, s->in_filter);
+	return rc ? rc : send_ack(s, a);
+}
+
+static int on_ack(struct session *s, const struct msg_ack *k)
+{
+	if (k->credit > s->credit)
+		s->credit = k->credit;
+	return k->pos > s->p.acked ? acknowledged(s, k->pos) : 0;
+}
+
+static int on_state(struct session *s, const struct msg_state *st)
+{
+	struct peer p = {0};
+	bool known;
+	memcpy(s->heard_state, st->state, 16);
+	s->heard_idle = st->idle;
+	s->heard_acked = st->acked;
+	s->heard = *st;
+	int rc = store_peer_get(s->r->st, s->peer_origin, &p, &known);
+	memcpy(p.origin, s->peer_origin, 16);
+	memcpy(p.state, st->state, 16);
+	p.parked = st->parked;
+	p.refused = st->refused;
+	p.unapplied = st->unapplied;
+	p.last_contact_ms = s->r->env->now_ms(s->r->env->ctx);
+	rc = rc ? rc : store_peer_put(s->r->st, &p);
+	return rc || st->acked <= s->p.acked ? rc : acknowledged(s, st->acked);
+}
+
+static int on_ask(struct session *s, const struct msg_ask *k, struct session_actions *a)
+{
+	if (k->what == ASK_MARKS)
+		return send_marks(s, a);
+	struct message m = {.type = MSG_CERT};
+	struct cert_row *certs;
+	size_t n;
+	int rc = store_certs(s->r->st, &s->memory, &certs, &n);
+	for (size_t i = 0; i < n && !rc; i++)
+		if (!memcmp(certs[i].id, k->id, 8) || !memcmp(certs[i].origin, k->id, 8)) {
+			m.cert = (struct msg_cert){.session = s->nonce, .cert = certs[i].body};
+			send_message(s, a, &m, FRAME_CONTROL);
+			break;
+		}
+	return rc;
+}
+
+static int on_cert(struct session *s, const struct msg_cert *c, struct session_actions *a)
+{
+	bool fresh;
+	int rc = replica_append(s->r, ENTRY_CERT, c->cert, span_of(NULL, 0), s->peer_ord, &fresh);
+	return peers_fault(rc) ? refuse(s, a, -rc) : rc;
+}
+
+static uint64_t nonce_of(const struct message *m)
+{
+	switch (m->type) {
+	case MSG_DATA: return m->data.session;
+	case MSG_ACK: return m->ack.session;
+	case MSG_PLACE: return m->place.session;
+	case MSG_MARKS: return m->marks.session;
+	case MSG_ASK: return m->ask.session;
+	case MSG_STATE: return m->state.session;
+	case MSG_BYE: return m->bye.session;
+	case MSG_CERT: return m->cert.session;
+	default: return 0;
+	}
+}
+
+static int on_refuse(struct session *s, const struct msg_refuse *f, struct session_actions *a)
+{
+	s->p.refused_code = f->code;
+	a->retry_after_s = f->retry_after_s;
+	return close_with(s, a, f->code ? f->code : ERR_PROTOCOL);
+}
+
+static int on_frame(struct session *s, struct span frame, struct session_actions *a)
+{
+	struct message m;
+	struct error err = {0};
+	s->p.bytes_in += frame.len;
+	if (message_read(frame, &s->in_form, &s->memory, &m, &err)) {
+		s->r->err = err;
+		return refuse(s, a, ERR_PROTOCOL);
+	}
+	if (m.type == MSG_HELLO)
+		return on_hello(s, &m.hello, a);
+	if (m.type == MSG_WELCOME)
+		return on_welcome(s, &m.welcome, a);
+	if (m.type == MSG_REFUSE)
+		return on_refuse(s, &m.refuse, a);
+	if (s->state != SESSION_OPEN || nonce_of(&m) != s->nonce)
+		return 0; /* of a session before this one: dropped */
+	switch (m.type) {
+	case MSG_DATA: return on_data(s, &m.data, frame.len, a);
+	case MSG_ACK: return on_ack(s, &m.ack);
+	case MSG_PLACE: return on_place(s, &m.place);
+	case MSG_MARKS: return on_marks(s, &m.marks, a);
+	case MSG_ASK: return on_ask(s, &m.ask, a);
+	case MSG_STATE: return on_state(s, &m.state);
+	case MSG_CERT: return on_cert(s, &m.cert, a);
+	case MSG_BYE: return close_with(s, a, 0);
+	default: return refuse(s, a, ERR_PROTOCOL);
+	}
+}
+
+/* ---- events */
+
+static int on_timer(struct session *s, int64_t now_ms, struct session_actions *a)
+{
+	bool waiting = s->state == SESSION_GREETED || (s->state == SESSION_OPEN && (!s->p.idle || !s->c.stay));
+	if (waiting && now_ms - s->heard_ms >= (int64_t)s->c.timeout_ms)
+		return close_with(s, a, ERR_UNREACHABLE);
+	return 0;
+}
+
+/* A feed that changed under an open session: the session starts anew with the new filter. */
+static int on_feeds(struct session *s, struct session_actions *a)
+{
+	struct feed now;
+	if (s->state != SESSION_OPEN || s->feeds_seen == s->r->feeds_changed)
+		return 0;
+	s->feeds_seen = s->r->feeds_changed;
+	int rc = feed_for(s->r, &s->c.peer, s->peer_ord, &now);
+	if (rc || !memcmp(now.id, s->feed.id, 8))
+		return rc;
+	struct message m = {.type = MSG_REFUSE};
+	m.refuse = (struct msg_refuse){.session = s->nonce, .code = ERR_BUSY, .retry_after_s = 0};
+	send_message(s, a, &m, FRAME_CONTROL);
+	return close_with(s, a, ERR_BUSY);
+}
+
+static int end(struct session *s, struct session_actions *a)
+{
+	struct message m = {.type = MSG_BYE};
+	m.bye.session = s->nonce;
+	if (s->state == SESSION_OPEN)
+		send_message(s, a, &m, FRAME_CONTROL);
+	return close_with(s, a, 0);
+}
+
+int session_step(struct session *s, const struct session_event *e, struct session_actions *a)
+{
+	int rc = 0;
+	assert(store_in_transaction(s->r->st));
+	if (s->state == SESSION_CLOSED)
+		return 0;
+	arena_reset(&s->memory);
+	a->due_ms = 0;
+	switch (e->kind) {
+	case EVENT_START:
+		s->heard_ms = e->now_ms;
+		rc = say_hello(s, a);
+		break;
+	case EVENT_FRAME:
+		s->heard_ms = e->now_ms;
+		rc = on_frame(s, e->frame, a);
+		break;
+	case EVENT_PUMP:
+		break;
+	case EVENT_TIMER:
+		rc = on_timer(s, e->now_ms, a);
+		break;
+	case EVENT_END:
+		rc = end(s, a);
+		break;
+	}
+	if (!rc && s->state == SESSION_OPEN && s->r->s.run != s->own_run)
+		rc = refuse(s, a, ERR_BUSY); /* a new run was drawn: cursors are per run, so this session ends */
+	rc = rc ? rc : on_feeds(s, a);
+	rc = rc || s->state != SESSION_OPEN ? rc : pump(s, a);
+	rc = rc || s->state != SESSION_OPEN ? rc : tell_state(s, a);
+	rc = rc || s->state != SESSION_OPEN ? rc : end_if_done(s, a);
+	if (a->due_ms)
+		a->due_ms = e->now_ms;
+	else if (s->state == SESSION_GREETED || s->state == SESSION_OPEN)
+		a->due_ms = s->heard_ms + (int64_t)s->c.timeout_ms;
+	return rc ? engine_fail(s->r, rc) : 0;
+}

@@ -1,0 +1,193 @@
+/*
+ * verify.c - the whole of a replica checked against itself: database, rolling hash, chains, signatures, state hashes
+ * and truth of figures recomputed from the rows.
+ */
+#include "common/base.h"
+
+#include "proto/engine.h"
+
+#include "common/ident.h"
+
+struct verifying {
+	struct replica *r;
+	struct buf *report;
+	int64_t findings;
+	void (*progress)(void *ctx, int64_t done, int64_t of);
+	void *ctx;
+	int64_t head;
+};
+
+static void finding(struct verifying *v, const char *what, int64_t where)
+{
+	v->findings++;
+	if (v->findings <= 200)
+		buf_print(v->report, "%s at %" PRId64 "\n", what, where);
+}
+
+static int verify_segment(struct verifying *v, const struct entry *e, struct arena *a)
+{
+	struct segment s;
+	struct cert author;
+	struct error err = {0};
+	static const uint8_t zero[32];
+	bool known;
+	int64_t before;
+	int rc = engine_cert_of(v->r, e->origin, &author, &known);
+	if (rc)
+		return rc;
+	if (!known)
+		finding(v, "segment without a certificate of its author", e->recv);
+	else if (segment_open(e->head, e->body, &s, &err) || segment_check(&s, author.origin_key, a, &err))
+		finding(v, "segment does not verify", e->recv);
+	else if (memcmp(s.hash, e->hash, 32) != 0)
+		finding(v, "segment hash differs from its place", e->recv);
+	if (!memcmp(e->prev, zero, 32))
+		return 0;
+	return store_journal_find(v->r->st, e->prev, &before);
+}
+
+static int verify_signed(struct verifying *v, const struct entry *e)
+{
+	struct cert by;
+	struct error err = {0};
+	bool known;
+	if (e->kind == ENTRY_HOLE) {
+		struct hole h;
+		uint8_t hash[32], sign[64];
+		if (hole_open(e->head, &h, hash, sign, &err)) {
+			finding(v, "hole cannot be read", e->recv);
+			return 0;
+		}
+		int rc = engine_cert_of(v->r, h.remover, &by, &known);
+		if (!rc && (!known || entry_check_sign(e->head, by.origin_key, &err)))
+			finding(v, "hole does not verify", e->recv);
+		return rc;
+	}
+	int rc = engine_cert_of(v->r, e->origin, &by, &known);
+	if (!rc && (!known || entry_check_sign(e->head, by.origin_key, &err)))
+		finding(v, "admission does not verify", e->recv);
+	return rc;
+}
+
+static int verify_journal(struct verifying *v)
+{
+	struct feed_filter everything = {.all = true, .lane_mask = 0xff};
+	struct arena a;
+	int64_t at = 0;
+	uint8_t rolling[ROLLING_BYTES];
+	int rc = store_journal_rolling(v->r->st, 0, rolling);
+	arena_init(&a, 0);
+	for (size_t n = 1; n && !rc;) {
+		struct entry *entries;
+		rc = store_journal_scan(v->r->st, &everything, at, 64, 4 * 1024 * 1024, &a, &entries, &n);
+		for (size_t i = 0; i < n && !rc; i++) {
+			struct hash h;
+			uint8_t stored[ROLLING_BYTES];
+			hash_begin(&h, ROLLING_BYTES);
+			hash_add(&h, rolling, ROLLING_BYTES);
+			hash_add(&h, entries[i].hash, 32);
+			hash_end(&h, rolling, ROLLING_BYTES);
+			rc = store_journal_rolling(v->r->st, entries[i].recv, stored);
+			if (!rc && memcmp(stored, rolling, ROLLING_BYTES) != 0)
+				finding(v, "rolling hash differs", entries[i].recv);
+			if (!rc && entries[i].kind == ENTRY_SEGMENT)
+				rc = verify_segment(v, &entries[i], &a);
+			else if (!rc && (entries[i].kind == ENTRY_ADMISSION || entries[i].kind == ENTRY_HOLE))
+				rc = verify_signed(v, &entries[i]);
+			at = entries[i].recv;
+		}
+		arena_reset(&a);
+		arena_reset(&v->r->scratch);
+		if (v->progress)
+			v->progress(v->ctx, at, v->head);
+	}
+	arena_done(&a);
+	return rc;
+}
+
+/* State hashes and truth of one table and lane, from the rows. */
+static int verify_lane(struct verifying *v, uint16_t table, unsigned lane, uint8_t (*sums)[LANES][STATE_BYTES], uint32_t scopes,
+		       int64_t *truth)
+{
+	struct arena a;
+	uint8_t after[16];
+	bool started = false;
+	int rc = 0;
+	arena_init(&a, 0);
+	for (size_t n = 1; n && !rc;) {
+		struct row *rows;
+		rc = store_rows_scan(v->r->st, table, lane, 0, started ? after : NULL, 512, &a, &rows, &n);
+		for (size_t i = 0; i < n && !rc; i++) {
+			struct lane_state l;
+			uint8_t hash[STATE_BYTES];
+			struct figure_cell cells[FIGURE_CELLS_MAX];
+			memcpy(after, rows[i].id, 16);
+			started = true;
+			rc = lane_load(v->r, table, lane, rows[i].id, &l);
+			if (rc || !l.exists || l.scope > scopes)
+				continue;
+			clock_hash(table, lane, l.id, &l.clock, hash);
+			state_add(sums[l.scope][lane], hash);
+			size_t c = l.table ? figure_cells(l.table, lane, l.v, cells) : 0;
+			for (size_t k = 0; k < c; k++) *truth += cells[k].amount;
+		}
+		arena_reset(&a);
+		arena_reset(&v->r->scratch);
+	}
+	arena_done(&a);
+	return rc;
+}
+
+static int verify_rows(struct verifying *v)
+{
+	struct arena a;
+	struct scope *scopes;
+	size_t n;
+	uint32_t ord_max = 0;
+	int64_t truth = 0;
+	arena_init(&a, 0);
+	int rc = store_scopes(v->r->st, &a, &scopes, &n);
+	for (size_t i = 0; i < n && !rc; i++) ord_max = scopes[i].ord > ord_max ? scopes[i].ord : ord_max;
+	uint8_t(*sums)[LANES][STATE_BYTES] = ARENA_ARRAY(&a, uint8_t[LANES][STATE_BYTES], ord_max + 1);
+	for (uint16_t t = 1; t < TABLES_MAX && !rc; t++)
+		for (unsigned lane = 0; lane < LANE_RESERVED && !rc; lane++)
+			rc = verify_lane(v, t, lane, sums, ord_max, &truth);
+	for (size_t i = 0; i < n && !rc; i++)
+		for (unsigned lane = 0; lane < LANE_RESERVED && !rc; lane++) {
+			uint8_t kept[STATE_BYTES];
+			rc = store_state_get(v->r->st, scopes[i].ord, lane, kept);
+			if (!rc && memcmp(kept, sums[scopes[i].ord][lane], STATE_BYTES) != 0)
+				finding(v, "state hash differs, scope", scopes[i].ord);
+		}
+	struct cell *cells;
+	size_t cells_count = 0;
+	if (!rc && engine_custodian(v->r)) {
+		rc = store_cells_all(v->r->st, 0, &a, &cells, &cells_count);
+		for (size_t i = 0; i < cells_count && !rc; i++) truth -= cells[i].truth;
+		if (!rc && truth)
+			finding(v, "figures recomputed from rows differ by", truth);
+	}
+	arena_done(&a);
+	return rc;
+}
+
+int replica_verify(struct replica *r, struct buf *report, int64_t *ret_findings,
+		   void (*progress)(void *ctx, int64_t done, int64_t of), void *ctx)
+{
+	struct verifying v = {.r = r, .report = report, .progress = progress, .ctx = ctx};
+	uint8_t rolling[ROLLING_BYTES];
+	struct buf db;
+	buf_init(&db, 64 * 1024);
+	int rc = store_check(r->st, &db);
+	if (!rc && db.len) {
+		v.findings++;
+		buf_add(report, db.p, db.len);
+		buf_text(report, "\n");
+	}
+	buf_done(&db);
+	rc = rc ? rc : store_journal_head(r->st, &v.head, rolling);
+	rc = rc ? rc : verify_journal(&v);
+	rc = rc ? rc : verify_rows(&v);
+	*ret_findings = v.findings;
+	return rc ? engine_fail(r, rc) : 0;
+}

@@ -1,0 +1,248 @@
+/*
+ * fuzz.c - one entry point for each decoder.  `make fuzz F=body` builds a libFuzzer program of one (clang);
+ * tests/test_corpus.c includes this file and replays tests/corpus/NAME and the golden bytes under gcc.
+ *
+ * What they promise is more than not crashing: what is accepted is encoded again, and the bytes are the
+ * same.  Anything else aborts.
+ */
+#include "common/base.h"
+
+#include "common/crypt.h"
+#include "common/ident.h"
+#include "proto/cert.h"
+#include "proto/entry.h"
+#include "proto/message.h"
+
+enum { FUZZ_ARENA_MAX = 64 * 1024 * 1024 };
+
+static void must(bool good)
+{
+	if (!good)
+		abort();
+}
+
+/* At most the stated factor of the input, and some for alignment. */
+static void must_be_small(const struct arena *a, size_t len)
+{
+	must(a->bytes <= CHANGESET_MEMORY_FACTOR * len + 4096);
+}
+
+static const uint8_t *fuzz_secret(void)
+{
+	static uint8_t secret[64];
+	uint8_t key[32], seed[32] = {1};
+
+	if (!secret[0]) {
+		must(crypt_init() == 0);
+		sign_keypair(seed, key, secret);
+	}
+	return secret;
+}
+
+static void fuzz_runs(uint64_t runs[SEGMENT_NONCES_MAX])
+{
+	for (size_t i = 0; i < SEGMENT_NONCES_MAX; i++)
+		runs[i] = (i + 1) * UINT64_C(0x0123456789abcdef) & RUN_MASK;
+}
+
+/* Messages of one direction, each with its length in four bytes before it. */
+static int fuzz_frames(const uint8_t *p, size_t len)
+{
+	struct short_form in = {0}, out = {0};
+	struct cut c = cut_of(span_of(p, len));
+	struct arena a;
+	struct buf b;
+
+	arena_init(&a, FUZZ_ARENA_MAX);
+	buf_init(&b, 2 * MESSAGE_BYTES_MAX);
+	while (cut_left(&c)) {
+		size_t n = cut_u32(&c);
+		const uint8_t *m = cut_take(&c, n);
+		struct message got;
+
+		if (!m || message_read(span_of(m, n), &in, &a, &got, NULL) != 0)
+			break;
+		buf_reset(&b);
+		message_pack(&got, &out, &b);
+		must(!b.full && span_equal(buf_span(&b), span_of(m, n)));
+	}
+	buf_done(&b);
+	arena_done(&a);
+	short_form_done(&in);
+	short_form_done(&out);
+	return 0;
+}
+
+/* One message, without memory of others: what a stranger says first. */
+static int fuzz_hello(const uint8_t *p, size_t len)
+{
+	struct message got;
+	struct arena a;
+	struct buf b;
+
+	arena_init(&a, FUZZ_ARENA_MAX);
+	buf_init(&b, 2 * MESSAGE_BYTES_MAX);
+	if (message_read(span_of(p, len), NULL, &a, &got, NULL) == 0) {
+		message_pack(&got, NULL, &b);
+		must(span_equal(buf_span(&b), span_of(p, len)));
+	}
+	buf_done(&b);
+	arena_done(&a);
+	return 0;
+}
+
+/* Length of the head in two bytes, head with signature, body. */
+static int fuzz_segment(const uint8_t *p, size_t len)
+{
+	struct cut c = cut_of(span_of(p, len));
+	size_t head_len = cut_u16(&c), count = 0;
+	const uint8_t *head = cut_take(&c, head_len);
+	struct changeset *cs;
+	struct segment s;
+	struct arena a;
+	struct buf b;
+
+	must(crypt_init() == 0);
+	if (!head || segment_open(span_of(head, head_len), span_of(head + head_len, cut_left(&c)), &s, NULL) != 0)
+		return 0;
+	buf_init(&b, HEAD_BYTES_MAX);
+	segment_head_pack(&s.head, &b);
+	must(span_equal(buf_span(&b), span_of(head, head_len - 64)));
+	buf_done(&b);
+	/* The decoder of checked bodies, on one that nobody checked: it must stand that, too. */
+	arena_init(&a, FUZZ_ARENA_MAX);
+	(void)!segment_changesets(&s, &a, &cs, &count, NULL);
+	arena_done(&a);
+	arena_init(&a, FUZZ_ARENA_MAX);
+	(void)!segment_check(&s, fuzz_secret() + 32, &a, NULL);
+	arena_done(&a);
+	return 0;
+}
+
+/* Count of changesets in two bytes, count of runs in one, body. */
+static int fuzz_body(const uint8_t *p, size_t len)
+{
+	uint64_t runs[SEGMENT_NONCES_MAX];
+	struct changeset *cs;
+	size_t count, own;
+	struct arena a;
+	struct buf b;
+
+	if (len < 3)
+		return 0;
+	must(crypt_init() == 0);
+	fuzz_runs(runs);
+	count = (size_t)p[0] | (size_t)p[1] << 8;
+	own = p[2] % (SEGMENT_NONCES_MAX + 1);
+	arena_init(&a, FUZZ_ARENA_MAX);
+	buf_init(&b, BODY_BYTES_MAX);
+	if (body_decode(span_of(p + 3, len - 3), 1, count, runs, own, &a, &cs, NULL) == 0) {
+		must(body_encode(cs, count, runs, own, &b, NULL) == 0);
+		must(span_equal(buf_span(&b), span_of(p + 3, len - 3)));
+	}
+	must_be_small(&a, len);
+	buf_done(&b);
+	arena_done(&a);
+	return 0;
+}
+
+static int fuzz_changeset(const uint8_t *p, size_t len)
+{
+	struct changeset c;
+	struct arena a;
+	struct buf b;
+
+	arena_init(&a, FUZZ_ARENA_MAX);
+	buf_init(&b, 2 * BODY_BYTES_MAX);
+	if (changeset_read(span_of(p, len), &a, &c, NULL) == 0) {
+		changeset_pack(&c, &b);
+		must(span_equal(buf_span(&b), span_of(p, len)));
+	}
+	must_be_small(&a, len);
+	buf_done(&b);
+	arena_done(&a);
+	return 0;
+}
+
+static int fuzz_admission(const uint8_t *p, size_t len)
+{
+	uint8_t hash[32], sign[64];
+	struct admission m;
+	struct arena a;
+	struct buf b;
+
+	arena_init(&a, FUZZ_ARENA_MAX);
+	buf_init(&b, 2 * ADMISSION_BYTES_MAX);
+	if (admission_open(span_of(p, len), &a, &m, hash, sign, NULL) == 0) {
+		must(admission_make(&m, fuzz_secret(), &b, hash, NULL) == 0);
+		must(b.len == len && memcmp(b.p, p, len - 64) == 0);
+	}
+	buf_done(&b);
+	arena_done(&a);
+	return 0;
+}
+
+static int fuzz_hole(const uint8_t *p, size_t len)
+{
+	uint8_t hash[32], sign[64];
+	struct hole h;
+	struct buf b;
+
+	buf_init(&b, 2 * MESSAGE_BYTES_MAX);
+	if (hole_open(span_of(p, len), &h, hash, sign, NULL) == 0) {
+		must(hole_make(&h, fuzz_secret(), &b, hash, NULL) == 0);
+		must(b.len == len && memcmp(b.p, p, len - 64) == 0);
+	}
+	buf_done(&b);
+	return 0;
+}
+
+static int fuzz_cert(const uint8_t *p, size_t len)
+{
+	struct cert c;
+	struct buf b;
+
+	buf_init(&b, CERT_BYTES_MAX);
+	if (cert_open(span_of(p, len), &c, NULL) == 0) {
+		must(cert_make(&c, fuzz_secret(), &b, NULL) == 0);
+		must(b.len == len && memcmp(b.p, p, len - 64) == 0);
+		(void)!cert_check_issued(&c, &c, NULL);
+	}
+	buf_done(&b);
+	return 0;
+}
+
+static int fuzz_token(const uint8_t *p, size_t len)
+{
+	struct token t;
+	struct buf text, again;
+
+	must(crypt_init() == 0);
+	buf_init(&text, 4096);
+	buf_init(&again, 4096);
+	buf_add(&text, p, len);
+	if (!text.full && memchr(buf_cstr(&text), 0, len) == NULL && token_parse(buf_cstr(&text), &t, NULL) == 0) {
+		token_text(&t, &again);
+		must(memmem(p, len, again.p, again.len) != NULL);
+	}
+	buf_done(&text);
+	buf_done(&again);
+	return 0;
+}
+
+static const struct fuzz_target {
+	const char *name;
+	int (*run)(const uint8_t *p, size_t len);
+} fuzz_targets[] __attribute__((unused)) = {
+	{"frames", fuzz_frames}, {"hello", fuzz_hello}, {"segment", fuzz_segment}, {"body", fuzz_body},
+	{"changeset", fuzz_changeset}, {"admission", fuzz_admission}, {"hole", fuzz_hole}, {"cert", fuzz_cert},
+	{"token", fuzz_token},
+};
+
+#ifdef FUZZ
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
+{
+	return FUZZ(p, len);
+}
+#endif

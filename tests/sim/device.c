@@ -1,0 +1,751 @@
+/*
+ * device.c - a machine and its daemon.
+ */
+#include "common/base.h"
+
+#include "tests/sim/device.h"
+
+#include "common/ident.h"
+
+enum { RECONNECT_MS = 2000, SEAL_MS = 2000, APPLY_OPS = 2000, BATCH_MAX = 64, TURNS_MAX = 64 };
+
+/* ---- surroundings */
+static int64_t env_now(void *ctx)
+{
+	const struct device *d = ctx;
+
+	return d->world->now_ms + d->skew_ms;
+}
+
+static int64_t env_boot(void *ctx)
+{
+	const struct device *d = ctx;
+
+	return d->world->now_ms - d->boot_at_ms;
+}
+
+static void env_boot_name(void *ctx, uint8_t ret_id[16])
+{
+	const struct device *d = ctx;
+
+	memcpy(ret_id, d->boot, 16);
+}
+
+static void env_bytes(void *ctx, void *p, size_t len)
+{
+	struct device *d = ctx;
+
+	random_bytes(&d->rnd, p, len);
+}
+
+static bool env_witness_read(void *ctx, struct witness *ret)
+{
+	const struct device *d = ctx;
+
+	if (d->witness_known) *ret = d->witness;
+	return d->witness_known;
+}
+
+static void env_witness_write(void *ctx, const struct witness *wit)
+{
+	struct device *d = ctx;
+
+	d->witness = *wit;
+	d->witness_known = true;
+}
+
+static void env_line(void *ctx, const char *line)
+{
+	const struct device *d = ctx;
+
+	world_trace(d->world, "%s: %s", d->label, line);
+}
+
+const struct schema *device_schema(const struct device *d)
+{
+	return d->next_schema ? &d->world->things_next.schema : &d->world->things.schema;
+}
+
+/* ---- faults */
+static int on_storage(void *ctx, const char *what)
+{
+	struct device *d = ctx;
+
+	if (d->dying) return -ERR_STORAGE;
+	if (d->fault_after < 0 || d->fault_after-- > 0) return 0;
+	d->faulted = true;
+	world_trace(d->world, "%s: fault %d at %s", d->label, d->fault_code, what);
+	if (d->fault_code != 0) return -d->fault_code;
+	d->dying = true;
+	return -ERR_STORAGE;
+}
+
+void device_arm(struct device *d, int64_t calls, int code)
+{
+	d->fault_after = calls;
+	d->fault_code = code;
+}
+
+/* ---- life */
+struct device *device_new(struct world *w, struct device *parent, int unit, bool hub, bool next_schema)
+{
+	struct device *d = mem_alloc(sizeof(*d));
+
+	assert(w->devices_count < WORLD_DEVICES_MAX);
+	d->world = w;
+	d->number = (unsigned)w->devices_count;
+	d->parent = parent;
+	d->unit = unit;
+	d->hub = hub;
+	d->next_schema = next_schema;
+	d->fault_after = -1;
+	d->alive = true;
+	d->rnd = random_stream(w->config.seed, 1000 + d->number);
+	d->env = (struct env){.ctx = d, .now_ms = env_now, .boot_ms = env_boot, .boot_id = env_boot_name,
+			      .random = env_bytes, .witness_read = env_witness_read,
+			      .witness_write = env_witness_write};
+	if (w->trace_print) d->env.trace = env_line;
+	(void)snprintf(d->label, sizeof(d->label), "%s%u", hub ? parent ? "county" : "top" : "node", d->number);
+	(void)snprintf(d->path, sizeof(d->path), "sim-%p-%u", (void *)w, d->number);
+	buf_init(&d->cert_bytes, CERT_BYTES_MAX);
+	identity_make(&d->env, &d->identity);
+	w->devices[w->devices_count++] = d;
+	if (store_open(d->path, device_schema(d), STORE_CREATE | STORE_MEMORY_VFS, &d->keeper, &d->err) < 0)
+		world_fail(w, "setup", "%s: keeper: %s", d->label, d->err.detail);
+	else if (replica_create(d->keeper, &d->env, &d->identity, &d->err) < 0)
+		world_fail(w, "setup", "%s: create: %s", d->label, d->err.detail);
+	return d;
+}
+
+void device_free(struct device *d)
+{
+	if (d == NULL) return;
+	replica_close(d->replica);
+	store_close(d->store);
+	store_close(d->keeper);
+	buf_done(&d->cert_bytes);
+	free(d->acked.p);
+	free(d);
+}
+
+int device_start(struct device *d, bool reboot)
+{
+	struct world *w = d->world;
+	struct replica_config config = {.env = &d->env, .identity = &d->identity,
+					.judge = d->hub ? &d->judge : NULL};
+	int rc;
+
+	if (d->replica != NULL || d->keeper == NULL) return 0;
+	if (reboot) {
+		d->witness_known = false;
+		random_bytes(&d->rnd, d->boot, 16);
+		d->boot_at_ms = w->now_ms - 5000;
+		w->counts.reboots++;
+	}
+	d->dying = d->faulted = false;
+	d->fault_after = -1;
+	rc = store_open(d->path, device_schema(d), STORE_MEMORY_VFS, &d->store, &d->err);
+	if (rc == 0) rc = replica_open(&d->replica, d->store, &config, &d->err);
+	world_trace(w, "%s start%s %d", d->label, reboot ? " (reboot)" : "", rc);
+	if (rc < 0) {
+		world_fail(w, "start", "%s does not start: %d %s", d->label, rc, d->err.detail);
+		return rc;
+	}
+	store_set_fault(d->store, on_storage, d);
+	d->apply_due = true;
+	d->correct_due = d->hub;
+	d->seal_at_ms = 0;
+	device_turn_at(w, d, w->now_ms + 1);
+	if (d->parent != NULL && d->joined)
+		world_at(w, w->now_ms + 1 + (int64_t)random_below(&w->net, 500), AT_CONNECT, d->number, 0, 0);
+	return 0;
+}
+
+void device_kill(struct device *d)
+{
+	struct world *w = d->world;
+
+	if (d->replica == NULL) return;
+	world_trace(w, "%s dies", d->label);
+	w->counts.crashes++;
+	while (d->ends_count > 0) {
+		struct device_end e = d->ends[--d->ends_count];
+
+		if (e.conn->ends[e.side].session != NULL) link_leave(w, e.conn, e.side);
+	}
+	d->conn = NULL;
+	replica_close(d->replica);
+	d->replica = NULL;
+	store_close(d->store);
+	d->store = NULL;
+	d->turn_at_ms = 0;
+	world_at(w, w->now_ms + (w->healed ? 10 : random_range(&w->crash, 10, 60000)), AT_START, d->number, 0, 0);
+}
+
+/* ---- transactions */
+static int died_or(struct device *d, int rc, const char *what)
+{
+	bool injected = d->faulted;
+
+	if (d->dying) {
+		device_kill(d);
+		return 1;
+	}
+	if (rc >= 0 && injected)
+		world_fail(d->world, "swallowed", "%s: %s went on after a storage error", d->label, what);
+	d->faulted = false;
+	if (rc < 0) {
+		replica_rollback(d->replica);
+		if (injected) d->world->counts.disk_full++;
+	}
+	return rc < 0 ? rc : 0;
+}
+
+int device_transaction(struct device *d, const char *what, device_work *work, void *ctx)
+{
+	struct world *w = d->world;
+	int rc;
+
+	if (d->replica == NULL) return 1;
+	if (!w->healed && d->fault_after < 0) {
+		if (random_chance(&w->crash, (unsigned)w->config.crash))
+			device_arm(d, random_range(&w->crash, 0, 120), 0);
+		else if (random_chance(&w->crash, (unsigned)w->config.fault))
+			device_arm(d, random_range(&w->crash, 0, 120), ERR_DISK_FULL);
+	}
+	rc = replica_begin(d->replica);
+	if (rc == 0) rc = work(d, ctx);
+	if (rc == 0) rc = replica_commit(d->replica);
+	if (rc < 0 && !d->faulted && !d->dying) {
+		const struct error *err = replica_error(d->replica);
+
+		world_trace(w, "%s: %s failed: %d %s %s", d->label, what, rc, err ? err->field : "",
+			    err ? err->detail : "");
+	}
+	rc = died_or(d, rc, what);
+	/* Dead after the commit, before anybody heard of it. */
+	if (rc == 0 && !w->healed && random_chance(&w->crash, (unsigned)w->config.crash / 4)) {
+		device_kill(d);
+		return 1;
+	}
+	return rc;
+}
+
+/* ---- joining */
+static size_t chain_of(const struct device *d, struct span *ret)
+{
+	size_t n = 0;
+
+	for (; d != NULL; d = d->parent)
+		ret[n++] = buf_span(&d->cert_bytes);
+	return n;
+}
+
+static int work_join(struct device *d, void *ctx)
+{
+	struct span chain[CERT_CHAIN_MAX + 1];
+	size_t n = chain_of(d, chain);
+
+	(void)ctx;
+	chain[n++] = buf_span(&d->world->root_bytes);
+	return replica_join(d->replica, chain, n, d->world->root_fingerprint);
+}
+
+static int work_enrol(struct device *d, void *ctx)
+{
+	const struct device *child = ctx;
+
+	return replica_enrol(d->replica, buf_span(&child->cert_bytes));
+}
+
+/* Lanes that may come to rest here: open alone above the county. */
+static uint8_t lanes_of(const struct device *d)
+{
+	return d->hub && d->world->units[d->unit].level < LEVEL_PREFECTURE ? 1 : 7;
+}
+
+static int certify(struct device *d)
+{
+	struct world *w = d->world;
+	const struct unit *u = &w->units[d->unit];
+	const uint8_t *secret = d->parent ? d->parent->identity.sign_secret : w->root_secret;
+	struct error err = {0};
+
+	if (d->cert_bytes.len > 0) return 0;
+	d->cert = (struct cert){.role = d->hub ? CERT_HUB : CERT_NODE,
+				.level = (uint8_t)u->level,
+				.lanes = lanes_of(d),
+				.not_before_ms = INT64_C(946684800000),
+				.not_after_ms = INT64_C(4102444800000)};
+	memcpy(d->cert.origin_key, d->identity.sign_public, 32);
+	memcpy(d->cert.link_key, d->identity.link_public, 32);
+	memcpy(d->cert.unit, u->id, 16);
+	memcpy(d->cert.issuer, d->parent ? d->parent->cert.id : w->root.id, 16);
+	return cert_make(&d->cert, secret, &d->cert_bytes, &err);
+}
+
+int device_join(struct device *d)
+{
+	int rc;
+
+	if (d->joined || d->replica == NULL) return 0;
+	if (d->parent != NULL && (!d->parent->joined || d->parent->replica == NULL)) return 1;
+	if (certify(d) < 0) {
+		world_fail(d->world, "setup", "%s: no certificate", d->label);
+		return -1;
+	}
+	if (d->parent != NULL) {
+		rc = device_transaction(d->parent, "enrol", work_enrol, d);
+		if (rc != 0) return rc;
+		d->parent->seal_at_ms = d->world->now_ms;
+		for (size_t i = 0; i < d->parent->ends_count; i++)
+			d->parent->ends[i].conn->ends[d->parent->ends[i].side].pump = true;
+		device_turn_at(d->world, d->parent, d->world->now_ms + 1);
+	}
+	rc = device_transaction(d, "join", work_join, NULL);
+	if (rc == 0) {
+		d->joined = true;
+		d->world->counts.joins++;
+		world_trace(d->world, "%s joined", d->label);
+	}
+	return rc;
+}
+
+/* ---- sessions */
+static void pump_all(struct device *d)
+{
+	for (size_t i = 0; i < d->ends_count; i++)
+		d->ends[i].conn->ends[d->ends[i].side].pump = true;
+}
+
+void device_turn_at(struct world *w, struct device *d, int64_t at_ms)
+{
+	if (d->replica == NULL) return;
+	if (at_ms < w->now_ms) at_ms = w->now_ms;
+	if (d->turn_at_ms != 0 && d->turn_at_ms <= at_ms) return;
+	d->turn_at_ms = at_ms;
+	world_at(w, at_ms, AT_TURN, d->number, 0, 0);
+}
+
+void device_disconnected(struct world *w, struct device *d)
+{
+	int64_t wait = RECONNECT_MS + (int64_t)random_below(&w->net, RECONNECT_MS);
+
+	d->conn = NULL;
+	if (w->healed || d->replica == NULL) return;
+	/* Most sites call now and then, some stay in touch. */
+	if (!random_chance(&w->net, (unsigned)w->config.stay)) wait *= random_range(&w->net, 1, 100);
+	world_at(w, w->now_ms + wait, AT_CONNECT, d->number, 0, 0);
+}
+
+static bool end_add(struct device *d, struct conn *c, unsigned side)
+{
+	if (d->ends_count == DEVICE_ENDS_MAX) return false;
+	d->ends[d->ends_count++] = (struct device_end){c, side};
+	return true;
+}
+
+/* The hub knows the peer by its link key, as the transport does. */
+static bool known_peer(struct device *d, const struct device *peer, struct cert *ret)
+{
+	struct arena a;
+	struct cert_row *row = NULL;
+	struct error err = {0};
+	bool known;
+
+	arena_init(&a, 0);
+	known = store_cert_by_link(d->store, peer->identity.link_public, &a, &row) == 0 && row != NULL &&
+		cert_open(row->body, ret, &err) == 0;
+	arena_done(&a);
+	return known;
+}
+
+void device_connect(struct world *w, struct device *d)
+{
+	struct device *hub = d->parent;
+	struct session_config child = {.credit_window = (uint32_t)w->config.window}, parent;
+	struct conn *c;
+
+	if (d->conn != NULL || d->replica == NULL || !d->joined || hub == NULL) return;
+	if (!w->healed && (w->now_ms < d->offline_until_ms || hub->replica == NULL ||
+			   random_chance(&w->net, (unsigned)w->config.loss))) {
+		device_disconnected(w, d);
+		return;
+	}
+	if (hub->replica == NULL) {
+		world_at(w, w->now_ms + 100, AT_CONNECT, d->number, 0, 0);
+		return;
+	}
+	parent = child;
+	parent.parent = true;
+	if (!known_peer(hub, d, &parent.peer) || !replica_parent(d->replica, &child.peer)) {
+		world_trace(w, "%s is not known to %s", d->label, hub->label);
+		w->counts.skipped++;
+		device_disconnected(w, d);
+		return;
+	}
+	c = link_open(w, d);
+	if (c == NULL) return;
+	c->stay = !w->healed && random_chance(&w->net, (unsigned)w->config.stay);
+	child.stay = c->stay;
+	parent.stay = true; /* a hub lets its children decide */
+	if (!end_add(d, c, SIDE_CHILD) || !end_add(hub, c, SIDE_PARENT)) {
+		world_fail(w, "setup", "too many connections at %s", hub->label);
+		return;
+	}
+	c->ends[SIDE_CHILD].session = session_new(d->replica, &child);
+	c->ends[SIDE_PARENT].session = session_new(hub->replica, &parent);
+	c->ends[SIDE_CHILD].start = true;
+	d->conn = c;
+	d->seal_at_ms = hub->seal_at_ms = w->now_ms;
+	w->counts.sessions++;
+	world_trace(w, "conn %u: %s to %s%s", c->number, d->label, hub->label, c->stay ? ", stays" : "");
+	device_turn_at(w, hub, w->now_ms);
+	device_turn_at(w, d, w->now_ms + 1);
+}
+
+void device_end_sessions(struct device *d)
+{
+	for (size_t i = 0; i < d->ends_count; i++)
+		if (d->ends[i].side == SIDE_CHILD) d->ends[i].conn->ends[SIDE_CHILD].bye = true;
+	device_turn_at(d->world, d, d->world->now_ms);
+}
+
+/* One step of one session within a transaction; what it wants done is kept until the commit. */
+struct step {
+	struct conn *conn;
+	unsigned side;
+	struct session_actions actions;
+};
+struct steps {
+	struct step *p;
+	size_t count, room;
+};
+
+static int step(struct device *d, struct steps *steps, struct device_end *e, enum session_event_kind kind,
+		struct span frame)
+{
+	struct session_event event = {.kind = kind, .now_ms = env_boot(d), .frame = frame};
+	struct step *s;
+
+	if (steps->count == steps->room) {
+		steps->room = steps->room ? steps->room * 2 : 16;
+		steps->p = mem_grow(steps->p, steps->room * sizeof(*steps->p));
+	}
+	s = &steps->p[steps->count++];
+	*s = (struct step){.conn = e->conn, .side = e->side};
+	return session_step(e->conn->ends[e->side].session, &event, &s->actions);
+}
+
+static int step_end(struct device *d, struct steps *steps, struct device_end *e, unsigned *batch)
+{
+	struct conn_end *end = &e->conn->ends[e->side];
+	struct frame *x;
+	int rc = 0;
+
+	if (end->session == NULL) return 0;
+	if (end->start) {
+		end->start = false;
+		rc = step(d, steps, e, EVENT_START, (struct span){0});
+	}
+	while (rc == 0 && *batch < BATCH_MAX && (x = frames_pop(&end->in)) != NULL) {
+		(*batch)++;
+		d->apply_due = true;
+		rc = step(d, steps, e, EVENT_FRAME, buf_span(&x->bytes));
+		(void)frame_free(x);
+		if (steps->p[steps->count - 1].actions.close) return rc;
+	}
+	if (rc == 0 && end->pump && !end->start) {
+		end->pump = false;
+		rc = step(d, steps, e, EVENT_PUMP, (struct span){0});
+	}
+	if (rc == 0 && end->due_ms != 0 && env_boot(d) >= end->due_ms) {
+		end->due_ms = 0;
+		rc = step(d, steps, e, EVENT_TIMER, (struct span){0});
+	}
+	if (rc == 0 && end->bye) {
+		end->bye = false;
+		rc = step(d, steps, e, EVENT_END, (struct span){0});
+	}
+	return rc;
+}
+
+static bool end_has_work(const struct device *d, const struct conn_end *end)
+{
+	return end->session != NULL && (end->start || end->pump || end->bye || end->in.count > 0 ||
+					(end->due_ms != 0 && env_boot((void *)(uintptr_t)d) >= end->due_ms));
+}
+
+static int work_steps(struct device *d, void *ctx)
+{
+	unsigned batch = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < d->ends_count && rc == 0; i++)
+		rc = step_end(d, ctx, &d->ends[i], &batch);
+	return rc;
+}
+
+/* A parent keeps one live session per run: the newer one stays. */
+static void supersede(struct device *d, struct conn *c)
+{
+	struct session_progress mine, other;
+
+	if (c->ends[SIDE_PARENT].session == NULL) return;
+	session_progress(c->ends[SIDE_PARENT].session, &mine);
+	if (mine.state != SESSION_OPEN) return;
+	for (size_t i = 0; i < d->ends_count; i++) {
+		struct conn *o = d->ends[i].conn;
+
+		if (o == c || d->ends[i].side != SIDE_PARENT || o->number > c->number ||
+		    o->ends[SIDE_PARENT].session == NULL || o->ends[SIDE_CHILD].device != c->ends[SIDE_CHILD].device)
+			continue;
+		session_progress(o->ends[SIDE_PARENT].session, &other);
+		if (other.peer_run == mine.peer_run) link_leave(d->world, o, SIDE_PARENT);
+	}
+}
+
+static void release(struct device *d, struct steps *steps)
+{
+	struct world *w = d->world;
+
+	for (size_t i = 0; i < steps->count; i++) {
+		struct step *s = &steps->p[i];
+		struct conn_end *end = &s->conn->ends[s->side];
+
+		if (end->session == NULL) continue;
+		for (size_t k = 0; k < s->actions.count; k++)
+			link_send(w, s->conn, s->side, &s->actions.frames[k].bytes, s->actions.frames[k].priority);
+		end->due_ms = s->actions.due_ms;
+		if (end->due_ms != 0)
+			world_at(w, w->now_ms + (end->due_ms > env_boot(d) ? end->due_ms - env_boot(d) : 0), AT_TURN,
+				 d->number, 0, 0);
+		if (s->actions.close) {
+			world_trace(w, "%s closes conn %u: %d", d->label, s->conn->number, s->actions.code);
+			w->counts.closed++;
+			link_leave(w, s->conn, s->side);
+		} else if (s->side == SIDE_PARENT) {
+			supersede(d, s->conn);
+		}
+	}
+}
+
+static void drop_ends(struct device *d)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < d->ends_count; i++)
+		if (d->ends[i].conn->ends[d->ends[i].side].session != NULL) d->ends[kept++] = d->ends[i];
+	d->ends_count = kept;
+}
+
+static bool turn_sessions(struct device *d)
+{
+	struct steps steps = {0};
+	bool any = false;
+	int rc;
+
+	for (size_t i = 0; i < d->ends_count && !any; i++)
+		any = end_has_work(d, &d->ends[i].conn->ends[d->ends[i].side]);
+	if (!any) return true;
+	rc = device_transaction(d, "sessions", work_steps, &steps);
+	if (rc == 0) {
+		release(d, &steps);
+	} else if (rc < 0) { /* all that took part are dropped */
+		for (size_t i = 0; i < d->ends_count; i++) {
+			struct device_end e = d->ends[i];
+
+			for (size_t k = 0; k < steps.count; k++)
+				if (steps.p[k].conn == e.conn && e.conn->ends[e.side].session != NULL)
+					link_leave(d->world, e.conn, e.side);
+		}
+	}
+	for (size_t i = 0; i < steps.count; i++)
+		session_actions_done(&steps.p[i].actions);
+	free(steps.p);
+	if (rc != 1) drop_ends(d);
+	return rc != 1;
+}
+
+/* ---- the other work of the daemon */
+struct applying {
+	size_t ops_max;
+	bool more;
+};
+
+static int work_apply(struct device *d, void *ctx)
+{
+	struct applying *x = ctx;
+
+	return replica_apply(d->replica, x->ops_max, &x->more);
+}
+
+static int work_correct(struct device *d, void *ctx)
+{
+	(void)ctx;
+	return replica_correct(d->replica);
+}
+
+static int work_seal(struct device *d, void *ctx)
+{
+	return replica_seal(d->replica, ctx);
+}
+
+static void check_rc(struct device *d, int rc, const char *what)
+{
+	/* Only an injected fault may make the daemon's own work fail (died_or has cleared and counted it). */
+	if (rc < 0 && rc != -ERR_DISK_FULL && rc != -ERR_STORAGE)
+		world_fail(d->world, "engine", "%s: %s: %d %s", d->label, what, rc,
+			   replica_error(d->replica) ? replica_error(d->replica)->detail : "");
+}
+
+void device_turn(struct device *d)
+{
+	struct world *w = d->world;
+	bool sealed = false;
+	int rc;
+
+	if (d->replica == NULL) return;
+	if (d->turn_at_ms != 0 && d->turn_at_ms <= w->now_ms) d->turn_at_ms = 0;
+	if (d->joined && d->seal_at_ms != 0 && d->seal_at_ms <= w->now_ms) {
+		if (d->hub && d->correct_due) {
+			rc = device_transaction(d, "correct", work_correct, NULL);
+			if (rc == 1) return;
+			check_rc(d, rc, "correct");
+			d->correct_due = rc < 0;
+		}
+		d->seal_at_ms = 0;
+		rc = device_transaction(d, "seal", work_seal, &sealed);
+		if (rc == 1) return;
+		check_rc(d, rc, "seal");
+		if (rc < 0) d->seal_at_ms = w->now_ms + 1000;
+		if (sealed) pump_all(d);
+	}
+	if (!turn_sessions(d)) return;
+	if (d->apply_due) {
+		struct applying x = {.ops_max = random_chance(&w->crash, 300)
+							? (size_t)random_range(&w->crash, 1, 8)
+							: APPLY_OPS};
+
+		rc = device_transaction(d, "apply", work_apply, &x);
+		if (rc == 1) return;
+		check_rc(d, rc, "apply");
+		d->apply_due = rc < 0 || x.more;
+		if (rc == 0) {
+			pump_all(d);
+			if (d->hub && !x.more) {
+				d->correct_due = true;
+				if (d->seal_at_ms == 0) d->seal_at_ms = w->now_ms + SEAL_MS;
+				device_turn_at(w, d, d->seal_at_ms);
+			}
+		}
+		if (d->apply_due) device_turn_at(w, d, w->now_ms + 1);
+	}
+	for (size_t i = 0; i < d->ends_count; i++)
+		if (end_has_work(d, &d->ends[i].conn->ends[d->ends[i].side])) {
+			device_turn_at(w, d, w->now_ms + 1);
+			return;
+		}
+}
+
+/* ---- writing */
+static bool name_known(const struct names *n, const struct name *x)
+{
+	for (size_t i = n->count; i-- > 0 && n->count - i < 400;)
+		if (n->p[i].run == x->run && n->p[i].stamp == x->stamp && n->p[i].lane == x->lane &&
+		    memcmp(n->p[i].row, x->row, 16) == 0)
+			return true;
+	return false;
+}
+
+/* What the tail holds has been promised to a person. */
+static void note_acked(struct device *d, struct store *st)
+{
+	struct arena a;
+	struct tail_item *items = NULL;
+	size_t count = 0;
+	struct error err = {0};
+
+	arena_init(&a, 0);
+	if (store_tail_all(st, &a, &items, &count) < 0) count = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct changeset c;
+		struct scope scope = {0};
+
+		if (changeset_read(items[i].changeset, &a, &c, &err) < 0) {
+			world_fail(d->world, "tail", "%s: changeset in the tail does not read: %s", d->label, err.detail);
+			break;
+		}
+		if (store_scope_get(st, items[i].scope, &scope) < 0) break;
+		for (size_t k = 0; k < c.ops_count; k++) {
+			struct name x = {.lane = items[i].lane, .run = c.run, .stamp = c.ops[k].stamp};
+
+			memcpy(x.row, c.ops[k].row, 16);
+			memcpy(x.scope, scope.id, 16);
+			if (name_known(&d->acked, &x)) continue;
+			if (d->acked.count == d->acked.room) {
+				d->acked.room = d->acked.room ? d->acked.room * 2 : 64;
+				d->acked.p = mem_grow(d->acked.p, d->acked.room * sizeof(x));
+			}
+			d->acked.p[d->acked.count++] = x;
+		}
+	}
+	arena_done(&a);
+}
+
+struct writing {
+	struct write *writes;
+	size_t count;
+	bool whole;
+};
+
+static int work_write(struct device *d, void *ctx)
+{
+	struct writing *x = ctx;
+	uint8_t author[8] = {1, 2, 3, 4, 5, 6, 7, (uint8_t)d->number};
+
+	return replica_write(d->replica, x->writes, x->count, x->whole, author);
+}
+
+/* A command line on the same database: another process, another connection, the same run. */
+static int write_by_command(struct device *d, struct writing *x)
+{
+	struct replica *daemon = d->replica;
+	struct store *st = NULL, *daemon_store = d->store;
+	struct replica_config config = {.env = &d->env, .identity = &d->identity,
+					.judge = d->hub ? &d->judge : NULL};
+	int rc = store_open(d->path, device_schema(d), STORE_MEMORY_VFS, &st, &d->err);
+
+	d->replica = NULL;
+	if (rc == 0) rc = replica_open(&d->replica, st, &config, &d->err);
+	if (rc < 0) world_fail(d->world, "start", "%s: command: %s", d->label, d->err.detail);
+	if (rc == 0) rc = replica_begin(d->replica);
+	if (rc == 0) rc = work_write(d, x);
+	if (rc == 0) rc = replica_commit(d->replica);
+	if (rc == 0) note_acked(d, st);
+	else if (d->replica != NULL) replica_rollback(d->replica);
+	replica_close(d->replica);
+	store_close(st);
+	d->replica = daemon;
+	d->store = daemon_store;
+	d->world->counts.commands++;
+	return rc;
+}
+
+int device_write(struct device *d, struct write *writes, size_t count, bool whole, bool by_command)
+{
+	struct world *w = d->world;
+	struct writing x = {writes, count, whole};
+	int rc;
+
+	if (d->replica == NULL) return 1;
+	rc = by_command ? write_by_command(d, &x) : device_transaction(d, "write", work_write, &x);
+	if (rc != 0) return rc;
+	if (!by_command) note_acked(d, d->store);
+	w->counts.writes++;
+	if (d->joined && (d->ends_count > 0 || replica_seal_due(d->replica)) && d->seal_at_ms == 0) {
+		d->seal_at_ms = w->now_ms + (int64_t)random_below(&w->work, SEAL_MS);
+		device_turn_at(w, d, d->seal_at_ms);
+	}
+	return 0;
+}

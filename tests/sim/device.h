@@ -1,0 +1,94 @@
+/*
+ * device.h - one machine: its database, clock, witness and identity, and the daemon that drives the
+ * engine on it as node/daemon.c does: frames in batches in one transaction, applying in transactions of
+ * its own, seals, corrections at hubs; nothing leaves before its commit.
+ *
+ * The database is an in-memory one that a second connection (the keeper) keeps alive: a crash is closing
+ * the first connection in the middle of a transaction.
+ */
+#ifndef TESTS_SIM_DEVICE_H
+#define TESTS_SIM_DEVICE_H
+
+#include "proto/replica.h"
+#include "tests/sim/link.h"
+#include "tests/sim/world.h"
+
+enum { DEVICE_ENDS_MAX = 256 };
+
+/* One acknowledged operation of a local transaction: (row, lane, run, stamp), as the tail has it. */
+struct name {
+	uint8_t row[16], scope[16];
+	unsigned lane;
+	uint64_t run, stamp;
+};
+struct names {
+	struct name *p;
+	size_t count, room;
+};
+
+struct device_end {
+	struct conn *conn;
+	unsigned side;
+};
+struct device {
+	struct world *world;
+	unsigned number;
+	char label[24], path[64];
+	struct device *parent;    /* NULL: the top */
+	int unit;                 /* index */
+	bool hub, next_schema, joined, alive;
+	bool restored;            /* its database is or was an older copy: what it acknowledged may be gone here */
+	struct identity identity;
+	struct cert cert;
+	struct buf cert_bytes;
+
+	struct random rnd;
+	struct env env;
+	int64_t skew_ms, boot_at_ms;
+	uint8_t boot[16];
+	struct witness witness;
+	bool witness_known;
+
+	struct store *keeper, *store;
+	struct replica *replica;  /* NULL: the machine is down */
+	struct judge judge;
+	struct error err;
+
+	int64_t fault_after;      /* storage calls until the next fault; < 0: none armed */
+	int fault_code;           /* 0: the machine dies; else this error once */
+	bool dying, faulted;
+
+	struct device_end ends[DEVICE_ENDS_MAX];
+	size_t ends_count;
+	struct conn *conn;        /* to the parent */
+	int64_t turn_at_ms;       /* scheduled; 0: none */
+	bool apply_due, correct_due;
+	int64_t seal_at_ms, offline_until_ms;
+
+	struct names acked;
+};
+
+struct device *device_new(struct world *w, struct device *parent, int unit, bool hub, bool next_schema);
+void device_free(struct device *d);
+/* Opens database and engine; 0, or the engine's error (noted as a failure). */
+int device_start(struct device *d, bool reboot);
+/* The machine stops here, in the middle of whatever it did. */
+void device_kill(struct device *d);
+void device_turn_at(struct world *w, struct device *d, int64_t at_ms);
+void device_turn(struct device *d);
+void device_disconnected(struct world *w, struct device *d);
+void device_connect(struct world *w, struct device *d);
+/* Certificate from the parent (or the root), enrolled there, joined here. */
+int device_join(struct device *d);
+/* One local transaction.  by_command: through a second program on the same database.  0, -ERR_x refused,
+ * 1: the machine died.  Acknowledged operations are added to d->acked. */
+int device_write(struct device *d, struct write *writes, size_t count, bool whole, bool by_command);
+/* Runs work in one transaction: 0; < 0 rolled back; 1 the machine died. */
+typedef int device_work(struct device *d, void *ctx);
+int device_transaction(struct device *d, const char *what, device_work *work, void *ctx);
+void device_arm(struct device *d, int64_t calls, int code);
+const struct schema *device_schema(const struct device *d);
+/* Local transactions are written, sealed and sessions ended when the world heals. */
+void device_end_sessions(struct device *d);
+
+#endif

@@ -1,0 +1,246 @@
+/*
+ * link.c - queues, latency, cuts.
+ */
+#include "common/base.h"
+
+#include "tests/sim/link.h"
+
+#include "tests/sim/device.h"
+
+static void frames_push(struct frames *f, struct frame *x)
+{
+	x->next = NULL;
+	if (f->last != NULL) f->last->next = x;
+	else f->first = x;
+	f->last = x;
+	f->count++;
+}
+
+struct frame *frames_pop(struct frames *f)
+{
+	struct frame *x = f->first;
+
+	if (x == NULL) return NULL;
+	f->first = x->next;
+	if (f->first == NULL) f->last = NULL;
+	f->count--;
+	return x;
+}
+
+struct frame *frame_free(struct frame *f)
+{
+	if (f != NULL) {
+		buf_done(&f->bytes);
+		free(f);
+	}
+	return NULL;
+}
+
+void frames_done(struct frames *f)
+{
+	struct frame *x;
+
+	while ((x = frames_pop(f)) != NULL)
+		(void)frame_free(x);
+}
+
+static void end_empty(struct conn_end *e)
+{
+	frames_done(&e->in);
+	frames_done(&e->out[0]);
+	frames_done(&e->out[1]);
+	frames_done(&e->wire);
+}
+
+void link_free(struct conn *c)
+{
+	if (c == NULL) return;
+	for (unsigned side = 0; side < 2; side++) {
+		session_free(c->ends[side].session);
+		end_empty(&c->ends[side]);
+	}
+	free(c);
+}
+
+/* What the DEALER still had queued goes out on the next connection, ahead of its HELLO. */
+static void leave_stale(struct world *w, struct device *child, struct conn *to)
+{
+	for (size_t i = w->conns_count; i-- > 0;) {
+		struct conn *old = w->conns[i];
+		struct conn_end *e = &old->ends[SIDE_CHILD];
+		struct frame *x;
+
+		if (old == to || e->device != child) continue;
+		for (unsigned n = 0; n < 3 && (x = frames_pop(&e->out[n & 1])) != NULL; n++)
+			frames_push(&to->ends[SIDE_CHILD].out[FRAME_CONTROL], x);
+		return;
+	}
+}
+
+static void draw_faults(struct world *w, struct conn *c)
+{
+	for (unsigned side = 0; side < 2; side++) {
+		struct conn_end *e = &c->ends[side];
+
+		if (random_chance(&w->net, (unsigned)w->config.cut)) {
+			/* Early bytes often: greetings are where cursors are made. */
+			uint64_t most = UINT64_C(1) << random_range(&w->net, 6, 15);
+
+			e->cut_at = 1 + random_below(&w->net, most);
+		}
+		if (random_chance(&w->net, (unsigned)w->config.stall)) {
+			e->stalled_until_ms = w->now_ms + random_range(&w->net, 100, 50000);
+			w->counts.stalls++;
+			world_at(w, e->stalled_until_ms, AT_RELEASE, 0, c->number, side);
+		}
+	}
+}
+
+struct conn *link_open(struct world *w, struct device *child)
+{
+	struct conn *c;
+
+	if (w->conns_count == CONNS_MAX) return NULL;
+	c = mem_alloc(sizeof(*c));
+	c->number = (unsigned)w->conns_count;
+	w->conns[w->conns_count++] = c;
+	c->ends[SIDE_CHILD].device = child;
+	c->ends[SIDE_PARENT].device = child->parent;
+	if (!w->healed) draw_faults(w, c);
+	if (!w->healed && random_chance(&w->net, (unsigned)w->config.stale)) leave_stale(w, child, c);
+	return c;
+}
+
+static void transmit(struct world *w, struct conn *c, unsigned side);
+
+void link_send(struct world *w, struct conn *c, unsigned side, struct buf *bytes, unsigned priority)
+{
+	struct frame *x;
+
+	if (c->broken) {
+		buf_done(bytes);
+		return;
+	}
+	x = mem_alloc(sizeof(*x));
+	x->bytes = *bytes;
+	*bytes = (struct buf){0};
+	frames_push(&c->ends[side].out[priority ? FRAME_BULK : FRAME_CONTROL], x);
+	transmit(w, c, side);
+}
+
+static void transmit(struct world *w, struct conn *c, unsigned side)
+{
+	struct conn_end *e = &c->ends[side];
+
+	while (!c->broken && w->now_ms >= e->busy_until_ms && w->now_ms >= e->stalled_until_ms) {
+		struct frame *x = frames_pop(&e->out[FRAME_CONTROL]);
+		int64_t takes = 0, arrives;
+
+		if (x == NULL) x = frames_pop(&e->out[FRAME_BULK]);
+		if (x == NULL) return;
+		w->counts.frames++;
+		w->counts.bytes += x->bytes.len;
+		if (x->bytes.len > 1 && x->bytes.p[1] == MSG_DATA) w->counts.data++;
+		if (w->config.rate_bytes > 0) takes = (int64_t)x->bytes.len / w->config.rate_bytes;
+		arrives = w->now_ms + takes + w->config.latency_ms / 2 +
+			  (int64_t)random_below(&w->net, (uint64_t)w->config.latency_ms + 1);
+		if (arrives < e->last_arrival_ms) arrives = e->last_arrival_ms;
+		e->last_arrival_ms = arrives;
+		e->busy_until_ms = w->now_ms + takes;
+		if (e->cut_at != 0 && e->sent_bytes + x->bytes.len > e->cut_at) {
+			world_trace(w, "cut conn %u side %u frame %zu", c->number, side, x->bytes.len);
+			w->counts.cuts++;
+			(void)frame_free(x);
+			world_at(w, arrives, AT_BROKEN, 0, c->number, side);
+			e->stalled_until_ms = INT64_MAX;
+			return;
+		}
+		e->sent_bytes += x->bytes.len;
+		e->sent_frames++;
+		x->at_ms = arrives;
+		frames_push(&e->wire, x);
+		world_at(w, arrives, AT_FRAME, 0, c->number, side);
+		if (takes > 0) world_at(w, e->busy_until_ms, AT_SENT, 0, c->number, side);
+	}
+}
+
+void link_leave(struct world *w, struct conn *c, unsigned side)
+{
+	struct conn_end *e = &c->ends[side], *peer = &c->ends[!side];
+
+	if (e->session != NULL) session_progress(e->session, &e->last);
+	session_free(e->session);
+	e->session = NULL;
+	e->due_ms = 0;
+	frames_done(&e->in);
+	if (side == SIDE_CHILD && e->device->conn == c) device_disconnected(w, e->device);
+	if (peer->session == NULL) {
+		c->broken = true;
+		return;
+	}
+	/* The last frames of this end still travel; then the other end is told. */
+	if (!e->closing) {
+		e->closing = true;
+		world_at(w, (e->last_arrival_ms > w->now_ms ? e->last_arrival_ms : w->now_ms) + 1, AT_BROKEN, 0,
+			 c->number, side);
+	}
+}
+
+void link_break(struct world *w, struct conn *c, bool tell)
+{
+	c->broken = true;
+	for (unsigned side = 0; side < 2; side++) {
+		struct conn_end *e = &c->ends[side];
+
+		frames_done(&e->wire);
+		if (e->session == NULL) continue;
+		if (!tell && random_chance(&w->net, (unsigned)w->config.half_open)) {
+			world_at(w, w->now_ms + random_range(&w->net, 20000, 150000), AT_BROKEN, 0, c->number, 2);
+			continue;
+		}
+		link_leave(w, c, side);
+	}
+}
+
+void link_event(struct world *w, const struct event *e)
+{
+	struct conn *c = w->conns[e->conn];
+	struct conn_end *from = &c->ends[e->side & 1], *to = &c->ends[!(e->side & 1)];
+	struct frame *x;
+
+	switch ((int)e->kind) {
+	case AT_FRAME:
+		if (c->broken || (x = frames_pop(&from->wire)) == NULL) return;
+		world_trace_bytes(w, buf_span(&x->bytes));
+		if (to->session == NULL) {
+			(void)frame_free(x);
+			return;
+		}
+		frames_push(&to->in, x);
+		device_turn_at(w, to->device, w->now_ms + (int64_t)random_below(&w->net, 4));
+		break;
+	case AT_SENT:
+		transmit(w, c, e->side);
+		break;
+	case AT_RELEASE:
+		if (from->stalled_until_ms != INT64_MAX) from->stalled_until_ms = 0;
+		transmit(w, c, e->side);
+		break;
+	case AT_BROKEN:
+		if (e->side == 2) { /* what was half open is noticed at last */
+			for (unsigned side = 0; side < 2; side++)
+				if (c->ends[side].session != NULL) link_leave(w, c, side);
+			return;
+		}
+		if (c->broken) return;
+		if (from->closing && from->stalled_until_ms != INT64_MAX &&
+		    (to->in.count > 0 || from->wire.count > 0 || from->out[0].count > 0 || from->out[1].count > 0)) {
+			world_at(w, w->now_ms + 5, AT_BROKEN, 0, c->number, e->side); /* first what was sent */
+			return;
+		}
+		link_break(w, c, w->healed);
+		break;
+	default:
+		assert(false);
+	}
+}

@@ -1,0 +1,414 @@
+/*
+ * sim.c - drawing a configuration, building the tree, the loop, healing, shrinking.
+ */
+#include "common/base.h"
+
+#include "tests/sim/sim.h"
+
+enum { HOUR_MS = 3600 * 1000, ROUNDS_MAX = 40, ROUND_MS = 30 * 60 * 1000, QUIET_BYTES = 200 };
+
+/* ---- configurations */
+#define CONFIG_FIELDS(X)                                                                           \
+	X(tiers) X(counties) X(sites) X(devices) X(writes) X(hours) X(real) X(latency_ms) X(rate_bytes)  \
+	X(cut) X(half_open) X(stale) X(stall) X(loss) X(offline) X(crash) X(fault) X(reboot) X(skew)     \
+	X(refuse) X(hold) X(command) X(late) X(stay) X(window) X(mixed) X(restore)
+
+static const struct {
+	const char *name;
+	size_t at;
+} fields[] = {
+#define X(NAME) {#NAME, offsetof(struct config, NAME)},
+	CONFIG_FIELDS(X)
+#undef X
+};
+
+static int64_t *config_at(struct config *c, size_t i)
+{
+	return (int64_t *)(void *)((char *)c + fields[i].at);
+}
+
+bool sim_config_set(struct config *c, const char *name, int64_t value)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(fields); i++)
+		if (strcmp(fields[i].name, name) == 0) {
+			*config_at(c, i) = value;
+			return true;
+		}
+	return false;
+}
+
+void sim_config_print(const struct config *c, FILE *f)
+{
+	struct config copy = *c;
+
+	(void)fprintf(f, "seed=%" PRIu64, c->seed);
+	for (size_t i = 0; i < ARRAY_COUNT(fields); i++)
+		if (*config_at(&copy, i) != 0) (void)fprintf(f, " %s=%" PRId64, fields[i].name, *config_at(&copy, i));
+	(void)fprintf(f, "\n");
+}
+
+/* Each fault on its own is on in half of the worlds. */
+static int64_t rate(struct random *rnd, int64_t most)
+{
+	return random_chance(rnd, 500) ? random_range(rnd, 1, most) : 0;
+}
+
+void sim_config(uint64_t seed, struct config *ret)
+{
+	struct random rnd = random_stream(seed, 77);
+	struct config c = {.seed = seed};
+	int64_t big = random_chance(&rnd, 30);
+
+	c.tiers = random_chance(&rnd, 60) ? 1 : random_range(&rnd, 2, 3);
+	c.counties = c.tiers == 3 ? random_range(&rnd, 1, 2) : 1;
+	c.sites = c.tiers == 1 ? 0 : big ? random_range(&rnd, 6, 8) : random_range(&rnd, 1, 3);
+	c.devices = random_range(&rnd, 1, big ? 2 : 3);
+	if (c.counties * c.sites * c.devices > 9 && !big) c.devices = 1;
+	c.writes = random_range(&rnd, 5, big ? 60 : 90);
+	c.hours = random_chance(&rnd, 300) ? random_range(&rnd, 100, 1000) : random_range(&rnd, 1, 8);
+	c.real = random_range(&rnd, 0, 10) * 100;
+	c.latency_ms = random_range(&rnd, 0, 400);
+	c.rate_bytes = random_chance(&rnd, 300) ? random_range(&rnd, 1, 50) : 0;
+	c.cut = rate(&rnd, 500);
+	c.half_open = rate(&rnd, 600);
+	c.stale = rate(&rnd, 400);
+	c.stall = rate(&rnd, 200);
+	c.loss = rate(&rnd, 400);
+	c.offline = rate(&rnd, 900);
+	c.crash = rate(&rnd, 60);
+	c.fault = rate(&rnd, 40);
+	c.reboot = rate(&rnd, 800);
+	c.skew = rate(&rnd, 700);
+	c.refuse = rate(&rnd, 300);
+	c.hold = rate(&rnd, 400);
+	c.command = rate(&rnd, 200);
+	c.late = rate(&rnd, 500);
+	c.stay = rate(&rnd, 800);
+	c.window = random_chance(&rnd, 200) ? random_range(&rnd, 1, 40) * 1024 : 0;
+	c.mixed = random_chance(&rnd, 200) ? 500 : 0;
+	*ret = c;
+}
+
+/* ---- building */
+static void add_nodes(struct world *w, struct device *hub)
+{
+	for (int64_t s = 0; s < w->config.sites; s++) {
+		int unit = world_unit_add(w, hub->unit, LEVEL_COMMUNITY);
+
+		for (int64_t i = 0; i < w->config.devices; i++)
+			(void)device_new(w, hub, unit, /* hub= */ false,
+					 random_chance(&w->topology, (unsigned)w->config.mixed));
+	}
+}
+
+static void build(struct sim *s)
+{
+	struct world *w = &s->world;
+	bool province = w->config.tiers == 3;
+	int top_unit = world_unit_add(w, -1, province ? LEVEL_PROVINCE : LEVEL_COUNTY);
+	struct device *top = device_new(w, NULL, top_unit, /* hub= */ true, w->config.mixed != 0);
+
+	if (!province) add_nodes(w, top);
+	for (int64_t i = 0; province && i < w->config.counties; i++)
+		add_nodes(w, device_new(w, top, world_unit_add(w, top_unit, LEVEL_COUNTY), /* hub= */ true,
+					w->config.mixed != 0));
+	for (size_t i = 0; i < w->devices_count && w->failed_rule[0] == '\0'; i++) {
+		struct device *d = w->devices[i];
+
+		workload_judge(d);
+		if (random_chance(&w->clock_, (unsigned)w->config.skew))
+			d->skew_ms = random_chance(&w->clock_, 300) ? random_range(&w->clock_, -10, 10) * 365 * 24 * HOUR_MS
+								     : random_range(&w->clock_, -HOUR_MS, HOUR_MS);
+		(void)device_start(d, /* reboot= */ true);
+	}
+}
+
+void sim_init(struct sim *s, const struct config *c, bool trace)
+{
+	struct world *w = &s->world;
+	struct device *top;
+
+	memset(s, 0, sizeof(*s));
+	world_init(w, c);
+	w->trace_print = trace;
+	s->chest = chest_new();
+	w->healed = true; /* no faults while the world is set up */
+	build(s);
+	top = w->devices[0];
+	if (w->failed_rule[0] == '\0' && (device_join(top) != 0 || workload_tree(w, top) != 0))
+		world_fail(w, "setup", "%s: joining or writing the tree failed: %s", top->label,
+			   replica_error(top->replica)->detail);
+	w->healed = false;
+	s->end_ms = w->start_ms + c->hours * HOUR_MS;
+	for (size_t i = 1; i < w->devices_count; i++) {
+		int64_t at = w->now_ms + (int64_t)i * 10;
+
+		if (!w->devices[i]->hub && random_chance(&w->topology, (unsigned)c->late))
+			at += random_range(&w->topology, 0, (s->end_ms - w->start_ms) * 3 / 4);
+		world_at(w, at, AT_JOIN, (unsigned)i, 0, 0);
+	}
+	for (int64_t i = 0; i < c->writes; i++)
+		world_at(w, random_range(&w->work, w->start_ms + 1000, s->end_ms), AT_WRITE, 0, 0, 0);
+	for (int64_t i = 0; i < 12; i++)
+		world_at(w, random_range(&w->net, w->start_ms + 1000, s->end_ms), AT_FAULT, 0, 0, 0);
+}
+
+void sim_done(struct sim *s)
+{
+	struct world *w = &s->world;
+
+	for (size_t i = 0; i < w->conns_count; i++)
+		link_free(w->conns[i]);
+	for (size_t i = 0; i < w->devices_count; i++)
+		device_free(w->devices[i]);
+	chest_free(s->chest);
+	world_done(w);
+}
+
+/* ---- the loop */
+static void on_fault(struct sim *s)
+{
+	struct world *w = &s->world;
+	struct device *d = w->devices[random_below(&w->net, w->devices_count)];
+
+	if (random_chance(&w->net, (unsigned)w->config.offline))
+		d->offline_until_ms = w->now_ms + random_range(&w->net, 1, (s->end_ms - w->start_ms) / 2);
+	if (random_chance(&w->clock_, (unsigned)w->config.skew))
+		d->skew_ms += random_range(&w->clock_, -2 * HOUR_MS, 2 * HOUR_MS);
+	if (w->config.crash > 0 && random_chance(&w->crash, 300)) device_kill(d);
+	if (s->checks < 4 && random_chance(&w->work, 350)) {
+		s->checks++;
+		check_midway(w, s->chest);
+	}
+}
+
+static void on_start(struct sim *s, struct device *d)
+{
+	struct world *w = &s->world;
+	struct view v;
+
+	if (d->replica != NULL || !d->alive) return;
+	if (device_start(d, random_chance(&w->crash, (unsigned)w->config.reboot)) < 0) return;
+	if (random_chance(&w->crash, 300) && view_load(s->chest, d, &v) == 0) {
+		check_acked(w, &v);
+		view_done(&v);
+	}
+}
+
+static void on_join(struct world *w, struct device *d)
+{
+	if (d->joined) return;
+	if (d->replica == NULL || device_join(d) != 0)
+		world_at(w, w->now_ms + (w->healed ? 100 : 5000), AT_JOIN, d->number, 0, 0);
+	else if (d->parent != NULL)
+		world_at(w, w->now_ms + 10, AT_CONNECT, d->number, 0, 0);
+}
+
+static void handle(struct sim *s, const struct event *e)
+{
+	struct world *w = &s->world;
+
+	switch (e->kind) {
+	case AT_TURN:
+		device_turn(w->devices[e->device]);
+		break;
+	case AT_FRAME:
+	case AT_SENT:
+	case AT_BROKEN:
+	case AT_RELEASE:
+		link_event(w, e);
+		break;
+	case AT_CONNECT:
+		device_connect(w, w->devices[e->device]);
+		break;
+	case AT_WRITE:
+		if (!w->healed) workload_write(w, &s->load);
+		break;
+	case AT_START:
+		on_start(s, w->devices[e->device]);
+		break;
+	case AT_JOIN:
+		on_join(w, w->devices[e->device]);
+		break;
+	case AT_FAULT:
+		if (!w->healed) on_fault(s);
+		break;
+	}
+}
+
+bool sim_until(struct sim *s, int64_t until_ms)
+{
+	struct world *w = &s->world;
+	struct event e;
+
+	while (w->failed_rule[0] == '\0' && w->queue_count > 0 && w->queue[0].at_ms <= until_ms && world_next(w, &e))
+		handle(s, &e);
+	if (w->now_ms < until_ms) w->now_ms = until_ms;
+	return w->failed_rule[0] == '\0';
+}
+
+/* ---- healing */
+static bool quiet(const struct world *w)
+{
+	for (size_t i = 0; i < w->devices_count; i++) {
+		const struct device *d = w->devices[i];
+
+		if (!d->alive) continue;
+		if (d->replica == NULL || !d->joined || d->ends_count > 0 || d->seal_at_ms != 0 || d->apply_due) return false;
+	}
+	return true;
+}
+
+static void fingerprint(const struct world *w, uint8_t ret[16])
+{
+	struct hash h;
+
+	hash_begin(&h, 16);
+	for (size_t i = 0; i < w->devices_count; i++) {
+		struct device *d = w->devices[i];
+		int64_t head = 0, tail = 0, bytes = 0;
+		uint8_t rolling[ROLLING_BYTES] = {0};
+		uint64_t run = d->replica ? replica_run(d->replica) : 0;
+
+		(void)store_journal_head(d->keeper, &head, rolling);
+		(void)store_tail_size(d->keeper, &tail, &bytes);
+		hash_add(&h, rolling, sizeof(rolling));
+		hash_add(&h, &tail, sizeof(tail));
+		hash_add(&h, &run, sizeof(run));
+	}
+	hash_end(&h, ret, 16);
+}
+
+static bool settle_round(struct sim *s, bool connect)
+{
+	struct world *w = &s->world;
+	int64_t deadline = w->now_ms + ROUND_MS;
+
+	for (size_t i = 0; connect && i < w->devices_count; i++)
+		if (w->devices[i]->parent != NULL && w->devices[i]->alive)
+			world_at(w, w->now_ms + 10 + (int64_t)i, AT_CONNECT, (unsigned)i, 0, 0);
+	if (!sim_until(s, w->now_ms + 200)) return false;
+	while (!quiet(w)) {
+		if (w->now_ms >= deadline) {
+			for (size_t i = 0; i < w->devices_count; i++) {
+				const struct device *d = w->devices[i];
+				struct session_progress p = {0};
+
+				if (!d->alive || (d->replica && d->joined && !d->ends_count && !d->seal_at_ms && !d->apply_due)) continue;
+				if (d->ends_count) session_progress(d->ends[0].conn->ends[d->ends[0].side].session, &p);
+				world_fail(w, "rest", "%s is not quiet half an hour after healing: up %d joined %d ends %zu seal %d apply %d; conn %u state %d idle %d sent %" PRId64 " acked %" PRId64 " to send %" PRId64,
+					   d->label, d->replica != NULL, d->joined, d->ends_count, d->seal_at_ms != 0, d->apply_due,
+					   d->ends_count ? d->ends[0].conn->number : 0, (int)p.state, p.idle, p.sent, p.acked, p.to_send);
+			}
+			return false;
+		}
+		if (!sim_until(s, w->now_ms + 100)) return false;
+	}
+	return true;
+}
+
+static void check_quiet_sessions(struct sim *s, size_t first)
+{
+	struct world *w = &s->world;
+
+	for (size_t i = first; i < w->conns_count; i++) {
+		struct conn *c = w->conns[i];
+		uint64_t bytes = c->ends[0].sent_bytes + c->ends[1].sent_bytes;
+
+		if (c->ends[SIDE_CHILD].last.round_trips != 1 || bytes > QUIET_BYTES)
+			world_fail(w, "quiet", "%s: nothing to do took %u round trips, %" PRIu64 " + %" PRIu64 " frames, %" PRIu64 " bytes",
+				   c->ends[0].device->label, c->ends[SIDE_CHILD].last.round_trips, c->ends[0].sent_frames,
+				   c->ends[1].sent_frames, bytes);
+	}
+}
+
+void sim_settle(struct sim *s)
+{
+	struct world *w = &s->world;
+	uint8_t before[16] = {0}, now[16];
+	uint64_t data = w->counts.data;
+	size_t conns;
+
+	w->healed = true;
+	world_trace(w, "healed");
+	for (size_t i = 0; i < w->devices_count; i++) {
+		struct device *d = w->devices[i];
+
+		d->fault_after = -1;
+		if (d->replica == NULL && d->alive) on_start(s, d);
+		if (!d->joined) on_join(w, d);
+		device_end_sessions(d);
+	}
+	if (!settle_round(s, /* connect= */ false)) return;
+	for (s->rounds = 1; s->rounds <= ROUNDS_MAX; s->rounds++) {
+		for (size_t i = 0; i < w->devices_count; i++)
+			w->devices[i]->correct_due = w->devices[i]->hub;
+		conns = w->conns_count;
+		data = w->counts.data;
+		if (!settle_round(s, /* connect= */ true)) return;
+		fingerprint(w, now);
+		if (memcmp(now, before, 16) == 0) break;
+		memcpy(before, now, 16);
+	}
+	if (s->rounds > ROUNDS_MAX) {
+		world_fail(w, "rest", "no rest after %d rounds", ROUNDS_MAX);
+		return;
+	}
+	world_trace(w, "rest after %u rounds", s->rounds);
+	if (w->counts.data != data)
+		world_fail(w, "quiet", "%" PRIu64 " DATA in the round in which nothing was new", w->counts.data - data);
+	check_rest(w, s->chest);
+	if (w->failed_rule[0] == '\0') check_quiet_sessions(s, conns);
+}
+
+void sim_run(const struct config *c, bool trace, struct sim_result *ret)
+{
+	struct sim *s = mem_alloc(sizeof(*s));
+
+	sim_init(s, c, trace);
+	if (sim_until(s, s->end_ms)) sim_settle(s);
+	*ret = (struct sim_result){.failed = s->world.failed_rule[0] != '\0', .counts = s->world.counts, .rounds = s->rounds};
+	memcpy(ret->rule, s->world.failed_rule, sizeof(ret->rule));
+	memcpy(ret->failure, s->world.failure, sizeof(ret->failure));
+	hash_end(&s->world.trace, ret->trace, 16);
+	sim_done(s);
+	free(s);
+}
+
+/* ---- shrinking */
+static bool still(const struct config *c, const char *rule)
+{
+	struct sim_result r;
+
+	sim_run(c, /* trace= */ false, &r);
+	return r.failed && strcmp(r.rule, rule) == 0;
+}
+
+void sim_shrink(const struct config *c, const char *rule, struct config *ret)
+{
+	bool better = true;
+
+	*ret = *c;
+	for (unsigned pass = 0; better && pass < 6; pass++) {
+		better = false;
+		for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
+			const int64_t have = *config_at(ret, i);
+			int64_t least = strcmp(fields[i].name, "tiers") == 0 || strcmp(fields[i].name, "counties") == 0 ||
+							strcmp(fields[i].name, "devices") == 0 || strcmp(fields[i].name, "hours") == 0
+						? 1
+						: 0;
+			int64_t tries[] = {least, have / 4, have / 2, have * 3 / 4, have - 1};
+
+			for (size_t k = 0; k < ARRAY_COUNT(tries); k++) {
+				struct config next = *ret;
+
+				if (tries[k] < least || tries[k] >= have) continue;
+				*config_at(&next, i) = tries[k];
+				if (!still(&next, rule)) continue;
+				*ret = next;
+				better = true;
+				break;
+			}
+		}
+	}
+}

@@ -1,0 +1,43 @@
+/*
+ * sim.h - one run: a configuration, a world, a safety phase with faults, then healing and rest.
+ */
+#ifndef TESTS_SIM_SIM_H
+#define TESTS_SIM_SIM_H
+
+#include "tests/sim/check.h"
+#include "tests/sim/workload.h"
+
+struct sim {
+	struct world world;
+	struct workload load;
+	struct chest *chest;
+	int64_t end_ms;           /* of the safety phase */
+	unsigned checks;
+	unsigned rounds;          /* until rest */
+};
+struct sim_result {
+	bool failed;
+	char rule[48], failure[512];
+	uint8_t trace[16];
+	struct counts counts;
+	unsigned rounds;
+};
+
+/* Draws everything that varies. */
+void sim_config(uint64_t seed, struct config *ret);
+/* Names and values, one line. */
+void sim_config_print(const struct config *c, FILE *f);
+bool sim_config_set(struct config *c, const char *name, int64_t value);
+void sim_run(const struct config *c, bool trace, struct sim_result *ret);
+/* Takes away whatever can be taken away while the same rule still breaks. */
+void sim_shrink(const struct config *c, const char *rule, struct config *ret);
+
+/* The parts, for suites that direct a world by hand. */
+void sim_init(struct sim *s, const struct config *c, bool trace);
+void sim_done(struct sim *s);
+/* Handles events up to this time; false: the world has failed. */
+bool sim_until(struct sim *s, int64_t until_ms);
+/* All up, no more faults; rounds of sessions until nothing moves; then everything is checked. */
+void sim_settle(struct sim *s);
+
+#endif
