@@ -6,6 +6,7 @@
 # make sim SEEDS=200 [SEED=7] [TRACE=1]   run the simulator
 # make demo                   install, build, and play the demonstration
 # make fuzz F=segment         build the fuzzer of one decoder (clang); fuzz-all MINUTES=10 runs them all
+# make bench [B=ingest]       the figures of tests/bench/README.md, or one program of them (release build)
 # make lint                   layers, format, cppcheck, clang-tidy
 #
 # One file.  Objects live in build/$(VARIANT)/, so variants never overwrite each
@@ -13,7 +14,9 @@
 # to the lower rooms.
 
 VARIANT ?= debug
-B       := build/$(VARIANT)
+# `make bench B=NAME`: on the command line B names a bench; inside it is the place of the objects.
+BENCH   := $(if $(filter command%,$(origin B)),$(B))
+override B := build/$(VARIANT)
 JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 
 ifneq ($(filter clang fuzz,$(VARIANT)),)
@@ -127,6 +130,16 @@ demo:
 sim: $(B)/sim
 	$< --seeds $(or $(SEEDS),200) $(if $(SEED),--seed $(SEED)) $(if $(TRACE),--trace)
 
+# One program a file of tests/bench (bench.c is what they share), release build; tests/bench/run runs them.
+BENCHES := $(filter-out bench,$(basename $(notdir $(wildcard tests/bench/*.c))))
+$(BENCHES:%=$(B)/bench/%): $(B)/bench/%: $(B)/tests/bench/%.o $(B)/tests/bench/bench.o $(call objs,tests/support) $(B)/libjinguo.a
+	@mkdir -p $(@D); echo '  LD $@'; $(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(B)/libjinguo.a $(LDLIBS) -o $@
+bench-programs: $(BENCHES:%=$(B)/bench/%)
+bench:
+	$(if $(BENCH),$(if $(filter $(BENCH),$(BENCHES)),,$(error no bench is called $(BENCH): $(BENCHES))))
+	@$(MAKE) --no-print-directory -j$(JOBS) VARIANT=release all bench-programs
+	@JINGUO_BUILD=build/release tests/bench/run $(or $(BENCH),$(BENCHES))
+
 # tests/fuzz.c holds one function fuzz_NAME(const uint8_t *, size_t) per decoder;
 # -DFUZZ chooses the one behind LLVMFuzzerTestOneInput.  Known inputs: tests/corpus/NAME.
 FUZZERS := $(sort $(shell grep -oE '^(static )?(int|void) fuzz_[a-z0-9_]+' tests/fuzz.c 2>/dev/null | sed 's/.*fuzz_//'))
@@ -180,7 +193,7 @@ lint: layers $(text)
 clean: ; rm -rf build
 
 FORCE:
-.PHONY: all check check-threads suites test test-asan test-tsan demo sim fuzz fuzz-all layers lint clean FORCE
+.PHONY: all check check-threads suites test test-asan test-tsan demo sim bench bench-programs fuzz fuzz-all layers lint clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules

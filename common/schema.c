@@ -317,28 +317,8 @@ const char *schema_check(const struct schema *s)
 
 /* ---- DDL */
 
-static const char *column_type(const struct field *f)
-{
-	switch (f->type) {
-	case FIELD_INT:
-	case FIELD_BOOL:
-	case FIELD_DATE:
-	case FIELD_TIME:
-	case FIELD_MONTH:
-		return "INTEGER";
-	case FIELD_TEXT:
-	case FIELD_CODE:
-	case FIELD_CODES:
-		return "TEXT";
-	case FIELD_REF:
-	case FIELD_BYTES:
-		break;
-	}
-	return "BLOB";
-}
-
 /*
- * One table per descriptor: id, scope, the fields in descriptor order, then alive, clock and extra of
+ * One table per descriptor (columns BLOB, so that SQLite converts nothing: a replica keeps exactly what was signed): id, scope, the fields in descriptor order, then alive, clock and extra of
  * each lane that the table has fields in.  Field names are always quoted, because good names ("in",
  * "left", "end") are SQL words.
  */
@@ -349,7 +329,7 @@ static void table_ddl(const struct table *t, struct buf *out)
 	buf_print(out, "CREATE TABLE %s(id BLOB PRIMARY KEY NOT NULL, scope INTEGER NOT NULL",
 	          t->name);
 	for (size_t i = 0; i < t->fields_count; i++)
-		buf_print(out, ", \"%s\" %s", t->fields[i].name, column_type(&t->fields[i]));
+		buf_print(out, ", \"%s\" BLOB", t->fields[i].name);
 	for (size_t c = 0; c < ARRAY_COUNT(engine_columns); c++)
 		for (unsigned lane = 0; lane < LANE_RESERVED; lane++)
 			if (table_slots(t, lane) != 0)

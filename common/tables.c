@@ -275,6 +275,8 @@ static const struct field participation_fields[] = {
 	 .tier = 2, .min = 1, .max = 5, .source = SRC_NVSI ": 评价"},
 	{.number = 53, .type = FIELD_TEXT, .name = "comment", .zh = "说明", .en = "comment",
 	 .tier = 2, .len_max = 600, .source = SRC_RECORD "art.10"},
+	{.number = 57, .type = FIELD_REF, .name = "reverses", .zh = "冲销", .en = "reverses", .tier = 2,
+	 .ref_table = TABLE_PARTICIPATION, .indexed = true, .source = "architecture section 3, domain.md 4.4"},
 };
 
 static const struct field figure_fields[] = {

@@ -6,9 +6,9 @@
 
 struct rolling {
 	const struct tree *tree;
-	int32_t *item_of;          /* unit index -> item index; -1 none */
-	bool *active;              /* unit index -> activities in the period */
-	int32_t *unit_of_scope;    /* scope ordinal -> unit index */
+	int32_t *item_of;       /* unit index -> item index; -1 none */
+	bool *active;           /* unit index -> activities in the period */
+	int32_t *unit_of_scope; /* scope ordinal -> unit index */
 	uint32_t scopes;
 	struct coverage_item *items;
 	size_t count;
@@ -17,26 +17,24 @@ struct rolling {
 static void start(struct rolling *r, const struct tree *t, unsigned level, struct arena *a)
 {
 	r->tree = t;
-	r->item_of = ARENA_ARRAY(a, int32_t, t->count + 1);
-	r->active = ARENA_ARRAY(a, bool, t->count + 1);
+	r->item_of = arena_take(a, sizeof(int32_t) * (t->count + 1));
+	r->active = arena_take(a, t->count + 1);
 	r->items = ARENA_ARRAY(a, struct coverage_item, t->count + 1);
 	for (size_t i = 0; i < t->count; i++) {
-		if (t->units[i].scope > r->scopes)
-			r->scopes = t->units[i].scope;
+		if (t->units[i].scope > r->scopes) r->scopes = t->units[i].scope;
 		r->item_of[i] = -1;
 		if (t->units[i].level == level) {
 			r->item_of[i] = (int32_t)r->count;
-			r->items[r->count++] = (struct coverage_item){.unit = (int32_t)i, .settled = true};
+			r->items[r->count++] =
+			        (struct coverage_item){.unit = (int32_t)i, .settled = true};
 		}
 	}
-	r->unit_of_scope = ARENA_ARRAY(a, int32_t, (size_t)r->scopes + 1);
+	r->unit_of_scope = arena_take(a, sizeof(int32_t) * ((size_t)r->scopes + 1));
 	for (uint32_t i = 0; i <= r->scopes; i++) r->unit_of_scope[i] = -1;
 	for (size_t i = 0; i < t->count; i++) {
 		int32_t top = tree_at_level(t, (int32_t)i, level);
-		if (top >= 0)
-			r->item_of[i] = r->item_of[top];
-		if (t->units[i].scope)
-			r->unit_of_scope[t->units[i].scope] = (int32_t)i;
+		if (top >= 0) r->item_of[i] = r->item_of[top];
+		if (t->units[i].scope) r->unit_of_scope[t->units[i].scope] = (int32_t)i;
 	}
 }
 
@@ -47,20 +45,25 @@ static void add_cell(struct rolling *r, const struct summary_cell *c, int64_t fr
 	int64_t n = c->stated + c->corrected;
 	struct coverage_item *x;
 
-	if (item < 0 || c->month > to || (c->month < from && c->kind != FIGURE_VOLUNTEERS))
-		return;
+	if (item < 0 || c->month > to || (c->month < from && c->kind != FIGURE_VOLUNTEERS)) return;
 	x = &r->items[item];
-	if (!c->settled)
-		x->settled = false;
+	if (!c->settled) x->settled = false;
 	switch (c->kind) {
-	case FIGURE_VOLUNTEERS: x->volunteers += n; break;
+	case FIGURE_VOLUNTEERS:
+		x->volunteers += n;
+		break;
 	case FIGURE_ACTIVITIES:
 		x->activities += n;
 		r->active[unit] = r->active[unit] || n > 0;
 		break;
-	case FIGURE_PARTICIPATIONS: x->participations += n; break;
-	case FIGURE_MINUTES: x->minutes += n; break;
-	default: break; /* closed kinds stay out of every open total */
+	case FIGURE_PARTICIPATIONS:
+		x->participations += n;
+		break;
+	case FIGURE_MINUTES:
+		x->minutes += n;
+		break;
+	default:
+		break; /* closed kinds stay out of every open total */
 	}
 }
 
@@ -68,8 +71,7 @@ static void add_communities(struct rolling *r)
 {
 	for (size_t i = 0; i < r->tree->count; i++) {
 		const struct unit *u = &r->tree->units[i];
-		if (u->level != LEVEL_COMMUNITY || r->item_of[i] < 0)
-			continue;
+		if (u->level != LEVEL_COMMUNITY || r->item_of[i] < 0) continue;
 		struct coverage_item *x = &r->items[r->item_of[i]];
 		x->sites++;
 		x->with_node += u->devices > 0;
@@ -102,13 +104,12 @@ static void sort(struct rolling *r, struct arena *a)
 		memcpy(o[i].id, u->id, 16);
 		o[i].item = r->items[i];
 	}
-	if (r->count)
-		qsort(o, r->count, sizeof *o, compare_orders);
+	if (r->count) qsort(o, r->count, sizeof *o, compare_orders);
 	for (size_t i = 0; i < r->count; i++) r->items[i] = o[i].item;
 }
 
-int coverage_make(const struct tree *t, const struct summary *s, unsigned level, int64_t from, int64_t to, struct arena *a,
-		  struct coverage_item **ret, size_t *ret_count)
+int coverage_make(const struct tree *t, const struct summary *s, unsigned level, int64_t from,
+                  int64_t to, struct arena *a, struct coverage_item **ret, size_t *ret_count)
 {
 	struct rolling r = {0};
 

@@ -18,7 +18,7 @@ struct coverage_item {
 
 /* level: enum level of the items; from, to: months yyyymm, inclusive; volunteers are counted up to `to`.
  * Sorted by division code. */
-int coverage_make(const struct tree *t, const struct summary *s, unsigned level, int64_t from, int64_t to, struct arena *a,
-		  struct coverage_item **ret, size_t *ret_count);
+int coverage_make(const struct tree *t, const struct summary *s, unsigned level, int64_t from,
+                  int64_t to, struct arena *a, struct coverage_item **ret, size_t *ret_count);
 
 #endif

@@ -18,7 +18,8 @@ enum { ENROL_INVITE_MS = 72 * 3600 * 1000 };
  * root certificate, the unit's org_unit row, the hub's own certificate.  One transaction.
  * code: 12 digits, the level follows from its zeros; name: of the unit.  ret_unit: id of the row.
  */
-int enrol_init_root(struct place *p, const char *code, const char *name, uint8_t ret_unit[16], struct error *err);
+int enrol_init_root(struct place *p, const char *code, const char *name, uint8_t ret_unit[16],
+                    struct error *err);
 
 /*
  * Makes an invitation for a unit at or below ours.  role: CERT_NODE or CERT_HUB.  expires_ms: how long from
@@ -26,11 +27,11 @@ int enrol_init_root(struct place *p, const char *code, const char *name, uint8_t
  * -ERR_NOT_JOINED: this hub has no certificate; -ERR_NOT_FOUND: no such unit; -ERR_NOT_YOURS: the unit is not below ours;
  * -ERR_CONFIG: no endpoint to name (link.public or link.listen with a port).
  */
-int enrol_invite(struct place *p, const uint8_t unit[16], unsigned role, int64_t expires_ms, struct buf *out, struct token *ret,
-		 struct error *err);
+int enrol_invite(struct place *p, const uint8_t unit[16], unsigned role, int64_t expires_ms,
+                 struct buf *out, struct token *ret, struct error *err);
 /* The same by division code; -ERR_NOT_FOUND. */
-int enrol_invite_code(struct place *p, const char *code, unsigned role, int64_t expires_ms, struct buf *out, struct token *ret,
-		      struct error *err);
+int enrol_invite_code(struct place *p, const char *code, unsigned role, int64_t expires_ms,
+                      struct buf *out, struct token *ret, struct error *err);
 /* id of the org unit with this division code, alive; -ERR_NOT_FOUND. */
 int enrol_unit_by_code(struct place *p, const char *code, uint8_t ret_unit[16], struct error *err);
 

@@ -51,14 +51,12 @@ static int is_within(struct store *st, const uint8_t scope[16], const uint8_t un
 	int rc;
 
 	*ret = !memcmp(scope, unit, 16);
-	if (*ret)
-		return 0;
+	if (*ret) return 0;
 	rc = store_scope_ord(st, scope, false, &ord);
 	for (unsigned depth = 0; !rc && ord && depth < DEPTH_MAX; depth++) {
 		struct scope s;
 		rc = store_scope_get(st, ord, &s);
-		if (rc)
-			return rc;
+		if (rc) return rc;
 		if (!memcmp(s.id, unit, 16)) {
 			*ret = true;
 			return 0;
@@ -83,8 +81,7 @@ static int look_up(struct judging *g, struct store *st, const struct judged *j)
 	g->revoked_ms = !rc && row ? row->revoked_ms : 0;
 	arena_done(&a);
 	rc = rc ? rc : is_within(st, j->scope, j->author->unit, &g->within);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	memcpy(g->cert, j->author->id, 16);
 	memcpy(g->scope, j->scope, 16);
 	g->cached = true;
@@ -93,29 +90,27 @@ static int look_up(struct judging *g, struct store *st, const struct judged *j)
 }
 
 /* Authority over the scope.  *ret_decided: ret is the answer. */
-static int judge_scope(struct judging *g, struct store *st, const struct judged *j, struct judgement *ret,
-		       bool *ret_decided)
+static int judge_scope(struct judging *g, struct store *st, const struct judged *j,
+                       struct judgement *ret, bool *ret_decided)
 {
 	bool known = false;
 	uint32_t ord = 0;
 	int rc = look_up(g, st, j);
 
 	*ret_decided = true;
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	if (!g->within) {
 		/* An org unit that is not known here yet may lie below the author's. */
 		rc = row_known(st, TABLE_ORG_UNIT, j->scope, &known);
-		if (rc)
-			return rc;
-		return known ? refuse(ret, ERR_NOT_YOURS, 0) : hold(ret, ERR_MISSING_ROW, 0, j->scope);
+		if (rc) return rc;
+		return known ? refuse(ret, ERR_NOT_YOURS, 0)
+		             : hold(ret, ERR_MISSING_ROW, 0, j->scope);
 	}
 	if (g->revoked_ms && stamp_ms(j->op->stamp) > g->revoked_ms)
 		return refuse(ret, ERR_REVOKED, 0);
 	/* The row lies where it was created; a change in the name of another scope is no way around that. */
 	rc = j->row ? store_scope_ord(st, j->scope, false, &ord) : 0;
-	if (!rc && j->row && j->row->scope != ord)
-		return refuse(ret, ERR_NOT_YOURS, 0);
+	if (!rc && j->row && j->row->scope != ord) return refuse(ret, ERR_NOT_YOURS, 0);
 	*ret_decided = false;
 	return rc;
 }
@@ -127,13 +122,13 @@ static bool reaches(struct replica *r, uint16_t number)
 	const struct cert *own = replica_cert(r);
 
 	for (unsigned lane = 0; t && own && lane < LANES; lane++)
-		if (table_slots(t, lane) && (own->lanes & (1u << lane)))
-			return true;
+		if (table_slots(t, lane) && (own->lanes & (1u << lane))) return true;
 	return false;
 }
 
-static int judge_value(struct replica *r, const struct judged *j, const struct table *t, const struct field *f,
-		       struct value v, struct judgement *ret, bool *ret_decided)
+static int judge_value(struct replica *r, const struct judged *j, const struct table *t,
+                       const struct field *f, struct value v, struct judgement *ret,
+                       bool *ret_decided)
 {
 	struct error err = {0};
 	bool known = false;
@@ -144,12 +139,11 @@ static int judge_value(struct replica *r, const struct judged *j, const struct t
 		return refuse(ret, ERR_OWNED, f->number);
 	if (v.type != VALUE_NULL && value_check(t, f, v, &err))
 		return refuse(ret, err.code, f->number);
-	if (f->type == FIELD_REF && v.type == VALUE_BYTES && v.s.len == 16 && reaches(r, f->ref_table)) {
+	if (f->type == FIELD_REF && v.type == VALUE_BYTES && v.s.len == 16 &&
+	    reaches(r, f->ref_table)) {
 		rc = row_known(replica_store(r), f->ref_table, v.s.p, &known);
-		if (rc)
-			return rc;
-		if (!known)
-			return hold(ret, ERR_MISSING_REF, f->number, v.s.p);
+		if (rc) return rc;
+		if (!known) return hold(ret, ERR_MISSING_REF, f->number, v.s.p);
 	}
 	*ret_decided = false;
 	return 0;
@@ -171,30 +165,24 @@ static int judge_op(void *ctx, struct replica *r, const struct judged *j, struct
 	int rc;
 
 	rc = judge_scope(g, st, j, ret, &decided);
-	if (rc || decided)
-		return rc;
-	if (op->table == TABLE_ORG_UNIT)
-		g->cached = false; /* it may move units */
+	if (rc || decided) return rc;
+	if (op->table == TABLE_ORG_UNIT) g->cached = false; /* it may move units */
 	if (!t || t->kind == TABLE_SYSTEM ||
 	    (op->kind != OP_INSERT && op->kind != OP_UPDATE && op->kind != OP_PROPOSAL))
 		return accept(ret);
 	if (op->kind == OP_INSERT && !(t->writer_levels & (1u << j->author->level)))
 		return refuse(ret, ERR_NO_PERMISSION, 0);
-	if (op->kind == OP_UPDATE && !j->row)
-		return hold(ret, ERR_MISSING_ROW, 0, op->row);
-	if (changes_once(t, op))
-		return refuse(ret, ERR_NO_PERMISSION, 0);
+	if (op->kind == OP_UPDATE && !j->row) return hold(ret, ERR_MISSING_ROW, 0, op->row);
+	if (changes_once(t, op)) return refuse(ret, ERR_NO_PERMISSION, 0);
 	if (op->kind == OP_PROPOSAL) {
 		const uint8_t nothing[16] = {0};
 		return hold(ret, ERR_PROPOSAL, 0, nothing);
 	}
 	for (size_t i = 0; i < op->values_count; i++) {
 		const struct field *f = table_slot(t, j->lane, op->values[i].slot);
-		if (!f)
-			continue;
+		if (!f) continue;
 		rc = judge_value(r, j, t, f, op->values[i].value, ret, &decided);
-		if (rc || decided)
-			return rc;
+		if (rc || decided) return rc;
 	}
 	return accept(ret);
 }

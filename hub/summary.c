@@ -21,8 +21,7 @@ static struct summary_part *part_add(struct loading *l)
 		struct summary_part *old = s->parts;
 		l->room = l->room ? 2 * l->room : 1024;
 		s->parts = ARENA_ARRAY(l->arena, struct summary_part, l->room);
-		if (old)
-			memcpy(s->parts, old, s->parts_count * sizeof *old);
+		if (old) memcpy(s->parts, old, s->parts_count * sizeof *old);
 	}
 	return &s->parts[s->parts_count++];
 }
@@ -35,14 +34,18 @@ static int64_t number(struct value v)
 /* The open and the closed half of a row are two statements. */
 static void load_half(struct loading *l, const struct row_view *v, const char *const names[6])
 {
-	struct value month = tree_value(l->table, v, names[0]), kind = tree_value(l->table, v, names[1]);
+	struct value month = tree_value(l->table, v, names[0]),
+	             kind = tree_value(l->table, v, names[1]);
 	struct summary_part *p;
 
 	if (month.type != VALUE_INT || kind.type != VALUE_TEXT || !figure_kind_named(kind.s))
 		return;
 	p = part_add(l);
-	*p = (struct summary_part){.scope = v->scope, .month = month.i, .kind = figure_kind_named(kind.s),
-				   .correction = l->correction, .cause = ""};
+	*p = (struct summary_part){.scope = v->scope,
+	                           .month = month.i,
+	                           .kind = figure_kind_named(kind.s),
+	                           .correction = l->correction,
+	                           .cause = ""};
 	memcpy(p->row, v->id, 16);
 	p->value = number(tree_value(l->table, v, names[2]));
 	if (l->correction) {
@@ -59,10 +62,12 @@ static void load_half(struct loading *l, const struct row_view *v, const char *c
 static int load_row(void *ctx, const struct row_view *v)
 {
 	static const char *const figure_open[6] = {"month", "kind", "value", "origin", NULL, NULL};
-	static const char *const figure_closed[6] = {"closed_month", "closed_kind", "closed_value", "closed_origin", NULL, NULL};
-	static const char *const correction_open[6] = {"month", "kind", "value", "base", "cause", NULL};
-	static const char *const correction_closed[6] = {"closed_month", "closed_kind", "closed_value", "closed_base",
-							 "closed_cause", NULL};
+	static const char *const figure_closed[6] = {"closed_month",  "closed_kind", "closed_value",
+	                                             "closed_origin", NULL,          NULL};
+	static const char *const correction_open[6] = {"month", "kind",  "value",
+	                                               "base",  "cause", NULL};
+	static const char *const correction_closed[6] = {
+	        "closed_month", "closed_kind", "closed_value", "closed_base", "closed_cause", NULL};
 	struct loading *l = ctx;
 
 	load_half(l, v, l->correction ? correction_open : figure_open);
@@ -72,10 +77,8 @@ static int load_row(void *ctx, const struct row_view *v)
 
 static int compare_cell(const struct summary_part *x, const struct summary_part *y)
 {
-	if (x->scope != y->scope)
-		return x->scope < y->scope ? -1 : 1;
-	if (x->month != y->month)
-		return x->month < y->month ? -1 : 1;
+	if (x->scope != y->scope) return x->scope < y->scope ? -1 : 1;
+	if (x->month != y->month) return x->month < y->month ? -1 : 1;
 	return x->kind < y->kind ? -1 : x->kind > y->kind;
 }
 
@@ -84,10 +87,8 @@ static int compare_parts(const void *a, const void *b)
 	const struct summary_part *x = a, *y = b;
 	int c = compare_cell(x, y);
 
-	if (c)
-		return c;
-	if (x->correction != y->correction)
-		return x->correction ? 1 : -1;
+	if (c) return c;
+	if (x->correction != y->correction) return x->correction ? 1 : -1;
 	return memcmp(x->row, y->row, 16);
 }
 
@@ -99,8 +100,7 @@ static void cell_sum(struct summary_cell *cell)
 		if (p->correction) {
 			cell->corrected += p->value;
 			/* A correction of nothing says nothing. */
-			if (p->value && p->base != cell->stated)
-				cell->settled = false;
+			if (p->value && p->base != cell->stated) cell->settled = false;
 		} else {
 			cell->stated += p->value;
 		}
@@ -110,21 +110,23 @@ static void cell_sum(struct summary_cell *cell)
 int summary_load(struct store *st, struct arena *a, struct summary *ret)
 {
 	struct summary s = {0};
-	struct loading l = {.summary = &s, .arena = a, .table = schema_table(&schema_current, TABLE_FIGURE)};
+	struct loading l = {
+	        .summary = &s, .arena = a, .table = schema_table(&schema_current, TABLE_FIGURE)};
 	int rc = tree_rows(st, l.table, load_row, &l);
 
 	l.table = schema_table(&schema_current, TABLE_CORRECTION);
 	l.correction = true;
 	rc = rc ? rc : tree_rows(st, l.table, load_row, &l);
-	if (rc)
-		return rc;
-	if (s.parts_count)
-		qsort(s.parts, s.parts_count, sizeof *s.parts, compare_parts);
+	if (rc) return rc;
+	if (s.parts_count) qsort(s.parts, s.parts_count, sizeof *s.parts, compare_parts);
 	s.cells = ARENA_ARRAY(a, struct summary_cell, s.parts_count + 1);
 	for (size_t i = 0; i < s.parts_count;) {
 		struct summary_cell *cell = &s.cells[s.count++];
 		const struct summary_part *first = &s.parts[i];
-		*cell = (struct summary_cell){.scope = first->scope, .month = first->month, .kind = first->kind, .parts = first};
+		*cell = (struct summary_cell){.scope = first->scope,
+		                              .month = first->month,
+		                              .kind = first->kind,
+		                              .parts = first};
 		while (i < s.parts_count && !compare_cell(first, &s.parts[i])) {
 			cell->parts_count++;
 			i++;
@@ -135,7 +137,8 @@ int summary_load(struct store *st, struct arena *a, struct summary *ret)
 	return 0;
 }
 
-static int add_children(struct replica *r, const struct tree *t, struct arena *a, struct missing *list, size_t *count)
+static int add_children(struct replica *r, const struct tree *t, struct arena *a,
+                        struct missing *list, size_t *count)
 {
 	const struct cert *own = replica_cert(r);
 	struct cert_row *rows = NULL;
@@ -147,18 +150,20 @@ static int add_children(struct replica *r, const struct tree *t, struct arena *a
 		struct peer peer = {0};
 		bool seen = false, same = false;
 		struct unit *u = tree_find(t, rows[i].unit);
-		if (!u || *count >= 2 * t->count || memcmp(rows[i].issuer, own->id, 16) || rows[i].revoked_ms ||
-		    cert_open(rows[i].body, &c, NULL))
+		if (!u || *count >= 2 * t->count || memcmp(rows[i].issuer, own->id, 16) != 0 ||
+		    rows[i].revoked_ms || cert_open(rows[i].body, &c, NULL))
 			continue;
 		rc = status_child(r, &c, &seen, &peer, &same);
 		if (!rc && !same)
-			list[(*count)++] = (struct missing){(int32_t)(u - t->units), seen ? MISSING_NO_AGREEMENT : MISSING_NEVER,
-							    peer.last_contact_ms};
+			list[(*count)++] = (struct missing){
+			        (int32_t)(u - t->units),
+			        seen ? MISSING_NO_AGREEMENT : MISSING_NEVER, peer.last_contact_ms};
 	}
 	return rc;
 }
 
-int summary_missing(struct replica *r, const struct tree *t, struct arena *a, struct missing **ret, size_t *ret_count)
+int summary_missing(struct replica *r, const struct tree *t, struct arena *a, struct missing **ret,
+                    size_t *ret_count)
 {
 	const struct cert *own = replica_cert(r);
 	struct unit *top = own ? tree_find(t, own->unit) : NULL;

@@ -11,20 +11,20 @@
 #include "hub/tree.h"
 #include "proto/replica.h"
 
-struct summary_part {          /* one F or one K */
+struct summary_part { /* one F or one K */
 	uint32_t scope;
 	int64_t month;
 	unsigned kind;
 	bool correction;
 	uint8_t row[16];
-	uint8_t origin[16];    /* F: who stated it */
-	const char *cause;     /* K */
-	int64_t value, base;   /* base: K */
+	uint8_t origin[16];  /* F: who stated it */
+	const char *cause;   /* K */
+	int64_t value, base; /* base: K */
 };
 struct summary_cell {
 	uint32_t scope;
 	int64_t month;
-	unsigned kind;         /* enum figure_kind */
+	unsigned kind; /* enum figure_kind */
 	int64_t stated, corrected;
 	bool settled;
 	const struct summary_part *parts; /* F first */
@@ -42,11 +42,12 @@ int summary_load(struct store *st, struct arena *a, struct summary *ret);
 /* A site below that the numbers may lack. */
 enum missing_why { MISSING_NO_NODE, MISSING_NEVER, MISSING_NO_AGREEMENT };
 struct missing {
-	int32_t unit;          /* index in the tree */
+	int32_t unit; /* index in the tree */
 	enum missing_why why;
 	int64_t last_contact_ms;
 };
 /* Communities without a device, and direct children's devices that do not agree now. */
-int summary_missing(struct replica *r, const struct tree *t, struct arena *a, struct missing **ret, size_t *ret_count);
+int summary_missing(struct replica *r, const struct tree *t, struct arena *a, struct missing **ret,
+                    size_t *ret_count);
 
 #endif

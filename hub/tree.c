@@ -14,7 +14,8 @@ struct value tree_value(const struct table *t, const struct row_view *v, const c
 	return v->values[f - t->fields];
 }
 
-int tree_rows(struct store *st, const struct table *t, int (*each)(void *ctx, const struct row_view *v), void *ctx)
+int tree_rows(struct store *st, const struct table *t,
+              int (*each)(void *ctx, const struct row_view *v), void *ctx)
 {
 	uint8_t after[16];
 	bool first = true;
@@ -25,15 +26,15 @@ int tree_rows(struct store *st, const struct table *t, int (*each)(void *ctx, co
 		struct arena a;
 		int rc;
 		arena_init(&a, 0);
-		rc = store_rows_view(st, t, NULL, 0, 0, false, first ? NULL : after, PAGE, &a, &rows, &count);
+		rc = store_rows_view(st, t, NULL, 0, 0, false, first ? NULL : after, PAGE, &a,
+		                     &rows, &count);
 		for (size_t i = 0; !rc && i < count; i++) {
 			rc = each(ctx, &rows[i]);
 			memcpy(after, rows[i].id, 16);
 			first = false;
 		}
 		arena_done(&a);
-		if (rc || count < PAGE)
-			return rc;
+		if (rc || count < PAGE) return rc;
 	}
 }
 
@@ -47,25 +48,27 @@ struct loading {
 static int load_unit(void *ctx, const struct row_view *v)
 {
 	struct loading *l = ctx;
-	struct value code = tree_value(l->table, v, "code"), level = tree_value(l->table, v, "level");
-	struct value name = tree_value(l->table, v, "name"), parent = tree_value(l->table, v, "parent");
+	struct value code = tree_value(l->table, v, "code"),
+	             level = tree_value(l->table, v, "level");
+	struct value name = tree_value(l->table, v, "name"),
+	             parent = tree_value(l->table, v, "parent");
 	struct unit *u;
 
 	if (l->tree->count == l->room) {
 		struct unit *old = l->tree->units;
 		l->room = l->room ? 2 * l->room : 1024;
 		l->tree->units = ARENA_ARRAY(l->arena, struct unit, l->room);
-		if (old)
-			memcpy(l->tree->units, old, l->tree->count * sizeof *old);
+		if (old) memcpy(l->tree->units, old, l->tree->count * sizeof *old);
 	}
 	u = &l->tree->units[l->tree->count++];
 	memcpy(u->id, v->id, 16);
 	if (code.type == VALUE_TEXT && code.s.len < sizeof u->code)
 		memcpy(u->code, code.s.p, code.s.len);
-	u->level = level.type == VALUE_INT && level.i > 0 && level.i <= LEVEL_COMMUNITY ? (unsigned)level.i : 0;
+	u->level = level.type == VALUE_INT && level.i > 0 && level.i <= LEVEL_COMMUNITY
+	                   ? (unsigned)level.i
+	                   : 0;
 	u->name = name.type == VALUE_TEXT ? arena_text(l->arena, name.s) : "";
-	if (parent.type == VALUE_BYTES && parent.s.len == 16)
-		memcpy(u->parent_id, parent.s.p, 16);
+	if (parent.type == VALUE_BYTES && parent.s.len == 16) memcpy(u->parent_id, parent.s.p, 16);
 	u->parent = -1;
 	return 0;
 }
@@ -73,11 +76,12 @@ static int load_unit(void *ctx, const struct row_view *v)
 static int load_device(void *ctx, const struct row_view *v)
 {
 	struct loading *l = ctx;
-	struct value org = tree_value(l->table, v, "org"), revoked = tree_value(l->table, v, "revoked");
-	struct unit *u = org.type == VALUE_BYTES && org.s.len == 16 ? tree_find(l->tree, org.s.p) : NULL;
+	struct value org = tree_value(l->table, v, "org"),
+	             revoked = tree_value(l->table, v, "revoked");
+	struct unit *u =
+	        org.type == VALUE_BYTES && org.s.len == 16 ? tree_find(l->tree, org.s.p) : NULL;
 
-	if (u && revoked.type == VALUE_NULL)
-		u->devices++;
+	if (u && revoked.type == VALUE_NULL) u->devices++;
 	return 0;
 }
 
@@ -104,34 +108,30 @@ int tree_load(struct store *st, struct arena *a, struct tree *ret)
 	size_t scopes_count = 0;
 	int rc = tree_rows(st, l.table, load_unit, &l);
 
-	if (rc)
-		return rc;
-	if (t.count)
-		qsort(t.units, t.count, sizeof *t.units, compare_units);
+	if (rc) return rc;
+	if (t.count) qsort(t.units, t.count, sizeof *t.units, compare_units);
 	for (size_t i = 0; i < t.count; i++) {
-		struct unit *parent = id_is_zero(t.units[i].parent_id) ? NULL : tree_find(&t, t.units[i].parent_id);
+		struct unit *parent = id_is_zero(t.units[i].parent_id)
+		                              ? NULL
+		                              : tree_find(&t, t.units[i].parent_id);
 		t.units[i].parent = parent ? (int32_t)(parent - t.units) : -1;
 	}
 	rc = store_scopes(st, a, &scopes, &scopes_count);
 	for (size_t i = 0; !rc && i < scopes_count; i++) {
 		struct unit *u = tree_find(&t, scopes[i].id);
-		if (u)
-			u->scope = scopes[i].ord;
+		if (u) u->scope = scopes[i].ord;
 	}
 	l.table = schema_table(&schema_current, TABLE_DEVICE);
 	rc = rc ? rc : tree_rows(st, l.table, load_device, &l);
-	if (!rc)
-		*ret = t;
+	if (!rc) *ret = t;
 	return rc;
 }
 
 int32_t tree_at_level(const struct tree *t, int32_t index, unsigned level)
 {
 	for (unsigned depth = 0; index >= 0 && depth < DEPTH_MAX; depth++) {
-		if (t->units[index].level == level)
-			return index;
-		if (t->units[index].level && t->units[index].level < level)
-			return -1;
+		if (t->units[index].level == level) return index;
+		if (t->units[index].level && t->units[index].level < level) return -1;
 		index = t->units[index].parent;
 	}
 	return -1;
@@ -140,8 +140,7 @@ int32_t tree_at_level(const struct tree *t, int32_t index, unsigned level)
 bool tree_below(const struct tree *t, int32_t index, int32_t top)
 {
 	for (unsigned depth = 0; index >= 0 && depth < DEPTH_MAX; depth++) {
-		if (index == top)
-			return true;
+		if (index == top) return true;
 		index = t->units[index].parent;
 	}
 	return false;

@@ -10,26 +10,27 @@
 struct unit {
 	uint8_t id[16];
 	char code[13];
-	unsigned level;      /* enum level; 0 unknown */
-	const char *name;    /* in the arena */
-	int32_t parent;      /* index; -1: none here */
+	unsigned level;   /* enum level; 0 unknown */
+	const char *name; /* in the arena */
+	int32_t parent;   /* index; -1: none here */
 	uint8_t parent_id[16];
-	uint32_t scope;      /* ordinal of the unit's scope; 0: none yet */
-	unsigned devices;    /* of this unit itself, not revoked */
+	uint32_t scope;   /* ordinal of the unit's scope; 0: none yet */
+	unsigned devices; /* of this unit itself, not revoked */
 };
 struct tree {
-	struct unit *units;  /* by id */
+	struct unit *units; /* by id */
 	size_t count;
 };
 
 int tree_load(struct store *st, struct arena *a, struct tree *ret);
-struct unit *tree_find(const struct tree *t, const uint8_t id[16]);       /* NULL: unknown */
+struct unit *tree_find(const struct tree *t, const uint8_t id[16]); /* NULL: unknown */
 /* The unit itself or the nearest one above it that has this level; -1: none. */
 int32_t tree_at_level(const struct tree *t, int32_t index, unsigned level);
-bool tree_below(const struct tree *t, int32_t index, int32_t top);        /* itself counts */
+bool tree_below(const struct tree *t, int32_t index, int32_t top); /* itself counts */
 
 /* Calls each for every live row of a table. */
-int tree_rows(struct store *st, const struct table *t, int (*each)(void *ctx, const struct row_view *v), void *ctx);
+int tree_rows(struct store *st, const struct table *t,
+              int (*each)(void *ctx, const struct row_view *v), void *ctx);
 struct value tree_value(const struct table *t, const struct row_view *v, const char *name);
 
 #endif

@@ -16,10 +16,10 @@ static void verify_progress(void *ctx, int64_t done, int64_t of)
 	struct call *c = ctx;
 	struct buf b;
 
-	if (!c->terminal || c->json)
-		return;
+	if (!c->terminal || c->json) return;
 	buf_init(&b, 256);
-	word_fill(&b, c->language, WORD_VERIFY_GOING, call_number(c, done), call_number(c, of), NULL);
+	word_fill(&b, c->language, WORD_VERIFY_GOING, call_number(c, done), call_number(c, of),
+	          WORD_END);
 	call_progress(c, &b);
 	buf_done(&b);
 }
@@ -31,8 +31,7 @@ static json_t *lines_json(const struct buf *report)
 	for (size_t at = 0; at < report->len;) {
 		const uint8_t *end = memchr(report->p + at, '\n', report->len - at);
 		size_t n = end ? (size_t)(end - report->p) - at : report->len - at;
-		if (n)
-			json_array_append_new(list, json_span(span_of(report->p + at, n)));
+		if (n) json_array_append_new(list, json_span(span_of(report->p + at, n)));
 		at += n + 1;
 	}
 	return list;
@@ -44,8 +43,7 @@ static int run_verify(struct call *c)
 	int64_t findings = 0;
 	int rc = call_open(c, 0);
 
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	buf_init(&report, REPORT_BYTES_MAX);
 	buf_init(&line, 512);
 	rc = replica_verify(c->replica, &report, &findings, verify_progress, c);
@@ -61,7 +59,8 @@ static int run_verify(struct call *c)
 		call_json(c, j);
 	} else {
 		if (findings)
-			word_fill(&line, c->language, WORD_VERIFY_FOUND, call_number(c, findings), NULL);
+			word_fill(&line, c->language, WORD_VERIFY_FOUND, call_number(c, findings),
+			          WORD_END);
 		else
 			buf_text(&line, word_text(c->language, WORD_VERIFY_SOUND));
 		call_say(c, &line);
@@ -80,8 +79,7 @@ static int run_backup(struct call *c)
 	int rc = call_open(c, 0);
 
 	rc = rc ? rc : store_backup(c->store, c->args[0], &c->error);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	if (c->json) {
 		json_t *j = json_object();
 		json_object_set_new(j, "file", json_string(c->args[0]));
@@ -89,7 +87,7 @@ static int run_backup(struct call *c)
 		return 0;
 	}
 	buf_init(&b, 8192);
-	word_fill(&b, c->language, WORD_BACKUP_DONE, c->args[0], NULL);
+	word_fill(&b, c->language, WORD_BACKUP_DONE, c->args[0], WORD_END);
 	call_say(c, &b);
 	buf_done(&b);
 	return 0;
@@ -104,7 +102,7 @@ static const char *field_label(const struct call *c, const struct field *f)
 
 struct conflict {
 	const struct table *table;
-	const struct field *field;   /* NULL: alive */
+	const struct field *field; /* NULL: alive */
 	const struct candidate *first;
 	struct standing *standing;
 	size_t count;
@@ -117,9 +115,12 @@ static json_t *conflict_json(const struct conflict *k)
 
 	json_object_set_new(j, "id", json_id(k->first->row));
 	json_object_set_new(j, "table", json_string(k->table->name));
-	json_object_set_new(j, "field", k->field ? json_string(k->field->name) : json_string("alive"));
+	json_object_set_new(j, "field",
+	                    k->field ? json_string(k->field->name) : json_string("alive"));
 	json_object_set_new(j, "kind",
-			    json_string(k->first->kind == CANDIDATE_EDIT_OF_DELETED ? "edit_of_deleted" : "value"));
+	                    json_string(k->first->kind == CANDIDATE_EDIT_OF_DELETED
+	                                        ? "edit_of_deleted"
+	                                        : "value"));
 	for (size_t i = 0; i < k->count; i++) {
 		json_t *v = json_object();
 		hex_text(k->standing[i].origin, 16, hex);
@@ -140,12 +141,13 @@ static void conflict_text(struct call *c, const struct conflict *k, struct buf *
 	char hex[40];
 
 	if (k->first->kind == CANDIDATE_EDIT_OF_DELETED) {
-		word_fill(b, c->language, WORD_CONFLICT_DELETED, table, id, field_label(c, k->field), NULL);
+		word_fill(b, c->language, WORD_CONFLICT_DELETED, table, id,
+		          field_label(c, k->field), WORD_END);
 		buf_text(b, "\n");
 		return;
 	}
 	word_fill(b, c->language, WORD_CONFLICT_HEAD, table, id, field_label(c, k->field),
-		  call_number(c, (int64_t)k->count), NULL);
+	          call_number(c, (int64_t)k->count), WORD_END);
 	for (size_t i = 0; i < k->count; i++) {
 		hex_text(k->standing[i].origin, 4, hex);
 		buf_print(b, "\n  %s ", word_text(c->language, i ? WORD_ALSO : WORD_SHOWN));
@@ -154,14 +156,16 @@ static void conflict_text(struct call *c, const struct conflict *k, struct buf *
 		buf_print(b, " (%s %s)", hex, call_time(c, stamp_ms(k->standing[i].stamp)));
 	}
 	buf_text(b, "\n  ");
-	word_fill(b, c->language, WORD_CONFLICT_MEND, id, k->field ? k->field->name : "alive", NULL);
+	word_fill(b, c->language, WORD_CONFLICT_MEND, id, k->field ? k->field->name : "alive",
+	          WORD_END);
 	buf_text(b, "\n");
 }
 
 /* Candidates of one field stand together; each field is shown once. */
 static bool same_field(const struct candidate *x, const struct candidate *y)
 {
-	return x->table == y->table && x->lane == y->lane && x->slot == y->slot && !memcmp(x->row, y->row, 16);
+	return x->table == y->table && x->lane == y->lane && x->slot == y->slot &&
+	       !memcmp(x->row, y->row, 16);
 }
 
 static int run_conflicts(struct call *c)
@@ -172,22 +176,19 @@ static int run_conflicts(struct call *c)
 	struct buf b;
 	int rc = call_open(c, 0);
 
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	rc = store_candidates_list(c->store, LIST_MAX, &c->arena, &all, &count);
-	if (rc)
-		return call_failed(c, rc);
+	if (rc) return call_failed(c, rc);
 	items = c->json ? json_array() : NULL;
-	buf_init(&b, LINE_MAX * 16);
+	buf_init(&b, (size_t)LINE_MAX * 16);
 	for (size_t i = 0; !rc && i < count; i++) {
-		struct conflict k = {.table = schema_table(&schema_current, all[i].table), .first = &all[i]};
-		if ((i && same_field(&all[i - 1], &all[i])) || !k.table)
-			continue;
+		struct conflict k = {.table = schema_table(&schema_current, all[i].table),
+		                     .first = &all[i]};
+		if ((i && same_field(&all[i - 1], &all[i])) || !k.table) continue;
 		k.field = table_slot(k.table, all[i].lane, all[i].slot);
-		rc = replica_standing(c->replica, all[i].table, all[i].row, all[i].lane, all[i].slot, &c->arena,
-				      &k.standing, &k.count);
-		if (rc)
-			break;
+		rc = replica_standing(c->replica, all[i].table, all[i].row, all[i].lane,
+		                      all[i].slot, &c->arena, &k.standing, &k.count);
+		if (rc) break;
 		if (items) {
 			json_array_append_new(items, conflict_json(&k));
 			continue;
@@ -200,10 +201,8 @@ static int run_conflicts(struct call *c)
 		json_decref(items);
 		return call_failed(c, rc);
 	}
-	if (items)
-		return call_items(c, "conflict", items, NULL);
-	if (!count && c->terminal)
-		call_say_text(c, word_text(c->language, WORD_NONE_FOUND));
+	if (items) return call_items(c, "conflict", items, NULL);
+	if (!count && c->terminal) call_say_text(c, word_text(c->language, WORD_NONE_FOUND));
 	return 0;
 }
 
@@ -223,8 +222,10 @@ static json_t *held_json(struct call *c, const struct held *h, bool refused)
 	json_object_set_new(j, "code", json_integer(info->code));
 	json_object_set_new(j, "rule", json_string(info->name));
 	json_object_set_new(j, "field", h->field[0] ? json_string(h->field) : json_null());
-	json_object_set_new(j, "message", json_string(c->language == LANGUAGE_ZH ? info->zh : info->en));
-	json_object_set_new(j, "fix", json_string(c->language == LANGUAGE_ZH ? info->fix_zh : info->fix_en));
+	json_object_set_new(j, "message",
+	                    json_string(c->language == LANGUAGE_ZH ? info->zh : info->en));
+	json_object_set_new(j, "fix",
+	                    json_string(c->language == LANGUAGE_ZH ? info->fix_zh : info->fix_en));
 	json_object_set_new(j, "at", json_time(stamp_ms(h->stamp)));
 	json_object_set_new(j, "since", json_time(h->since_ms));
 	if (!store_run_get(c->store, h->run, &run)) {
@@ -247,24 +248,26 @@ static void held_text(struct call *c, const struct held *h, bool refused, struct
 	const struct error_info *info = error_info(h->cause);
 	const char *table = !t ? "" : c->language == LANGUAGE_ZH ? t->zh : t->en;
 
-	word_fill(b, c->language, WORD_PARKED_LINE, call_number(c, h->id), table, call_id(c, h->row),
-		  call_time(c, h->since_ms), c->language == LANGUAGE_ZH ? info->zh : info->en, NULL);
-	if (h->field[0])
-		buf_print(b, " %s", h->field);
+	word_fill(b, c->language, WORD_PARKED_LINE, call_number(c, h->id), table,
+	          call_id(c, h->row), call_time(c, h->since_ms),
+	          c->language == LANGUAGE_ZH ? info->zh : info->en, WORD_END);
+	if (h->field[0]) buf_print(b, " %s", h->field);
 	if (!refused && !id_is_zero(h->wait)) {
 		buf_text(b, " ");
-		word_fill(b, c->language, WORD_PARKED_WAITS, call_id(c, h->wait), NULL);
+		word_fill(b, c->language, WORD_PARKED_WAITS, call_id(c, h->wait), WORD_END);
 	}
 	buf_print(b, "\n  %s\n", c->language == LANGUAGE_ZH ? info->fix_zh : info->fix_en);
 }
 
-static int show_held(struct call *c, const char *schema, const struct held *held, size_t count, bool refused)
+static int show_held(struct call *c, const char *schema, const struct held *held, size_t count,
+                     bool refused)
 {
 	struct buf b;
 
 	if (c->json) {
 		json_t *items = json_array();
-		for (size_t i = 0; i < count; i++) json_array_append_new(items, held_json(c, &held[i], refused));
+		for (size_t i = 0; i < count; i++)
+			json_array_append_new(items, held_json(c, &held[i], refused));
 		return call_items(c, schema, items, NULL);
 	}
 	buf_init(&b, LINE_MAX);
@@ -273,31 +276,32 @@ static int show_held(struct call *c, const char *schema, const struct held *held
 		call_print(c, &b);
 	}
 	buf_done(&b);
-	if (!count && c->terminal)
-		call_say_text(c, word_text(c->language, WORD_NONE_FOUND));
+	if (!count && c->terminal) call_say_text(c, word_text(c->language, WORD_NONE_FOUND));
 	return 0;
 }
 
-static int retry(struct call *c)
+/* --retry ID|all, or the owner's word on a proposal: --accept ID, --refuse ID. */
+static int act_on_parked(struct call *c, const char *option)
 {
-	const char *text = call_option(c, "retry");
+	bool settle = strcmp(option, "retry") != 0;
 	int64_t id = 0;
-	size_t mended = 0;
+	size_t mended = settle;
 	struct buf b;
-	int rc = strcmp(text, "all") ? call_option_int(c, "retry", 0, 1, INT64_MAX, &id) : 0;
+	int rc = settle || strcmp(call_option(c, option), "all")
+	                 ? call_option_int(c, option, 0, 1, INT64_MAX, &id)
+	                 : 0;
 
 	rc = rc ? rc : call_begin(c);
-	if (rc)
-		return rc;
-	rc = replica_retry(c->replica, id, &mended);
+	if (rc) return rc;
+	rc = settle ? replica_settle(c->replica, id, !strcmp(option, "accept"), /* author= */ NULL)
+	            : replica_retry(c->replica, id, &mended);
 	if (rc) {
 		call_failed(c, rc);
 		replica_rollback(c->replica);
 		return rc;
 	}
 	rc = call_commit(c);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	if (c->json) {
 		json_t *j = json_object();
 		json_object_set_new(j, "mended", json_integer((json_int_t)mended));
@@ -305,7 +309,7 @@ static int retry(struct call *c)
 		return 0;
 	}
 	buf_init(&b, 256);
-	word_fill(&b, c->language, WORD_RETRIED, call_number(c, (int64_t)mended), NULL);
+	word_fill(&b, c->language, WORD_RETRIED, call_number(c, (int64_t)mended), WORD_END);
 	call_say(c, &b);
 	buf_done(&b);
 	return 0;
@@ -313,14 +317,14 @@ static int retry(struct call *c)
 
 static int run_parked(struct call *c)
 {
+	static const char *const acts[] = {"retry", "accept", "refuse"};
 	struct held *held = NULL;
 	size_t count = 0;
 	int rc = call_open(c, 0);
 
-	if (rc)
-		return rc;
-	if (call_option(c, "retry"))
-		return retry(c);
+	if (rc) return rc;
+	for (size_t i = 0; i < ARRAY_COUNT(acts); i++)
+		if (call_option(c, acts[i])) return act_on_parked(c, acts[i]);
 	rc = store_parked_list(c->store, 0, LIST_MAX, &c->arena, &held, &count);
 	return rc ? call_failed(c, rc) : show_held(c, "parked", held, count, false);
 }
@@ -331,22 +335,48 @@ static int run_refused(struct call *c)
 	size_t count = 0;
 	int rc = call_open(c, 0);
 
-	if (rc)
-		return rc;
-	rc = store_refused_list(c->store, !call_option(c, "all"), LIST_MAX, &c->arena, &held, &count);
+	if (rc) return rc;
+	rc = store_refused_list(c->store, !call_option(c, "all"), LIST_MAX, &c->arena, &held,
+	                        &count);
 	return rc ? call_failed(c, rc) : show_held(c, "refused", held, count, true);
 }
 
 const struct command commands_care[] = {
-	{.name = "conflicts", .zh = "两处改得不同的值,都已保留。", .en = "Values changed differently in two places; all are kept.",
-	 .args_min = 0, .args_max = 0, .run = run_conflicts},
-	{.name = "parked", .zh = "等待关联的记录。", .en = "Records that wait for something.", .options = "retry=",
-	 .examples = "parked --dir jinguo\nparked --retry all --dir jinguo", .args_min = 0, .args_max = 0, .run = run_parked},
-	{.name = "refused", .zh = "被退的记录:哪一项、什么规则、怎么改。", .en = "Refused records: field, rule and mend.",
-	 .options = "all", .args_min = 0, .args_max = 0, .run = run_refused},
-	{.name = "verify", .zh = "核对数据库、签名、状态和数字。", .en = "Checks database, chains, signatures, state and figures.",
-	 .args_min = 0, .args_max = 0, .run = run_verify},
-	{.name = "backup", .args = "FILE", .zh = "备份数据库到一个新文件。", .en = "Copies the database to a new file.",
-	 .examples = "backup /media/usb/jinguo-2025-03.db --dir jinguo", .args_min = 1, .args_max = 1, .run = run_backup},
-	{.name = NULL},
+        {.name = "conflicts",
+         .zh = "两处改得不同的值,都已保留。",
+         .en = "Values changed differently in two places; all are kept.",
+         .args_min = 0,
+         .args_max = 0,
+         .run = run_conflicts},
+        {.name = "parked",
+         .zh = "等待关联的记录。",
+         .en = "Records that wait for something.",
+         .options = "retry= accept= refuse=",
+         .examples = "parked --dir jinguo\nparked --retry all --dir jinguo\n"
+                     "parked --accept 12 --dir county",
+         .args_min = 0,
+         .args_max = 0,
+         .run = run_parked},
+        {.name = "refused",
+         .zh = "被退的记录:哪一项、什么规则、怎么改。",
+         .en = "Refused records: field, rule and mend.",
+         .options = "all",
+         .args_min = 0,
+         .args_max = 0,
+         .run = run_refused},
+        {.name = "verify",
+         .zh = "核对数据库、签名、状态和数字。",
+         .en = "Checks database, chains, signatures, state and figures.",
+         .args_min = 0,
+         .args_max = 0,
+         .run = run_verify},
+        {.name = "backup",
+         .args = "FILE",
+         .zh = "备份数据库到一个新文件。",
+         .en = "Copies the database to a new file.",
+         .examples = "backup /media/usb/jinguo-2025-03.db --dir jinguo",
+         .args_min = 1,
+         .args_max = 1,
+         .run = run_backup},
+        {.name = NULL},
 };

@@ -24,8 +24,7 @@ static int run_init(struct call *c)
 	if (c->dir && place_exists(c->dir))
 		return error_set(&c->error, ERR_EXISTS, "dir", "there is a data directory already");
 	rc = call_open(c, CALL_CREATE);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	if (c->json) {
 		char hex[40];
 		json_t *j = json_object();
@@ -35,7 +34,7 @@ static int run_init(struct call *c)
 		return 0;
 	}
 	buf_init(&b, 2048);
-	word_fill(&b, c->language, WORD_INIT_DONE, c->dir, NULL);
+	word_fill(&b, c->language, WORD_INIT_DONE, c->dir, WORD_END);
 	call_say(c, &b);
 	buf_done(&b);
 	return 0;
@@ -48,10 +47,9 @@ static int read_token(struct call *c, char *ret, size_t room)
 	const char *given = c->args[0];
 	size_t n;
 
-	if (strcmp(given, "-")) {
+	if (strcmp(given, "-") != 0) {
 		n = strlen(given);
-		if (n >= room)
-			return error_set(&c->error, ERR_TOKEN_FORM, "TOKEN", "too long");
+		if (n >= room) return error_set(&c->error, ERR_TOKEN_FORM, "TOKEN", "too long");
 		memcpy(ret, given, n + 1);
 		return 0;
 	}
@@ -76,7 +74,7 @@ static int join_done(struct call *c, const struct join_result *r, const struct t
 		return 0;
 	}
 	buf_init(&b, 1024);
-	word_fill(&b, c->language, WORD_JOIN_DONE, t->code, t->name, NULL);
+	word_fill(&b, c->language, WORD_JOIN_DONE, t->code, t->name, WORD_END);
 	call_say(c, &b);
 	buf_done(&b);
 	return 0;
@@ -94,14 +92,13 @@ static int run_join(struct call *c)
 	rc = rc ? rc : token_parse(text, &t, &c->error);
 	rc = rc ? rc : call_option_int(c, "timeout", 0, 0, 3600, &limit);
 	rc = rc ? rc : call_open(c, CALL_CREATE | CALL_LINK);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	buf_init(&b, 1024);
-	word_fill(&b, c->language, WORD_JOIN_TO, t.code, t.name, NULL);
-	if (c->terminal && !c->json)
-		call_say(c, &b);
+	word_fill(&b, c->language, WORD_JOIN_TO, t.code, t.name, WORD_END);
+	if (c->terminal && !c->json) call_say(c, &b);
 	buf_done(&b);
-	rc = join_redeem(c->place, &t, c->program->hub ? CERT_HUB : CERT_NODE, (uint32_t)limit * 1000, &result, &c->error);
+	rc = join_redeem(c->place, &t, c->program->hub ? CERT_HUB : CERT_NODE,
+	                 (uint32_t)limit * 1000, &result, &c->error);
 	return rc ? rc : join_done(c, &result, &t);
 }
 
@@ -112,11 +109,11 @@ static void sync_progress(void *ctx, const struct reactor_progress *p)
 	struct call *c = ctx;
 	struct buf b;
 
-	if (!c->terminal || c->json)
-		return;
+	if (!c->terminal || c->json) return;
 	buf_init(&b, 512);
 	word_fill(&b, c->language, WORD_SYNC_GOING, call_number(c, p->session.acked),
-		  call_number(c, p->session.to_send), call_number(c, p->session.entries_in), NULL);
+	          call_number(c, p->session.to_send), call_number(c, p->session.entries_in),
+	          WORD_END);
 	call_progress(c, &b);
 	buf_done(&b);
 }
@@ -125,8 +122,7 @@ static void link_remember(struct call *c, int code)
 {
 	const struct env *env = replica_env(c->replica);
 
-	if (replica_begin(c->replica))
-		return;
+	if (replica_begin(c->replica)) return;
 	if (status_link_failed(c->store, code, env->now_ms(env->ctx)) || replica_commit(c->replica))
 		replica_rollback(c->replica);
 }
@@ -149,7 +145,8 @@ static json_t *sync_json(const struct reactor_result *r, const struct status *s)
 
 static int run_sync(struct call *c)
 {
-	struct reactor_config config = {.once = true, .no_listen = true, .ctx = c, .progress = sync_progress};
+	struct reactor_config config = {
+	        .once = true, .no_listen = true, .ctx = c, .progress = sync_progress};
 	struct reactor_result result = {0};
 	struct status s;
 	struct buf b;
@@ -157,8 +154,7 @@ static int run_sync(struct call *c)
 	int rc = call_option_int(c, "timeout", 0, 0, 86400, &limit);
 
 	rc = rc ? rc : call_open(c, CALL_LINK);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	config.place = c->place;
 	config.limit_ms = (uint32_t)limit * 1000;
 	rc = reactor_run(&config, &result, &c->error);
@@ -168,24 +164,26 @@ static int run_sync(struct call *c)
 		return rc;
 	}
 	rc = status_of(c->replica, &s);
-	if (rc)
-		return call_failed(c, rc);
+	if (rc) return call_failed(c, rc);
 	if (c->json) {
 		call_json(c, sync_json(&result, &s));
 		return 0;
 	}
 	buf_init(&b, 1024);
 	if (result.session.agreed)
-		word_fill(&b, c->language, WORD_SYNC_DONE, call_number(c, result.session.entries_out),
-			  call_number(c, result.session.entries_in),
-			  call_number(c, (int64_t)(result.session.bytes_in + result.session.bytes_out)), NULL);
+		word_fill(&b, c->language, WORD_SYNC_DONE,
+		          call_number(c, result.session.entries_out),
+		          call_number(c, result.session.entries_in),
+		          call_number(
+		                  c, (int64_t)(result.session.bytes_in + result.session.bytes_out)),
+		          WORD_END);
 	else
-		word_fill(&b, c->language, WORD_SYNC_WAITS, call_number(c, result.session.entries_out),
-			  call_number(c, result.session.entries_in), NULL);
+		word_fill(&b, c->language, WORD_SYNC_WAITS,
+		          call_number(c, result.session.entries_out),
+		          call_number(c, result.session.entries_in), WORD_END);
 	call_say(c, &b);
 	buf_done(&b);
-	if (result.session.agreed)
-		call_say_text(c, word_text(c->language, WORD_SYNC_SAME));
+	if (result.session.agreed) call_say_text(c, word_text(c->language, WORD_SYNC_SAME));
 	return 0;
 }
 
@@ -206,7 +204,8 @@ static void run_note(void *ctx, int code, const char *text)
 
 int serve_run(struct call *c, const struct reactor_strangers *strangers)
 {
-	struct reactor_config config = {.place = c->place, .strangers = strangers, .ctx = c, .note = run_note};
+	struct reactor_config config = {
+	        .place = c->place, .strangers = strangers, .ctx = c, .note = run_note};
 	struct reactor_result result;
 
 	return reactor_run(&config, &result, &c->error);
@@ -254,8 +253,11 @@ static json_t *status_json(struct call *c, const struct status *s)
 	json_object_set_new(j, "restored", json_boolean(n->restored));
 	json_object_set_new(j, "last_contact", json_time(f->parent.last_contact_ms));
 	json_object_set_new(j, "agreed", json_time(f->parent.agreed_ms));
-	json_object_set_new(j, "clock_offset_ms", f->parent_known ? json_integer(f->parent.clock_offset_ms) : json_null());
-	json_object_set_new(j, "disk_free", f->disk_free == INT64_MAX ? json_null() : json_integer(f->disk_free));
+	json_object_set_new(j, "clock_offset_ms",
+	                    f->parent_known ? json_integer(f->parent.clock_offset_ms)
+	                                    : json_null());
+	json_object_set_new(j, "disk_free",
+	                    f->disk_free == INT64_MAX ? json_null() : json_integer(f->disk_free));
 	json_object_set_new(j, "valid_to", json_time(f->not_after_ms));
 	if (f->hub) {
 		json_object_set_new(j, "children", json_integer(f->children));
@@ -289,16 +291,17 @@ static void status_print(struct call *c, const struct status *s)
 	hex_text(replica_identity(c->replica)->origin, 16, hex);
 	buf_print(&b, "\n%s: %s\n", word_text(c->language, WORD_STATUS_DEVICE), hex);
 	if (cert)
-		buf_print(&b, "%s: %s %s\n", word_text(c->language, WORD_STATUS_ORG), cert->code, call_org_name(c, cert->unit));
+		buf_print(&b, "%s: %s %s\n", word_text(c->language, WORD_STATUS_ORG), cert->code,
+		          call_org_name(c, cert->unit));
 	status_line(c, &b, WORD_STATUS_UNSENT, f->counts.unsent);
 	status_line(c, &b, WORD_STATUS_RECEIVED, f->counts.received);
 	status_line(c, &b, WORD_STATUS_MERGED, f->counts.merged);
 	status_line(c, &b, WORD_STATUS_REFUSED, f->counts.refused);
 	status_line(c, &b, WORD_STATUS_PARKED, f->counts.parked);
 	status_line(c, &b, WORD_STATUS_CONFLICTS, f->counts.conflicts);
-	buf_print(&b, "%s: %s\n", word_text(c->language, WORD_STATUS_CONTACT), call_time(c, f->parent.last_contact_ms));
-	if (f->parent_known)
-		status_line(c, &b, WORD_STATUS_CLOCK, f->parent.clock_offset_ms);
+	buf_print(&b, "%s: %s\n", word_text(c->language, WORD_STATUS_CONTACT),
+	          call_time(c, f->parent.last_contact_ms));
+	if (f->parent_known) status_line(c, &b, WORD_STATUS_CLOCK, f->parent.clock_offset_ms);
 	call_print(c, &b);
 	buf_done(&b);
 }
@@ -308,11 +311,9 @@ static int run_status(struct call *c)
 	struct status s;
 	int rc = call_open(c, 0);
 
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	rc = status_of(c->replica, &s);
-	if (rc)
-		return call_failed(c, rc);
+	if (rc) return call_failed(c, rc);
 	if (c->json)
 		call_json(c, status_json(c, &s));
 	else
@@ -321,29 +322,47 @@ static int run_status(struct call *c)
 }
 
 #define JOIN                                                                                       \
-	{.name = "join", .args = "TOKEN | -", .zh = "入网:使用上级的邀请。", .en = "Joins by an invitation.", \
-	 .options = "timeout=", .examples = "join - --dir jinguo <invitation.txt",                 \
-	 .args_min = 1, .args_max = 1, .run = run_join}
+	{                                                                                          \
+		.name = "join", .args = "TOKEN | -", .zh = "入网:使用上级的邀请。",                \
+		.en = "Joins by an invitation.",                                                   \
+		.options = "timeout=", .examples = "join - --dir jinguo <invitation.txt",          \
+		.args_min = 1, .args_max = 1, .run = run_join                                      \
+	}
 #define SYNC                                                                                       \
-	{.name = "sync", .zh = "现在同步一次。", .en = "One session with the parent, now.",        \
-	 .options = "timeout=", .examples = "sync --dir jinguo", .args_min = 0, .args_max = 0, .run = run_sync}
+	{                                                                                          \
+		.name = "sync", .zh = "现在同步一次。", .en = "One session with the parent, now.", \
+		.options = "timeout=", .examples = "sync --dir jinguo", .args_min = 0,             \
+		.args_max = 0, .run = run_sync                                                     \
+	}
 #define STATUS                                                                                     \
-	{.name = "status", .zh = "同步状态。", .en = "The state of synchronisation.", .options = "check", \
-	 .examples = "status --json --dir jinguo\nstatus --check --dir jinguo", .args_min = 0,     \
-	 .args_max = 0, .run = run_status}
+	{                                                                                          \
+		.name = "status", .zh = "同步状态。", .en = "The state of synchronisation.",       \
+		.options = "check",                                                                \
+		.examples = "status --json --dir jinguo\nstatus --check --dir jinguo",             \
+		.args_min = 0, .args_max = 0, .run = run_status                                    \
+	}
 
 /* A hub's init and run are its own. */
 const struct command commands_link[] = {
-	JOIN,
-	SYNC,
-	STATUS,
-	{.name = NULL},
+        JOIN,
+        SYNC,
+        STATUS,
+        {.name = NULL},
 };
 
 const struct command commands_node[] = {
-	{.name = "init", .zh = "建立数据目录。", .en = "Makes a data directory.", .examples = "init --dir jinguo",
-	 .args_min = 0, .args_max = 0, .run = run_init},
-	{.name = "run", .zh = "常驻运行,自动同步。", .en = "Runs and synchronises until it is stopped.",
-	 .args_min = 0, .args_max = 0, .run = run_run},
-	{.name = NULL},
+        {.name = "init",
+         .zh = "建立数据目录。",
+         .en = "Makes a data directory.",
+         .examples = "init --dir jinguo",
+         .args_min = 0,
+         .args_max = 0,
+         .run = run_init},
+        {.name = "run",
+         .zh = "常驻运行,自动同步。",
+         .en = "Runs and synchronises until it is stopped.",
+         .args_min = 0,
+         .args_max = 0,
+         .run = run_run},
+        {.name = NULL},
 };

@@ -22,8 +22,7 @@ static json_t *row_json(struct call *c, const struct table *t, const struct row_
 	struct scope s;
 	json_t *j = json_object();
 
-	if (v->scope && !store_scope_get(c->store, v->scope, &s))
-		memcpy(scope, s.id, 16);
+	if (v->scope && !store_scope_get(c->store, v->scope, &s)) memcpy(scope, s.id, 16);
 	json_object_set_new(j, "id", json_id(v->id));
 	json_object_set_new(j, "table", json_string(t->name));
 	for (size_t i = 0; i < t->fields_count; i++)
@@ -44,15 +43,15 @@ static void row_line(struct buf *b, const struct table *t, const struct row_view
 	id_text(v->id, id);
 	buf_text(b, id);
 	for (size_t i = 0; i < t->fields_count; i++) {
-		if (v->values[i].type == VALUE_NULL)
-			continue;
+		if (v->values[i].type == VALUE_NULL) continue;
 		buf_print(b, "\t%s=", t->fields[i].name);
 		value_show(&t->fields[i], v->values[i], b);
 	}
 	buf_text(b, "\n");
 }
 
-static int parse_where(struct call *c, const struct table *t, struct row_where *ret, size_t *ret_count)
+static int parse_where(struct call *c, const struct table *t, struct row_where *ret,
+                       size_t *ret_count)
 {
 	const char *text;
 
@@ -63,10 +62,11 @@ static int parse_where(struct call *c, const struct table *t, struct row_where *
 		int rc;
 		if (!equals || *ret_count == WHERE_MAX)
 			return call_usage(c, "where", "--where FIELD=VALUE, at most 16");
-		rc = call_find_field(c, t, arena_text(&c->arena, span_of(text, (size_t)(equals - text))), &w->field);
+		rc = call_find_field(c, t,
+		                     arena_text(&c->arena, span_of(text, (size_t)(equals - text))),
+		                     &w->field);
 		rc = rc ? rc : call_parse_value(c, t, w->field, equals + 1, &w->value);
-		if (rc)
-			return rc;
+		if (rc) return rc;
 		(*ret_count)++;
 	}
 	return 0;
@@ -92,14 +92,11 @@ static int list_options(struct call *c, struct listing *l)
 	rc = rc ? rc : call_open(c, 0);
 	rc = rc ? rc : parse_where(c, l->table, l->where, &l->where_count);
 	rc = rc ? rc : call_option_int(c, "limit", INT64_MAX, 1, INT64_MAX, &l->limit);
-	if (rc)
-		return rc;
-	if (after && !id_parse(after, l->after))
-		return call_usage(c, "after", "an id");
+	if (rc) return rc;
+	if (after && !id_parse(after, l->after)) return call_usage(c, "after", "an id");
 	l->has_after = after != NULL;
 	l->all = call_option(c, "all") != NULL;
-	if (!org)
-		return 0;
+	if (!org) return 0;
 	rc = call_find_org(c, org, 0, id);
 	rc = rc ? rc : store_scope_ord(c->store, id, false, &l->scope);
 	if (!rc && !l->scope)
@@ -114,9 +111,8 @@ static int run_list(struct call *c)
 	struct buf text;
 	int rc = list_options(c, &l);
 
-	if (rc)
-		return rc;
-	buf_init(&text, SHOW_BYTES_MAX * 4);
+	if (rc) return rc;
+	buf_init(&text, (size_t)SHOW_BYTES_MAX * 4);
 	items = c->json ? json_array() : NULL;
 	for (;;) {
 		struct row_view *rows = NULL;
@@ -124,7 +120,7 @@ static int run_list(struct call *c)
 		struct arena a;
 		arena_init(&a, 0);
 		rc = store_rows_view(c->store, l.table, l.where, l.where_count, l.scope, l.all,
-				     l.has_after ? l.after : NULL, PAGE, &a, &rows, &count);
+		                     l.has_after ? l.after : NULL, PAGE, &a, &rows, &count);
 		for (size_t i = 0; !rc && i < count; i++) {
 			if (l.shown == l.limit) {
 				l.more = true;
@@ -139,24 +135,20 @@ static int run_list(struct call *c)
 			l.shown++;
 		}
 		arena_done(&a);
-		if (text.len)
-			call_print(c, &text);
-		if (rc || l.more || count < PAGE)
-			break;
+		if (text.len) call_print(c, &text);
+		if (rc || l.more || count < PAGE) break;
 	}
 	buf_done(&text);
 	if (rc) {
 		json_decref(items);
 		return call_failed(c, rc);
 	}
-	if (items)
-		return call_items(c, l.table->name, items, l.more ? call_id(c, l.after) : NULL);
-	if (!l.shown && c->terminal)
-		call_say_text(c, word_text(c->language, WORD_NONE_FOUND));
+	if (items) return call_items(c, l.table->name, items, l.more ? call_id(c, l.after) : NULL);
+	if (!l.shown && c->terminal) call_say_text(c, word_text(c->language, WORD_NONE_FOUND));
 	if (l.more) {
 		struct buf b;
 		buf_init(&b, 256);
-		word_fill(&b, c->language, WORD_ROWS_MORE, call_id(c, l.after), NULL);
+		word_fill(&b, c->language, WORD_ROWS_MORE, call_id(c, l.after), WORD_END);
 		call_say(c, &b);
 		buf_done(&b);
 	}
@@ -171,17 +163,15 @@ static void show_text(struct call *c, const struct table *t, const struct row_vi
 
 	buf_init(&b, SHOW_BYTES_MAX);
 	buf_print(&b, "%s %s%s%s\n", label(c, t->zh, t->en), call_id(c, v->id), v->dead ? " " : "",
-		  v->dead ? word_text(c->language, WORD_DELETED) : "");
+	          v->dead ? word_text(c->language, WORD_DELETED) : "");
 	for (size_t i = 0; i < t->fields_count; i++) {
 		const struct field *f = &t->fields[i];
-		if (v->values[i].type == VALUE_NULL)
-			continue;
+		if (v->values[i].type == VALUE_NULL) continue;
 		buf_print(&b, "  %s (%s): ", label(c, f->zh, f->en), f->name);
 		value_show(f, v->values[i], &b);
 		if (f->codes && f->type == FIELD_CODE) {
 			const struct code *code = code_find(f->codes, v->values[i].s);
-			if (code)
-				buf_print(&b, " %s", label(c, code->zh, code->en));
+			if (code) buf_print(&b, " %s", label(c, code->zh, code->en));
 		}
 		buf_text(&b, "\n");
 	}
@@ -197,13 +187,10 @@ static int run_show(struct call *c)
 	int rc = call_open(c, 0);
 
 	rc = rc ? rc : call_find_row(c, c->args[0], &t, id);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	rc = store_row_view(c->store, t, id, &c->arena, &v);
-	if (rc)
-		return call_failed(c, rc);
-	if (!v)
-		return error_set(&c->error, ERR_NOT_FOUND, "ID", "no such record here");
+	if (rc) return call_failed(c, rc);
+	if (!v) return error_set(&c->error, ERR_NOT_FOUND, "ID", "no such record here");
 	if (c->json) {
 		json_t *items = json_array();
 		json_array_append_new(items, row_json(c, t, v));
@@ -216,13 +203,13 @@ static int run_show(struct call *c)
 /* ---- history */
 
 static const char *const state_names[] = {
-	[HISTORY_ADMITTED] = "merged", [HISTORY_REFUSED] = "refused", [HISTORY_WAITS] = "waits",
-	[HISTORY_TAIL] = "recorded",   [HISTORY_OWN] = "own",
+        [HISTORY_ADMITTED] = "merged", [HISTORY_REFUSED] = "refused", [HISTORY_WAITS] = "waits",
+        [HISTORY_TAIL] = "recorded",   [HISTORY_OWN] = "own",
 };
 static const enum word state_words[] = {
-	[HISTORY_ADMITTED] = WORD_HISTORY_ADMITTED, [HISTORY_REFUSED] = WORD_HISTORY_REFUSED,
-	[HISTORY_WAITS] = WORD_HISTORY_WAITS,	    [HISTORY_TAIL] = WORD_HISTORY_TAIL,
-	[HISTORY_OWN] = WORD_HISTORY_OWN,
+        [HISTORY_ADMITTED] = WORD_HISTORY_ADMITTED, [HISTORY_REFUSED] = WORD_HISTORY_REFUSED,
+        [HISTORY_WAITS] = WORD_HISTORY_WAITS,       [HISTORY_TAIL] = WORD_HISTORY_TAIL,
+        [HISTORY_OWN] = WORD_HISTORY_OWN,
 };
 
 /* A tombstone may carry the clock of what its author had seen instead of a 0. */
@@ -231,29 +218,34 @@ static bool is_alive(struct value v)
 	return v.type == VALUE_INT && v.i == 1;
 }
 
-static bool op_deletes(const struct op *op)
+enum said { SAID_INSERT, SAID_UPDATE, SAID_DELETE, SAID_RESTORE, SAID_PROPOSAL, SAID_OTHER };
+static const struct {
+	const char *name;
+	enum word word;
+} said_words[] = {
+        [SAID_INSERT] = {"insert", WORD_OP_INSERT},
+        [SAID_UPDATE] = {"update", WORD_OP_UPDATE},
+        [SAID_DELETE] = {"delete", WORD_OP_DELETE},
+        [SAID_RESTORE] = {"restore", WORD_OP_RESTORE},
+        [SAID_PROPOSAL] = {"proposal", WORD_OP_PROPOSAL},
+        [SAID_OTHER] = {"other", WORD_OP_OTHER},
+};
+
+static enum said op_says(const struct op *op)
 {
-	return op->values_count == 1 && op->values[0].slot == 0 && !is_alive(op->values[0].value);
+	if (op->kind == OP_INSERT) return SAID_INSERT;
+	if (op->kind == OP_PROPOSAL) return SAID_PROPOSAL;
+	if (op->kind != OP_UPDATE) return SAID_OTHER;
+	if (op->values_count == 1 && op->values[0].slot == 0)
+		return is_alive(op->values[0].value) ? SAID_RESTORE : SAID_DELETE;
+	return SAID_UPDATE;
 }
 
-static enum word op_word(const struct op *op)
+/* What one transaction did to a row stands in several lanes under one stamp: people see it once. */
+static bool same_act(const struct history_item *x, const struct history_item *y)
 {
-	switch (op->kind) {
-	case OP_INSERT: return WORD_OP_INSERT;
-	case OP_UPDATE: return op_deletes(op) ? WORD_OP_DELETE : WORD_OP_UPDATE;
-	case OP_PROPOSAL: return WORD_OP_PROPOSAL;
-	default: return WORD_OP_OTHER;
-	}
-}
-
-static const char *op_name(const struct op *op)
-{
-	switch (op->kind) {
-	case OP_INSERT: return "insert";
-	case OP_UPDATE: return op_deletes(op) ? "delete" : "update";
-	case OP_PROPOSAL: return "proposal";
-	default: return "other";
-	}
+	return x->run == y->run && x->op->stamp == y->op->stamp && x->op->kind == y->op->kind &&
+	       x->state == y->state;
 }
 
 /* The org unit of the device that wrote: from its certificate; zeros when there is none yet. */
@@ -266,7 +258,21 @@ static void unit_of(struct call *c, const uint8_t origin[16], uint8_t ret[16])
 		memcpy(ret, row->unit, 16);
 }
 
-static json_t *history_json(struct call *c, const struct table *t, const struct history_item *h)
+static void history_fields(json_t *fields, const struct table *t, const struct history_item *h)
+{
+	for (size_t i = 0; i < h->op->values_count; i++) {
+		const struct field *f = table_slot(t, h->lane, h->op->values[i].slot);
+		if (h->op->values[i].slot == 0)
+			json_object_set_new(fields, "alive",
+			                    json_boolean(is_alive(h->op->values[i].value)));
+		else if (f)
+			json_object_set_new(fields, f->name, json_value(f, h->op->values[i].value));
+	}
+}
+
+/* h[0..n) are one act. */
+static json_t *history_json(struct call *c, const struct table *t, const struct history_item *h,
+                            size_t n)
 {
 	char hex[40];
 	uint8_t unit[16];
@@ -276,40 +282,37 @@ static json_t *history_json(struct call *c, const struct table *t, const struct 
 	hex_text(h->origin, 16, hex);
 	json_object_set_new(j, "at", json_time(stamp_ms(h->op->stamp)));
 	json_object_set_new(j, "device", json_string(hex));
-	json_object_set_new(j, "mine", json_boolean(!memcmp(h->origin, replica_identity(c->replica)->origin, 16)));
+	json_object_set_new(
+	        j, "mine",
+	        json_boolean(!memcmp(h->origin, replica_identity(c->replica)->origin, 16)));
 	json_object_set_new(j, "org", id_is_zero(unit) ? json_null() : json_org(c, unit));
 	hex_text(h->author, 8, hex);
 	json_object_set_new(j, "by", strspn(hex, "0") == 16 ? json_null() : json_string(hex));
-	json_object_set_new(j, "op", json_string(op_name(h->op)));
+	json_object_set_new(j, "op", json_string(said_words[op_says(h->op)].name));
 	json_object_set_new(j, "state", json_string(state_names[h->state]));
-	json_object_set_new(j, "lane", json_integer((json_int_t)h->lane));
-	for (size_t i = 0; i < h->op->values_count; i++) {
-		const struct field *f = table_slot(t, h->lane, h->op->values[i].slot);
-		if (h->op->values[i].slot == 0)
-			json_object_set_new(fields, "alive", json_boolean(is_alive(h->op->values[i].value)));
-		else if (f)
-			json_object_set_new(fields, f->name, json_value(f, h->op->values[i].value));
-	}
+	for (size_t i = 0; i < n; i++) history_fields(fields, t, &h[i]);
 	json_object_set_new(j, "fields", fields);
 	return j;
 }
 
-static void history_line(struct call *c, struct buf *b, const struct table *t, const struct history_item *h)
+static void history_line(struct call *c, struct buf *b, const struct table *t,
+                         const struct history_item *h, size_t n)
 {
 	char hex[40];
 	uint8_t unit[16];
 
 	unit_of(c, h->origin, unit);
 	hex_text(h->origin, 4, hex);
-	buf_print(b, "%s %s %s %s", call_time(c, stamp_ms(h->op->stamp)), call_org_name(c, unit), hex,
-		  word_text(c->language, op_word(h->op)));
-	for (size_t i = 0; i < h->op->values_count; i++) {
-		const struct field *f = table_slot(t, h->lane, h->op->values[i].slot);
-		if (!f)
-			continue;
-		buf_print(b, " %s=", f->name);
-		value_show(f, h->op->values[i].value, b);
-	}
+	buf_print(b, "%s %s%s%s %s", call_time(c, stamp_ms(h->op->stamp)), call_org_name(c, unit),
+	          id_is_zero(unit) ? "" : " ", hex,
+	          word_text(c->language, said_words[op_says(h->op)].word));
+	for (size_t k = 0; k < n; k++)
+		for (size_t i = 0; i < h[k].op->values_count; i++) {
+			const struct field *f = table_slot(t, h[k].lane, h[k].op->values[i].slot);
+			if (!f) continue;
+			buf_print(b, " %s=", f->name);
+			value_show(f, h[k].op->values[i].value, b);
+		}
 	buf_print(b, " [%s]\n", word_text(c->language, state_words[h->state]));
 }
 
@@ -322,24 +325,24 @@ static int run_history(struct call *c)
 	int rc = call_open(c, 0);
 
 	rc = rc ? rc : call_find_row(c, c->args[0], &t, id);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	rc = replica_history(c->replica, id, &c->arena, &items, &count);
-	if (rc)
-		return call_failed(c, rc);
-	if (c->json) {
-		json_t *list = json_array();
-		for (size_t i = 0; i < count; i++) json_array_append_new(list, history_json(c, t, &items[i]));
-		return call_items(c, "history", list, NULL);
-	}
-	for (size_t i = 0; i < count; i++) {
+	if (rc) return call_failed(c, rc);
+	json_t *list = c->json ? json_array() : NULL;
+	for (size_t i = 0, n; i < count; i += n) {
 		struct buf b;
+		for (n = 1; i + n < count && same_act(&items[i], &items[i + n]); n++) {
+		}
+		if (list) {
+			json_array_append_new(list, history_json(c, t, &items[i], n));
+			continue;
+		}
 		buf_init(&b, SHOW_BYTES_MAX);
-		history_line(c, &b, t, &items[i]);
+		history_line(c, &b, t, &items[i], n);
 		call_print(c, &b);
 		buf_done(&b);
 	}
-	return 0;
+	return list ? call_items(c, "history", list, NULL) : 0;
 }
 
 /* ---- schema */
@@ -358,26 +361,44 @@ static int run_schema(struct call *c)
 		schema_ddl(&schema_current, &b);
 	else
 		schema_markdown(&schema_current, &b);
-	if (b.len && b.p[b.len - 1] != '\n')
-		buf_text(&b, "\n");
+	if (b.len && b.p[b.len - 1] != '\n') buf_text(&b, "\n");
 	call_print(c, &b);
 	buf_done(&b);
 	return 0;
 }
 
 const struct command commands_look[] = {
-	{.name = "list", .args = "TABLE", .zh = "列出记录。", .en = "Lists rows.",
-	 .options = "where= org= limit= after= all",
-	 .examples = "list volunteer --where vstat=active --json --dir jinguo",
-	 .args_min = 1, .args_max = 1, .run = run_list},
-	{.name = "show", .args = "ID", .zh = "显示一条记录。", .en = "Shows one row.",
-	 .examples = "show 0191d3f0-5c1e-7a02-8f3a-1b2c3d4e5f60 --dir jinguo",
-	 .args_min = 1, .args_max = 1, .run = run_show},
-	{.name = "history", .args = "ID", .zh = "一条记录的历史:谁在什么时候改了什么。",
-	 .en = "Who changed what in a row, and when.",
-	 .args_min = 1, .args_max = 1, .run = run_history},
-	{.name = "schema", .zh = "数据字典。", .en = "The data dictionary.",
-	 .options = "sql markdown", .examples = "schema --markdown >dictionary.md",
-	 .args_min = 0, .args_max = 0, .run = run_schema},
-	{.name = NULL},
+        {.name = "list",
+         .args = "TABLE",
+         .zh = "列出记录。",
+         .en = "Lists rows.",
+         .options = "where= org= limit= after= all",
+         .examples = "list volunteer --where vstat=active --json --dir jinguo",
+         .args_min = 1,
+         .args_max = 1,
+         .run = run_list},
+        {.name = "show",
+         .args = "ID",
+         .zh = "显示一条记录。",
+         .en = "Shows one row.",
+         .examples = "show 0191d3f0-5c1e-7a02-8f3a-1b2c3d4e5f60 --dir jinguo",
+         .args_min = 1,
+         .args_max = 1,
+         .run = run_show},
+        {.name = "history",
+         .args = "ID",
+         .zh = "一条记录的历史:谁在什么时候改了什么。",
+         .en = "Who changed what in a row, and when.",
+         .args_min = 1,
+         .args_max = 1,
+         .run = run_history},
+        {.name = "schema",
+         .zh = "数据字典。",
+         .en = "The data dictionary.",
+         .options = "sql markdown",
+         .examples = "schema --markdown >dictionary.md",
+         .args_min = 0,
+         .args_max = 0,
+         .run = run_schema},
+        {.name = NULL},
 };

@@ -39,8 +39,7 @@ struct draft {
 
 static int draft_value(struct draft *d, struct call *c, const struct field *f, struct value v)
 {
-	if (d->write.fields_count == FIELDS_MAX)
-		return call_usage(c, f->name, "too many fields");
+	if (d->write.fields_count == FIELDS_MAX) return call_usage(c, f->name, "too many fields");
 	d->fields[d->write.fields_count++] = (struct field_write){f, v};
 	return 0;
 }
@@ -48,13 +47,13 @@ static int draft_value(struct draft *d, struct call *c, const struct field *f, s
 static const struct as *as_find(const struct recording *r, const char *name)
 {
 	for (size_t i = r->as_count; i-- > 0;)
-		if (!strcmp(r->as[i].name, name))
-			return &r->as[i];
+		if (!strcmp(r->as[i].name, name)) return &r->as[i];
 	return NULL;
 }
 
 /* "@v1" in a reference field: the row of this input that was called v1. */
-static int draft_as(struct draft *d, const struct recording *r, const struct field *f, const char *name)
+static int draft_as(struct draft *d, const struct recording *r, const struct field *f,
+                    const char *name)
 {
 	const struct as *as = as_find(r, name);
 	struct call *c = r->c;
@@ -62,8 +61,9 @@ static int draft_as(struct draft *d, const struct recording *r, const struct fie
 	if (!as || as->table->number != f->ref_table) {
 		char field[sizeof c->error.field];
 		(void)snprintf(field, sizeof field, "%s.%s", d->write.table->name, f->name);
-		return error_set(&c->error, ERR_NOT_FOUND, field, "no earlier line that was recorded is called @%.60s%s", name,
-				 as ? " in that table" : "");
+		return error_set(&c->error, ERR_NOT_FOUND, field,
+		                 "no earlier line that was recorded is called @%.60s%s", name,
+		                 as ? " in that table" : "");
 	}
 	return draft_value(d, c, f, value_bytes(arena_copy(&c->arena, as->id, 16), 16));
 }
@@ -74,7 +74,8 @@ static bool is_scope(const struct table *t, const char *name)
 	return !strcmp(name, "org") && !table_field_named(t, name);
 }
 
-static int draft_text(struct draft *d, const struct recording *r, const char *name, const char *text)
+static int draft_text(struct draft *d, const struct recording *r, const char *name,
+                      const char *text)
 {
 	const struct field *f = NULL;
 	struct value v;
@@ -84,16 +85,17 @@ static int draft_text(struct draft *d, const struct recording *r, const char *na
 	if (is_scope(d->write.table, name) && d->write.kind == WRITE_INSERT)
 		return call_find_org(c, text, 0, d->write.scope);
 	rc = call_find_field(c, d->write.table, name, &f);
-	if (rc)
-		return rc;
-	if (f->type == FIELD_REF && text[0] == '@')
-		return draft_as(d, r, f, text + 1);
+	if (rc) return rc;
+	if (f->type == FIELD_REF && text[0] == '@') return draft_as(d, r, f, text + 1);
+	text = arena_text(&c->arena,
+	                  span_of(text, strlen(text))); /* values borrow it until the write */
 	rc = call_parse_value(c, d->write.table, f, text, &v);
 	return rc ? rc : draft_value(d, c, f, v);
 }
 
 /* FIELD=VALUE words. */
-static int draft_words(struct draft *d, const struct recording *r, const char *const *words, size_t count)
+static int draft_words(struct draft *d, const struct recording *r, const char *const *words,
+                       size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		const char *equals = strchr(words[i], '=');
@@ -101,17 +103,17 @@ static int draft_words(struct draft *d, const struct recording *r, const char *c
 		if (!equals || equals == words[i])
 			return error_set(&r->c->error, ERR_USAGE, "FIELD=VALUE", "%.60s", words[i]);
 		const char *name =
-			arena_text(&r->c->arena, span_of(words[i], (size_t)(equals - words[i])));
+		        arena_text(&r->c->arena, span_of(words[i], (size_t)(equals - words[i])));
 		rc = draft_text(d, r, name, equals + 1);
-		if (rc)
-			return rc;
+		if (rc) return rc;
 	}
 	return 0;
 }
 
 /* ---- JSON lines */
 
-static int draft_json_list(struct draft *d, const struct recording *r, const char *name, json_t *list)
+static int draft_json_list(struct draft *d, const struct recording *r, const char *name,
+                           json_t *list)
 {
 	struct buf b;
 	size_t i;
@@ -119,13 +121,13 @@ static int draft_json_list(struct draft *d, const struct recording *r, const cha
 	int rc = 0;
 
 	buf_init(&b, INPUT_LINE_MAX);
-	json_array_foreach (list, i, e) {
+	json_array_foreach(list, i, e)
+	{
 		if (!json_is_string(e)) {
 			rc = error_set(&r->c->error, ERR_JSON_FORM, name, "a list of texts");
 			break;
 		}
-		if (i)
-			buf_text(&b, ",");
+		if (i) buf_text(&b, ",");
 		buf_text(&b, json_string_value(e));
 	}
 	rc = rc ? rc : draft_text(d, r, name, buf_cstr(&b));
@@ -133,36 +135,43 @@ static int draft_json_list(struct draft *d, const struct recording *r, const cha
 	return rc;
 }
 
-static int draft_json_number(struct draft *d, const struct recording *r, const char *name, int64_t n, bool is_bool)
+static int draft_json_number(struct draft *d, const struct recording *r, const char *name,
+                             int64_t n, bool is_bool)
 {
 	const struct field *f;
 	struct call *c = r->c;
 	int rc = call_find_field(c, d->write.table, name, &f);
 
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	if (f->type == FIELD_INT || f->type == FIELD_BOOL) {
 		rc = value_check(d->write.table, f, value_int(n), &c->error);
 		return rc ? rc : draft_value(d, c, f, value_int(n));
 	}
-	if (is_bool)
-		return error_set(&c->error, ERR_FIELD_FORM, name, "not a yes or no");
+	if (is_bool) return error_set(&c->error, ERR_FIELD_FORM, name, "not a yes or no");
 	return draft_text(d, r, name, call_number(c, n));
 }
 
 static int draft_json_field(struct draft *d, const struct recording *r, const char *name, json_t *v)
 {
 	switch (json_typeof(v)) {
-	case JSON_STRING: return draft_text(d, r, name, json_string_value(v));
-	case JSON_NULL: return draft_text(d, r, name, "");
-	case JSON_INTEGER: return draft_json_number(d, r, name, json_integer_value(v), false);
-	case JSON_TRUE: return draft_json_number(d, r, name, 1, true);
-	case JSON_FALSE: return draft_json_number(d, r, name, 0, true);
-	case JSON_ARRAY: return draft_json_list(d, r, name, v);
+	case JSON_STRING:
+		return draft_text(d, r, name, json_string_value(v));
+	case JSON_NULL:
+		return draft_text(d, r, name, "");
+	case JSON_INTEGER:
+		return draft_json_number(d, r, name, json_integer_value(v), false);
+	case JSON_TRUE:
+		return draft_json_number(d, r, name, 1, true);
+	case JSON_FALSE:
+		return draft_json_number(d, r, name, 0, true);
+	case JSON_ARRAY:
+		return draft_json_list(d, r, name, v);
 	case JSON_REAL:
-	case JSON_OBJECT: break;
+	case JSON_OBJECT:
+		break;
 	}
-	return error_set(&r->c->error, ERR_JSON_FORM, name, "a text, a whole number, true, false, null or a list of texts");
+	return error_set(&r->c->error, ERR_JSON_FORM, name,
+	                 "a text, a whole number, true, false, null or a list of texts");
 }
 
 static int draft_json(struct draft *d, const struct recording *r, const char *line, size_t len)
@@ -174,7 +183,8 @@ static int draft_json(struct draft *d, const struct recording *r, const char *li
 	int rc = 0;
 
 	if (!j || !json_is_object(j)) {
-		rc = error_set(&c->error, ERR_JSON_FORM, "", "%.160s", j ? "a line is an object {...}" : bad.text);
+		rc = error_set(&c->error, ERR_JSON_FORM, "", "%.160s",
+		               j ? "a line is an object {...}" : bad.text);
 		goto out;
 	}
 	table = json_string_value(json_object_get(j, "table"));
@@ -184,20 +194,17 @@ static int draft_json(struct draft *d, const struct recording *r, const char *li
 		goto out;
 	}
 	rc = call_find_table(c, table, &d->write.table);
-	if (rc)
-		goto out;
+	if (rc) goto out;
 	if (as && strlen(as) >= sizeof d->as) {
 		rc = error_set(&c->error, ERR_TOO_LONG, "as", "at most %d bytes", AS_MAX - 1);
 		goto out;
 	}
-	if (as)
-		memcpy(d->as, as, strlen(as) + 1);
-	json_object_foreach (j, key, v) {
-		if (!strcmp(key, "table") || !strcmp(key, "as"))
-			continue;
+	if (as) memcpy(d->as, as, strlen(as) + 1);
+	json_object_foreach(j, key, v)
+	{
+		if (!strcmp(key, "table") || !strcmp(key, "as")) continue;
 		rc = draft_json_field(d, r, arena_text(&c->arena, span_of(key, strlen(key))), v);
-		if (rc)
-			goto out;
+		if (rc) goto out;
 	}
 out:
 	json_decref(j);
@@ -211,8 +218,7 @@ static int parse_author(struct call *c, uint8_t ret[8])
 	const char *by = call_option(c, "by");
 
 	memset(ret, 0, 8);
-	if (by && !hex_parse(by, ret, 8))
-		return call_usage(c, "by", "16 hexadecimal digits");
+	if (by && !hex_parse(by, ret, 8)) return call_usage(c, "by", "16 hexadecimal digits");
 	return 0;
 }
 
@@ -221,16 +227,13 @@ static int write_one(struct call *c, struct draft *d, bool own_transaction)
 	uint8_t author[8];
 	int rc = parse_author(c, author);
 
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	d->write.fields = d->fields;
-	if (own_transaction && (rc = call_begin(c)))
-		return rc;
+	if (own_transaction && (rc = call_begin(c))) return rc;
 	rc = replica_write(c->replica, &d->write, 1, false, author);
 	if (rc) {
 		call_failed(c, rc);
-		if (own_transaction)
-			replica_rollback(c->replica);
+		if (own_transaction) replica_rollback(c->replica);
 		return rc;
 	}
 	return own_transaction ? call_commit(c) : 0;
@@ -242,17 +245,14 @@ static json_t *item_of(const struct draft *d)
 
 	json_object_set_new(j, "id", json_id(d->write.row));
 	json_object_set_new(j, "table", json_string(d->write.table->name));
-	if (d->as[0])
-		json_object_set_new(j, "as", json_string(d->as));
-	if (d->write.proposal)
-		json_object_set_new(j, "proposal", json_true());
+	if (d->as[0]) json_object_set_new(j, "as", json_string(d->as));
+	if (d->write.proposal) json_object_set_new(j, "proposal", json_true());
 	return j;
 }
 
 static void as_add(struct recording *r, const struct draft *d)
 {
-	if (!d->as[0])
-		return;
+	if (!d->as[0]) return;
 	if (r->as_count == r->as_room) {
 		r->as_room = r->as_room ? 2 * r->as_room : 64;
 		r->as = mem_grow(r->as, r->as_room * sizeof *r->as);
@@ -266,8 +266,7 @@ static void as_add(struct recording *r, const struct draft *d)
 static bool blank(const char *line, ssize_t n)
 {
 	for (ssize_t i = 0; i < n; i++)
-		if (!strchr(" \t\r\n", line[i]))
-			return false;
+		if (!strchr(" \t\r\n", line[i])) return false;
 	return true;
 }
 
@@ -277,8 +276,9 @@ static int record_line(struct recording *r, const char *line, size_t len)
 	int rc;
 
 	d->write.kind = WRITE_INSERT;
-	rc = len > INPUT_LINE_MAX ? error_set(&r->c->error, ERR_TOO_LONG, "", "the line has more than 256 KiB")
-				  : draft_json(d, r, line, len);
+	rc = len > INPUT_LINE_MAX
+	             ? error_set(&r->c->error, ERR_TOO_LONG, "", "the line has more than 256 KiB")
+	             : draft_json(d, r, line, len);
 	rc = rc ? rc : write_one(r->c, d, !r->atomic);
 	if (rc) {
 		r->failed++;
@@ -299,8 +299,8 @@ static bool goes_on(int rc)
 {
 	int exit_code = error_info(-rc)->exit_code;
 
-	return exit_code != EXIT_STORAGE && exit_code != EXIT_BUSY && exit_code != EXIT_UNEXPECTED &&
-	       exit_code != EXIT_VERSION;
+	return exit_code != EXIT_STORAGE && exit_code != EXIT_BUSY &&
+	       exit_code != EXIT_UNEXPECTED && exit_code != EXIT_VERSION;
 }
 
 static int record_lines(struct recording *r, FILE *in)
@@ -310,17 +310,14 @@ static int record_lines(struct recording *r, FILE *in)
 	ssize_t n;
 	int rc = 0, first = 0;
 
-	if (r->atomic && (rc = call_begin(r->c)))
-		return rc;
+	if (r->atomic && (rc = call_begin(r->c))) return rc;
 	while ((n = getline(&line, &room, in)) >= 0) {
 		r->line++;
 		arena_reset(&r->c->arena);
-		if (blank(line, n))
-			continue;
+		if (blank(line, n)) continue;
 		rc = record_line(r, line, (size_t)n);
 		first = first ? first : rc;
-		if (rc && (r->atomic || !goes_on(rc)))
-			break;
+		if (rc && (r->atomic || !goes_on(rc))) break;
 	}
 	free(line);
 	if (r->atomic && r->broken) {
@@ -335,7 +332,8 @@ static int record_lines(struct recording *r, FILE *in)
 
 static int record_json(struct call *c)
 {
-	struct recording r = {.c = c, .items = json_array(), .atomic = call_option(c, "atomic") != NULL};
+	struct recording r = {
+	        .c = c, .items = json_array(), .atomic = call_option(c, "atomic") != NULL};
 	struct buf b;
 	int rc = record_lines(&r, stdin);
 
@@ -346,13 +344,11 @@ static int record_json(struct call *c)
 	}
 	buf_init(&b, 512);
 	word_fill(&b, c->language, WORD_LINES_DONE, call_number(c, (int64_t)r.done),
-		  call_number(c, (int64_t)r.failed), NULL);
-	if (c->terminal)
-		call_say(c, &b);
+	          call_number(c, (int64_t)r.failed), WORD_END);
+	if (c->terminal) call_say(c, &b);
 	buf_done(&b);
 	(void)call_items(c, "record", r.items, NULL);
-	if (rc && r.done)
-		return EXIT_PARTLY;
+	if (rc && r.done) return EXIT_PARTLY;
 	return rc ? error_info(-rc)->exit_code : 0;
 }
 
@@ -361,10 +357,11 @@ static void say_done(struct call *c, const struct draft *d)
 	struct buf b;
 
 	buf_init(&b, 512);
-	word_fill(&b, c->language, d->write.proposal ? WORD_PROPOSED : WORD_RECORDED, d->write.table->zh && c->language
-		  == LANGUAGE_ZH ? d->write.table->zh : d->write.table->en, NULL);
-	if (c->terminal)
-		call_say(c, &b);
+	word_fill(&b, c->language, d->write.proposal ? WORD_PROPOSED : WORD_RECORDED,
+	          d->write.table->zh && c->language == LANGUAGE_ZH ? d->write.table->zh
+	                                                           : d->write.table->en,
+	          WORD_END);
+	if (c->terminal) call_say(c, &b);
 	buf_reset(&b);
 	buf_print(&b, "%s\n", call_id(c, d->write.row));
 	call_print(c, &b);
@@ -375,8 +372,7 @@ static int write_and_show(struct call *c, struct draft *d)
 {
 	int rc = write_one(c, d, true);
 
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	if (c->json) {
 		json_t *items = json_array();
 		json_array_append_new(items, item_of(d));
@@ -393,10 +389,10 @@ static int run_record(struct call *c)
 	int rc;
 
 	if (!strcmp(c->args[0], "-")) {
-		if (!c->json)
-			return call_usage(c, "-", "record --json -");
+		if (!c->json) return call_usage(c, "-", "record --json -");
 		if (c->args_count > 1)
-			return call_usage(c, "-", "the records stand in the input, not in the words behind");
+			return call_usage(
+			        c, "-", "the records stand in the input, not in the words behind");
 		rc = call_open(c, c->program->hub ? 0 : CALL_CREATE);
 		return rc ? rc : record_json(c);
 	}
@@ -440,20 +436,43 @@ static int run_restore(struct call *c)
 }
 
 const struct command commands_record[] = {
-	{.name = "record", .args = "TABLE FIELD=VALUE... | --json -",
-	 .zh = "记一笔:存到本机,联网后自动上传。", .en = "Records a row here; it is sent when there is a link.",
-	 .options = "atomic by=",
-	 .examples = "record volunteer name=林秀英 vstat=active registered=2025-03-08 --dir jinguo\n"
-		     "record --json - --dir jinguo <rows.jsonl\n"
-		     "record --json - --atomic --dir jinguo <rows.jsonl",
-	 .args_min = 1, .args_max = -1, .run = run_record},
-	{.name = "edit", .args = "ID FIELD=VALUE...", .zh = "修改一条记录。", .en = "Changes fields of a row.",
-	 .options = "by=", .examples = "edit 0191d3f0-5c1e-7a02-8f3a-1b2c3d4e5f60 phone=13800000000 --dir jinguo",
-	 .args_min = 2, .args_max = -1, .run = run_edit},
-	{.name = "delete", .args = "ID", .zh = "删除一条记录(可恢复)。", .en = "Deletes a row; restore brings it back.",
-	 .options = "by=", .examples = "delete 0191d3f0-5c1e-7a02-8f3a-1b2c3d4e5f60 --dir jinguo",
-	 .args_min = 1, .args_max = 1, .run = run_delete},
-	{.name = "restore", .args = "ID", .zh = "恢复已删除的记录。", .en = "Brings a deleted row back.",
-	 .options = "by=", .args_min = 1, .args_max = 1, .run = run_restore},
-	{.name = NULL},
+        {.name = "record",
+         .args = "TABLE FIELD=VALUE... | --json -",
+         .zh = "记一笔:存到本机,联网后自动上传。",
+         .en = "Records a row here; it is sent when there is a link.",
+         .options = "atomic by=",
+         .examples =
+                 "record volunteer name=林秀英 vstat=active registered=2025-03-08 --dir jinguo\n"
+                 "record --json - --dir jinguo <rows.jsonl\n"
+                 "record --json - --atomic --dir jinguo <rows.jsonl",
+         .args_min = 1,
+         .args_max = -1,
+         .run = run_record},
+        {.name = "edit",
+         .args = "ID FIELD=VALUE...",
+         .zh = "修改一条记录。",
+         .en = "Changes fields of a row.",
+         .options = "by=",
+         .examples = "edit 0191d3f0-5c1e-7a02-8f3a-1b2c3d4e5f60 phone=13800000000 --dir jinguo",
+         .args_min = 2,
+         .args_max = -1,
+         .run = run_edit},
+        {.name = "delete",
+         .args = "ID",
+         .zh = "删除一条记录(可恢复)。",
+         .en = "Deletes a row; restore brings it back.",
+         .options = "by=",
+         .examples = "delete 0191d3f0-5c1e-7a02-8f3a-1b2c3d4e5f60 --dir jinguo",
+         .args_min = 1,
+         .args_max = 1,
+         .run = run_delete},
+        {.name = "restore",
+         .args = "ID",
+         .zh = "恢复已删除的记录。",
+         .en = "Brings a deleted row back.",
+         .options = "by=",
+         .args_min = 1,
+         .args_max = 1,
+         .run = run_restore},
+        {.name = NULL},
 };

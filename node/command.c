@@ -31,8 +31,7 @@ static const char options_common[] = "dir= json no-input yes help version";
 const char *call_option_at(const struct call *c, const char *name, size_t n)
 {
 	for (size_t i = 0; i < c->options_count; i++)
-		if (!strcmp(c->options[i].name, name) && n-- == 0)
-			return c->options[i].value;
+		if (!strcmp(c->options[i].name, name) && n-- == 0) return c->options[i].value;
 	return NULL;
 }
 
@@ -41,19 +40,19 @@ const char *call_option(const struct call *c, const char *name)
 	return call_option_at(c, name, 0);
 }
 
-int call_option_int(struct call *c, const char *name, int64_t otherwise, int64_t min, int64_t max, int64_t *ret)
+int call_option_int(struct call *c, const char *name, int64_t otherwise, int64_t min, int64_t max,
+                    int64_t *ret)
 {
 	const char *text = call_option(c, name);
 	char *end = NULL;
 
 	*ret = otherwise;
-	if (!text)
-		return 0;
+	if (!text) return 0;
 	errno = 0;
 	long long v = strtoll(text, &end, 10);
 	if (errno || end == text || *end || v < min || v > max)
-		return error_set(&c->error, ERR_USAGE, name, "a number from %lld to %lld", (long long)min,
-				 (long long)max);
+		return error_set(&c->error, ERR_USAGE, name, "a number from %lld to %lld",
+		                 (long long)min, (long long)max);
 	*ret = v;
 	return 0;
 }
@@ -100,21 +99,18 @@ int call_commit(struct call *c)
 
 static void out(FILE *to, const struct buf *b)
 {
-	if (b->len)
-		(void)fwrite(b->p, 1, b->len, to);
+	if (b->len) (void)fwrite(b->p, 1, b->len, to);
 }
 
 void call_progress_end(struct call *c)
 {
-	if (c->progress_shown)
-		(void)fputs("\r\x1b[K", stderr);
+	if (c->progress_shown) (void)fputs("\r\x1b[K", stderr);
 	c->progress_shown = false;
 }
 
 void call_progress(struct call *c, const struct buf *line)
 {
-	if (!c->terminal || c->json)
-		return;
+	if (!c->terminal || c->json) return;
 	(void)fputs("\r\x1b[K", stderr);
 	out(stderr, line);
 	(void)fflush(stderr);
@@ -145,18 +141,17 @@ int call_open(struct call *c, unsigned flags)
 {
 	int rc;
 
-	if (c->place)
-		return 0;
+	if (c->place) return 0;
 	if (!c->dir || !*c->dir)
-		return error_set(&c->error, ERR_MISSING_OPTION, "dir", "--dir DIR, or JINGUO_DIR in the environment");
+		return error_set(&c->error, ERR_MISSING_OPTION, "dir",
+		                 "--dir DIR, or JINGUO_DIR in the environment");
 	if ((flags & CALL_CREATE) && !place_exists(c->dir)) {
 		rc = place_init(c->dir, &c->error);
-		if (rc)
-			return rc;
+		if (rc) return rc;
 	}
-	rc = place_open(c->dir, flags & CALL_LINK ? PLACE_LINK : 0, c->program->judge, &c->place, &c->error);
-	if (rc)
-		return rc;
+	rc = place_open(c->dir, flags & CALL_LINK ? PLACE_LINK : 0, c->program->judge, &c->place,
+	                &c->error);
+	if (rc) return rc;
 	c->replica = c->place->replica;
 	c->store = c->place->store;
 	return 0;
@@ -164,8 +159,7 @@ int call_open(struct call *c, unsigned flags)
 
 void call_close(struct call *c)
 {
-	if (c->place)
-		place_close(c->place);
+	if (c->place) place_close(c->place);
 	c->place = NULL;
 	c->replica = NULL;
 	c->store = NULL;
@@ -192,8 +186,7 @@ const char *call_time(struct call *c, int64_t ms)
 {
 	struct buf b;
 
-	if (!ms)
-		return word_text(c->language, WORD_STATUS_NEVER);
+	if (!ms) return word_text(c->language, WORD_STATUS_NEVER);
 	buf_init(&b, 64);
 	time_show(ms, &b);
 	return arena_buf(c, &b);
@@ -211,10 +204,8 @@ bool call_ask(struct call *c, enum word question)
 {
 	int ch, first;
 
-	if (call_option(c, "yes"))
-		return true;
-	if (call_option(c, "no-input") || !isatty(STDIN_FILENO) || !c->terminal)
-		return false;
+	if (call_option(c, "yes")) return true;
+	if (call_option(c, "no-input") || !isatty(STDIN_FILENO) || !c->terminal) return false;
 	(void)fputs(word_text(c->language, question), stderr);
 	(void)fflush(stderr);
 	first = ch = getchar();
@@ -234,8 +225,7 @@ json_t *json_error(struct call *c, const struct error *e, size_t line)
 	const struct error_info *info = error_info(e->code);
 	json_t *j = json_object();
 
-	if (line)
-		json_object_set_new(j, "line", json_integer((json_int_t)line));
+	if (line) json_object_set_new(j, "line", json_integer((json_int_t)line));
 	json_object_set_new(j, "code", json_integer(info->code));
 	json_object_set_new(j, "name", json_string(info->name));
 	json_object_set_new(j, "field", e->field[0] ? json_string(e->field) : json_null());
@@ -253,17 +243,19 @@ static void report_text(struct call *c, const struct error *e, size_t line)
 
 	buf_init(&b, LINE_BYTES_MAX);
 	if (line) {
-		word_fill(&b, c->language, WORD_ERROR_LINE, call_number(c, (int64_t)line), NULL);
+		word_fill(&b, c->language, WORD_ERROR_LINE, call_number(c, (int64_t)line),
+		          WORD_END);
 		buf_text(&b, ": ");
 	}
 	buf_print(&b, "%s%s JG-%04d%s:%s%s\n", c->color ? "\x1b[31m" : "",
-		  word_text(c->language, WORD_ERROR_HEAD), info->code, c->color ? "\x1b[0m" : "",
-		  pick(c, "", " "), pick(c, info->zh, info->en));
+	          word_text(c->language, WORD_ERROR_HEAD), info->code, c->color ? "\x1b[0m" : "",
+	          pick(c, "", " "), pick(c, info->zh, info->en));
 	if (e->field[0] || e->detail[0])
-		buf_print(&b, "%s:%s%s%s%s\n", word_text(c->language, WORD_ERROR_WHY), pick(c, "", " "), e->field,
-			  e->field[0] && e->detail[0] ? ": " : "", e->detail);
+		buf_print(&b, "%s:%s%s%s%s\n", word_text(c->language, WORD_ERROR_WHY),
+		          pick(c, "", " "), e->field, e->field[0] && e->detail[0] ? ": " : "",
+		          e->detail);
 	buf_print(&b, "%s:%s%s", word_text(c->language, WORD_ERROR_MEND), pick(c, "", " "),
-		  pick(c, info->fix_zh, info->fix_en));
+	          pick(c, info->fix_zh, info->fix_en));
 	call_say(c, &b);
 	buf_done(&b);
 }
@@ -288,8 +280,7 @@ json_t *json_id(const uint8_t id[16])
 {
 	char text[ID_TEXT];
 
-	if (id_is_zero(id))
-		return json_null();
+	if (id_is_zero(id)) return json_null();
 	id_text(id, text);
 	return json_string(text);
 }
@@ -312,8 +303,7 @@ json_t *json_time(int64_t ms)
 	struct buf b;
 	json_t *j;
 
-	if (!ms)
-		return json_null();
+	if (!ms) return json_null();
 	buf_init(&b, 64);
 	time_show(ms, &b);
 	j = json_span(buf_span(&b));
@@ -339,19 +329,15 @@ json_t *json_value(const struct field *f, struct value v)
 	struct buf b;
 	json_t *j;
 
-	if (v.type == VALUE_NULL)
-		return json_null();
-	if (v.type == VALUE_INT && (!f || f->type == FIELD_INT))
-		return json_integer(v.i);
-	if (v.type == VALUE_INT && f->type == FIELD_BOOL)
-		return json_boolean(v.i);
+	if (v.type == VALUE_NULL) return json_null();
+	if (v.type == VALUE_INT && (!f || f->type == FIELD_INT)) return json_integer(v.i);
+	if (v.type == VALUE_INT && f && f->type == FIELD_BOOL) return json_boolean(v.i);
 	if (v.type == VALUE_TEXT)
 		return f && f->type == FIELD_CODES ? json_codes(v.s) : json_span(v.s);
 	if (v.type == VALUE_BYTES && f && f->type == FIELD_REF && v.s.len == 16)
 		return json_id(v.s.p);
-	buf_init(&b, LINE_BYTES_MAX * 4);
-	if (f)
-		value_show(f, v, &b);
+	buf_init(&b, (size_t)LINE_BYTES_MAX * 4);
+	if (f) value_show(f, v, &b);
 	j = json_span(buf_span(&b));
 	buf_done(&b);
 	return j;
@@ -371,8 +357,7 @@ int call_items(struct call *c, const char *schema, json_t *items, const char *ne
 	struct status s = {0};
 	struct buf name;
 
-	if (c->replica && status_of(c->replica, &s))
-		s.complete = false;
+	if (c->replica && status_of(c->replica, &s)) s.complete = false;
 	buf_init(&name, 128);
 	buf_print(&name, "%s@%d", schema, SCHEMA_VERSION);
 	json_object_set_new(j, "schema", json_string(buf_cstr(&name)));
@@ -387,15 +372,15 @@ int call_items(struct call *c, const char *schema, json_t *items, const char *ne
 
 /* ---- looking things up */
 
-static int nearest_error(struct call *c, int code, const char *field, const char *typed, const char *const *names,
-			 size_t count)
+static int nearest_error(struct call *c, int code, const char *field, const char *typed,
+                         const char *const *names, size_t count)
 {
 	int near = words_nearest(typed, names, count);
 	struct buf b;
 
 	buf_init(&b, 512);
 	if (near >= 0)
-		word_fill(&b, c->language, WORD_NEAREST, names[near], NULL);
+		word_fill(&b, c->language, WORD_NEAREST, names[near], WORD_END);
 	else
 		buf_print(&b, "%.80s?", typed);
 	error_set(&c->error, code, field, "%s", buf_cstr(&b));
@@ -409,23 +394,23 @@ int call_find_table(struct call *c, const char *name, const struct table **ret)
 	size_t n = 0;
 
 	*ret = schema_table_named(&schema_current, name);
-	if (*ret)
-		return 0;
+	if (*ret) return 0;
 	for (size_t i = 0; i < schema_current.tables_count && n < NAMES_MAX; i++)
 		names[n++] = schema_current.tables[i]->name;
 	return nearest_error(c, ERR_UNKNOWN_TABLE, "TABLE", name, names, n);
 }
 
-int call_find_field(struct call *c, const struct table *t, const char *name, const struct field **ret)
+int call_find_field(struct call *c, const struct table *t, const char *name,
+                    const struct field **ret)
 {
 	const char *names[NAMES_MAX];
 	char field[sizeof c->error.field];
 	size_t n = 0;
 
 	*ret = table_field_named(t, name);
-	if (*ret)
-		return 0;
-	for (size_t i = 0; i < t->fields_count && n < NAMES_MAX; i++) names[n++] = t->fields[i].name;
+	if (*ret) return 0;
+	for (size_t i = 0; i < t->fields_count && n < NAMES_MAX; i++)
+		names[n++] = t->fields[i].name;
 	(void)snprintf(field, sizeof field, "%s.%.24s", t->name, name);
 	return nearest_error(c, ERR_UNKNOWN_FIELD, field, name, names, n);
 }
@@ -442,26 +427,28 @@ int call_find_org(struct call *c, const char *text, unsigned level, uint8_t ret_
 {
 	const struct table *t = schema_table(&schema_current, TABLE_ORG_UNIT);
 	struct row_where where[2] = {{table_field_named(t, "code"), value_text(text)},
-				     {table_field_named(t, "level"), value_int((int64_t)level)}};
+	                             {table_field_named(t, "level"), value_int((int64_t)level)}};
 	struct row_view *rows = NULL;
 	size_t count = 0;
 	int rc;
 
-	if (id_parse(text, ret_id))
-		return 0;
+	if (id_parse(text, ret_id)) return 0;
 	if (!division_code_valid(span_of(text, strlen(text))))
 		return error_set(&c->error, ERR_DIVISION_CODE, "org", "12 digits or an id");
-	rc = store_rows_view(c->store, t, where, level ? 2 : 1, 0, false, NULL, 8, &c->arena, &rows, &count);
-	if (rc)
-		return call_failed(c, rc);
+	rc = store_rows_view(c->store, t, where, level ? 2 : 1, 0, false, NULL, 8, &c->arena, &rows,
+	                     &count);
+	if (rc) return call_failed(c, rc);
 	if (!count)
-		return error_set(&c->error, ERR_NOT_FOUND, "org", "no org unit with the code %s", text);
+		return error_set(&c->error, ERR_NOT_FOUND, "org", "no org unit with the code %s",
+		                 text);
 	if (count > 1) {
 		struct buf b;
 		buf_init(&b, 200);
 		for (size_t i = 0; i < count; i++)
-			buf_print(&b, "%s%" PRId64, i ? ", " : "", view_value(t, &rows[i], "level").i);
-		error_set(&c->error, ERR_USAGE, "level", "%s stands on the levels %s: say --level", text, buf_cstr(&b));
+			buf_print(&b, "%s%" PRId64, i ? ", " : "",
+			          view_value(t, &rows[i], "level").i);
+		error_set(&c->error, ERR_USAGE, "level", "%s stands on the levels %s: say --level",
+		          text, buf_cstr(&b));
 		buf_done(&b);
 		return -ERR_USAGE;
 	}
@@ -469,7 +456,8 @@ int call_find_org(struct call *c, const char *text, unsigned level, uint8_t ret_
 	return 0;
 }
 
-int call_find_row(struct call *c, const char *text, const struct table **ret_table, uint8_t ret_id[16])
+int call_find_row(struct call *c, const char *text, const struct table **ret_table,
+                  uint8_t ret_id[16])
 {
 	uint16_t numbers[TABLES_MAX];
 	size_t count = 0;
@@ -478,23 +466,23 @@ int call_find_row(struct call *c, const char *text, const struct table **ret_tab
 	if (!id_parse(text, ret_id))
 		return call_usage(c, "ID", "an id looks like 0191d3f0-5c1e-7a02-8f3a-1b2c3d4e5f60");
 	rc = store_row_tables(c->store, ret_id, numbers, &count);
-	if (rc)
-		return call_failed(c, rc);
+	if (rc) return call_failed(c, rc);
 	for (size_t i = 0; i < count; i++) {
 		*ret_table = schema_table(&schema_current, numbers[i]);
-		if (*ret_table)
-			return 0;
+		if (*ret_table) return 0;
 	}
 	return error_set(&c->error, ERR_NOT_FOUND, "ID", "no such record here");
 }
 
-int call_parse_value(struct call *c, const struct table *t, const struct field *f, const char *text, struct value *ret)
+int call_parse_value(struct call *c, const struct table *t, const struct field *f, const char *text,
+                     struct value *ret)
 {
 	if (f->type == FIELD_REF && f->ref_table == TABLE_ORG_UNIT && *text) {
 		uint8_t id[16];
 		int rc = call_find_org(c, text, 0, id);
 		if (rc) {
-			(void)snprintf(c->error.field, sizeof c->error.field, "%s.%s", t->name, f->name);
+			(void)snprintf(c->error.field, sizeof c->error.field, "%s.%s", t->name,
+			               f->name);
 			return rc;
 		}
 		*ret = value_bytes(arena_copy(&c->arena, id, 16), 16);
@@ -513,7 +501,8 @@ static struct row_view *org_row(struct call *c, const uint8_t id[16])
 
 static const char *org_text(struct call *c, const uint8_t id[16], const char *name)
 {
-	struct value v = view_value(schema_table(&schema_current, TABLE_ORG_UNIT), org_row(c, id), name);
+	struct value v =
+	        view_value(schema_table(&schema_current, TABLE_ORG_UNIT), org_row(c, id), name);
 
 	return v.type == VALUE_TEXT ? arena_text(&c->arena, v.s) : "";
 }
@@ -561,8 +550,9 @@ static void help_command(const struct call *c)
 		help_examples(c, k);
 	else
 		printf("  %s %s --dir jinguo\n", c->program->name, k->name);
-	printf("\n%s\n\n%s: %s %s%s%s\n", pick(c, k->zh, k->en), word_text(c->language, WORD_HELP_USAGE),
-	       c->program->name, k->name, k->args ? " " : "", k->args ? k->args : "");
+	printf("\n%s\n\n%s: %s %s%s%s\n", pick(c, k->zh, k->en),
+	       word_text(c->language, WORD_HELP_USAGE), c->program->name, k->name,
+	       k->args ? " " : "", k->args ? k->args : "");
 	printf("\n%s:\n", word_text(c->language, WORD_HELP_OPTIONS));
 	for (const char *p = k->options; p && *p;) {
 		size_t n = strcspn(p, " ");
@@ -581,18 +571,20 @@ static void help_program(const struct call *c)
 	printf("%s:\n", word_text(c->language, WORD_HELP_EXAMPLES));
 	for (const struct command *const *t = c->program->tables; *t; t++)
 		for (const struct command *k = *t; k->name; k++) {
-			if (!k->examples || examples >= 5)
-				continue;
+			if (!k->examples || examples >= 5) continue;
 			examples++;
-			printf("  %s %.*s\n", c->program->name, (int)strcspn(k->examples, "\n"), k->examples);
+			printf("  %s %.*s\n", c->program->name, (int)strcspn(k->examples, "\n"),
+			       k->examples);
 		}
-	printf("\n%s\n\n%s:\n", pick(c, c->program->zh, c->program->en), word_text(c->language, WORD_HELP_COMMANDS));
+	printf("\n%s\n\n%s:\n", pick(c, c->program->zh, c->program->en),
+	       word_text(c->language, WORD_HELP_COMMANDS));
 	for (const struct command *const *t = c->program->tables; *t; t++)
 		for (const struct command *k = *t; k->name; k++)
 			printf("  %-12s %s\n", k->name, pick(c, k->zh, k->en));
-	printf("\n%s:\n%s\n", word_text(c->language, WORD_HELP_OPTIONS), word_text(c->language, WORD_HELP_COMMON));
+	printf("\n%s:\n%s\n", word_text(c->language, WORD_HELP_OPTIONS),
+	       word_text(c->language, WORD_HELP_COMMON));
 	buf_init(&b, 1024);
-	word_fill(&b, c->language, WORD_HELP_MORE, c->program->name, NULL);
+	word_fill(&b, c->language, WORD_HELP_MORE, c->program->name, WORD_END);
 	puts(buf_cstr(&b));
 	buf_done(&b);
 }
@@ -600,7 +592,8 @@ static void help_program(const struct call *c)
 /* ---- dispatch */
 
 /* The command named by the first one or two words; *ret_words: how many. */
-static const struct command *find(const struct program *p, const char *first, const char *second, size_t *ret_words)
+static const struct command *find(const struct program *p, const char *first, const char *second,
+                                  size_t *ret_words)
 {
 	for (const struct command *const *t = p->tables; *t; t++)
 		for (const struct command *k = *t; k->name; k++) {
@@ -609,7 +602,8 @@ static const struct command *find(const struct program *p, const char *first, co
 				*ret_words = 1;
 				return k;
 			}
-			if (space && second && !strncmp(k->name, first, (size_t)(space - k->name)) &&
+			if (space && second &&
+			    !strncmp(k->name, first, (size_t)(space - k->name)) &&
 			    !first[space - k->name] && !strcmp(space + 1, second)) {
 				*ret_words = 2;
 				return k;
@@ -625,8 +619,10 @@ static int unknown_command(struct call *c, const char *first, const char *second
 	size_t n = 0, words = 0;
 
 	for (const struct command *const *t = c->program->tables; *t; t++)
-		for (const struct command *k = *t; k->name && n < NAMES_MAX; k++) names[n++] = k->name;
-	(void)snprintf(typed, sizeof typed, "%s%s%s", first, second ? " " : "", second ? second : "");
+		for (const struct command *k = *t; k->name && n < NAMES_MAX; k++)
+			names[n++] = k->name;
+	(void)snprintf(typed, sizeof typed, "%s%s%s", first, second ? " " : "",
+	               second ? second : "");
 	/* One word alone first; then both, for "org imprt". */
 	if (words_nearest(first, names, n) < 0 && second && words_nearest(typed, names, n) >= 0)
 		words = 1;
@@ -649,7 +645,8 @@ static int take_option(struct call *c, int argc, char **argv, int *i)
 		buf_init(&b, 4096);
 		buf_print(&b, "%s %s", options_common, own ? own : "");
 		list = mem_copy_text(buf_cstr(&b));
-		for (char *w = strtok_r(list, " ", &save); w && n < NAMES_MAX; w = strtok_r(NULL, " ", &save)) {
+		for (char *w = strtok_r(list, " ", &save); w && n < NAMES_MAX;
+		     w = strtok_r(NULL, " ", &save)) {
 			w[strcspn(w, "=")] = 0;
 			names[n++] = w;
 		}
@@ -662,17 +659,17 @@ static int take_option(struct call *c, int argc, char **argv, int *i)
 		buf_done(&b);
 		return -ERR_USAGE;
 	}
-	if (c->options_count == CALL_OPTIONS_MAX)
-		return call_usage(c, "", "too many options");
+	if (c->options_count == CALL_OPTIONS_MAX) return call_usage(c, "", "too many options");
 	if (value && !equals && *i + 1 >= argc)
 		return error_set(&c->error, ERR_MISSING_OPTION, name, "--%s needs a value", name);
 	if (!value && equals)
-		return error_set(&c->error, ERR_USAGE, name, "--%.*s takes no value", (int)len, name);
+		return error_set(&c->error, ERR_USAGE, name, "--%.*s takes no value", (int)len,
+		                 name);
 	c->options[c->options_count++] = (struct call_option){
-		arena_text(&c->words, span_of(name, len)),
-		!value	 ? ""
-		: equals ? equals + 1
-			 : argv[++*i],
+	        arena_text(&c->words, span_of(name, len)),
+	        !value   ? ""
+	        : equals ? equals + 1
+	                 : argv[++*i],
 	};
 	return 0;
 }
@@ -690,13 +687,13 @@ static int take_words(struct call *c, int argc, char **argv)
 		else if (!ended && !strncmp(argv[i], "--", 2))
 			rc = take_option(c, argc, argv, &i);
 		else if (!ended && argv[i][0] == '-' && argv[i][1])
-			rc = error_set(&c->error, ERR_USAGE, argv[i], "options begin with two dashes");
+			rc = error_set(&c->error, ERR_USAGE, argv[i],
+			               "options begin with two dashes");
 		else if (c->args_count == CALL_ARGS_MAX)
 			rc = call_usage(c, "", "too many arguments");
 		else
 			c->args[c->args_count++] = argv[i];
-		if (rc)
-			return rc;
+		if (rc) return rc;
 		if (c->options_count == CALL_OPTIONS_MAX)
 			return call_usage(c, "", "too many options");
 	}
@@ -711,22 +708,19 @@ static int take_command(struct call *c, int argc, char **argv)
 
 	for (int i = 1; i < argc && n < 2; i++) {
 		bool value = false;
-		if (!strcmp(argv[i], "--"))
-			break;
+		if (!strcmp(argv[i], "--")) break;
 		if (!strncmp(argv[i], "--", 2)) {
 			const char *name = argv[i] + 2;
-			if (!strchr(name, '=') && named(options_common, name, strlen(name), &value) && value)
+			if (!strchr(name, '=') &&
+			    named(options_common, name, strlen(name), &value) && value)
 				i++;
 			continue;
 		}
-		if (argv[i][0] != '-' || n)
-			words[n++] = argv[i];
+		if (argv[i][0] != '-' || n) words[n++] = argv[i];
 	}
-	if (!words[0])
-		return 0;
+	if (!words[0]) return 0;
 	c->command = find(c->program, words[0], words[1], &used);
-	if (!c->command)
-		return unknown_command(c, words[0], words[1]);
+	if (!c->command) return unknown_command(c, words[0], words[1]);
 	return (int)used;
 }
 
@@ -734,11 +728,12 @@ static int check_args(struct call *c)
 {
 	const struct command *k = c->command;
 
-	if ((int)c->args_count < k->args_min || (k->args_max >= 0 && (int)c->args_count > k->args_max)) {
+	if ((int)c->args_count < k->args_min ||
+	    (k->args_max >= 0 && (int)c->args_count > k->args_max)) {
 		struct buf b;
 		buf_init(&b, 512);
-		buf_print(&b, "%s: %s %s %s", word_text(c->language, WORD_HELP_USAGE), c->program->name, k->name,
-			  k->args ? k->args : "");
+		buf_print(&b, "%s: %s %s %s", word_text(c->language, WORD_HELP_USAGE),
+		          c->program->name, k->name, k->args ? k->args : "");
 		error_set(&c->error, ERR_USAGE, "", "%s", buf_cstr(&b));
 		buf_done(&b);
 		return -ERR_USAGE;
@@ -750,11 +745,9 @@ static int dispatch(struct call *c, int argc, char **argv)
 {
 	int rc, used = take_command(c, argc, argv);
 
-	if (used < 0)
-		return used;
+	if (used < 0) return used;
 	rc = take_words(c, argc, argv);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	assert(c->args_count >= (size_t)used);
 	c->args_count -= (size_t)used;
 	memmove(c->args, c->args + used, c->args_count * sizeof c->args[0]);
@@ -789,18 +782,18 @@ int command_main(const struct program *p, int argc, char **argv)
 	arena_init(&c->arena, 0);
 	arena_init(&c->words, 0);
 	for (int i = 1; i < argc; i++)
-		if (!strcmp(argv[i], "--json")) c->json = true; /* also for errors of the words before it */
-	rc = crypt_init() ? error_set(&c->error, ERR_INTERNAL, NULL, "libsodium refuses") : dispatch(c, argc, argv);
+		if (!strcmp(argv[i], "--json"))
+			c->json = true; /* also for errors of the words before it */
+	rc = crypt_init() ? error_set(&c->error, ERR_INTERNAL, NULL, "libsodium refuses")
+	                  : dispatch(c, argc, argv);
 	call_close(c);
 	if (rc < 0) {
-		if (c->error.code != -rc)
-			error_set(&c->error, -rc, NULL, NULL);
+		if (c->error.code != -rc) error_set(&c->error, -rc, NULL, NULL);
 		call_report(c, &c->error, 0);
 		rc = error_info(-rc)->exit_code;
 	}
 	call_progress_end(c);
-	if (fflush(stdout) || ferror(stdout))
-		rc = rc ? rc : EXIT_STORAGE;
+	if (fflush(stdout) || ferror(stdout)) rc = rc ? rc : EXIT_STORAGE;
 	arena_done(&c->arena);
 	arena_done(&c->words);
 	free(c);

@@ -18,11 +18,11 @@ struct call;
 struct place;
 
 struct command {
-	const char *name;     /* one or two words: "record", "org import" */
-	const char *args;     /* for the usage line */
-	const char *zh, *en;  /* one sentence */
-	const char *options;  /* "json where= by=": a name with = takes a value; NULL none */
-	const char *examples; /* lines without the program's name; NULL none */
+	const char *name;       /* one or two words: "record", "org import" */
+	const char *args;       /* for the usage line */
+	const char *zh, *en;    /* one sentence */
+	const char *options;    /* "json where= by=": a name with = takes a value; NULL none */
+	const char *examples;   /* lines without the program's name; NULL none */
 	int args_min, args_max; /* -1: any number */
 	/* 0, a positive exit code, or -ERR_x with call->error set (reported by command_main). */
 	int (*run)(struct call *c);
@@ -32,8 +32,9 @@ struct command {
 struct program {
 	const char *name, *zh, *en;
 	bool hub;
-	const struct command *const *tables; /* arrays that each end with a command without name; ends with NULL */
-	const struct judge *judge;           /* NULL at nodes */
+	const struct command *const
+	        *tables; /* arrays that each end with a command without name; ends with NULL */
+	const struct judge *judge; /* NULL at nodes */
 };
 
 #define JINGUO_VERSION "0.1.0"
@@ -55,8 +56,8 @@ struct call {
 	struct place *place;
 	struct replica *replica;
 	struct store *store;
-	struct arena arena;   /* as long as the call; record empties it after each line */
-	struct arena words;   /* names of options: as long as the call */
+	struct arena arena; /* as long as the call; record empties it after each line */
+	struct arena words; /* names of options: as long as the call */
 	struct error error;
 	bool progress_shown;
 };
@@ -65,37 +66,40 @@ struct call {
 int command_main(const struct program *p, int argc, char **argv);
 
 /* ---- options */
-const char *call_option(const struct call *c, const char *name); /* value; "" for a flag; NULL: not given */
+const char *call_option(const struct call *c,
+                        const char *name); /* value; "" for a flag; NULL: not given */
 /* The n-th value of an option that may stand several times. */
 const char *call_option_at(const struct call *c, const char *name, size_t n);
-int call_option_int(struct call *c, const char *name, int64_t otherwise, int64_t min, int64_t max, int64_t *ret);
+int call_option_int(struct call *c, const char *name, int64_t otherwise, int64_t min, int64_t max,
+                    int64_t *ret);
 
 /* ---- the data directory */
 enum { CALL_CREATE = 1 /* makes the place if there is none */, CALL_LINK = 2 /* owns the links */ };
 int call_open(struct call *c, unsigned flags);
 void call_close(struct call *c);
-int call_failed(struct call *c, int rc);       /* takes the replica's or store's error into c->error */
-int call_begin(struct call *c);                /* replica_begin and replica_commit with the error taken */
+int call_failed(struct call *c, int rc); /* takes the replica's or store's error into c->error */
+int call_begin(struct call *c);          /* replica_begin and replica_commit with the error taken */
 int call_commit(struct call *c);
 int call_usage(struct call *c, const char *field, const char *detail); /* sets ERR_USAGE */
 
 /* ---- talk (stderr) and data (stdout) */
-void call_say(struct call *c, const struct buf *line);       /* a line of talk */
+void call_say(struct call *c, const struct buf *line); /* a line of talk */
 void call_say_text(struct call *c, const char *line);
-void call_progress(struct call *c, const struct buf *line);  /* only on a terminal; overwritten */
+void call_progress(struct call *c, const struct buf *line); /* only on a terminal; overwritten */
 void call_progress_end(struct call *c);
-void call_print(struct call *c, struct buf *text);           /* to stdout, then empties the buffer */
-const char *call_number(struct call *c, int64_t n);          /* text in the arena */
-const char *call_time(struct call *c, int64_t ms);           /* RFC 3339, or the word for never when 0 */
+void call_print(struct call *c, struct buf *text);  /* to stdout, then empties the buffer */
+const char *call_number(struct call *c, int64_t n); /* text in the arena */
+const char *call_time(struct call *c, int64_t ms);  /* RFC 3339, or the word for never when 0 */
 const char *call_id(struct call *c, const uint8_t id[16]);
-bool call_ask(struct call *c, enum word question);           /* --yes: true; no terminal or --no-input: false */
+bool call_ask(struct call *c,
+              enum word question); /* --yes: true; no terminal or --no-input: false */
 /* An error to stderr, in the form asked for; line 0: none. */
 void call_report(struct call *c, const struct error *e, size_t line);
 
 /* ---- JSON */
 json_t *json_id(const uint8_t id[16]);
-json_t *json_time(int64_t ms);                 /* null when 0 */
-json_t *json_span(struct span s);              /* a string; hexadecimal where it is not UTF-8 */
+json_t *json_time(int64_t ms);    /* null when 0 */
+json_t *json_span(struct span s); /* a string; hexadecimal where it is not UTF-8 */
 json_t *json_value(const struct field *f, struct value v);
 json_t *json_error(struct call *c, const struct error *e, size_t line);
 /* Prints {"schema","as_of","complete","items","next"}; takes items. */
@@ -106,11 +110,14 @@ void call_json(struct call *c, json_t *object); /* prints and takes */
 /* An org unit by id or division code; level 0: any.  -ERR_NOT_FOUND; -ERR_USAGE when the code stands on several levels. */
 int call_find_org(struct call *c, const char *text, unsigned level, uint8_t ret_id[16]);
 /* The row with this id and its table. */
-int call_find_row(struct call *c, const char *text, const struct table **ret_table, uint8_t ret_id[16]);
+int call_find_row(struct call *c, const char *text, const struct table **ret_table,
+                  uint8_t ret_id[16]);
 int call_find_table(struct call *c, const char *name, const struct table **ret);
-int call_find_field(struct call *c, const struct table *t, const char *name, const struct field **ret);
+int call_find_field(struct call *c, const struct table *t, const char *name,
+                    const struct field **ret);
 /* Text of a field's value as a person types it; references may be codes or ids. */
-int call_parse_value(struct call *c, const struct table *t, const struct field *f, const char *text, struct value *ret);
+int call_parse_value(struct call *c, const struct table *t, const struct field *f, const char *text,
+                     struct value *ret);
 /* {"id","code","name"} of an org unit, and one line of text for people. */
 json_t *json_org(struct call *c, const uint8_t id[16]);
 const char *call_org_name(struct call *c, const uint8_t id[16]);

@@ -16,38 +16,41 @@ enum key_kind { KEY_ENDPOINT, KEY_ENDPOINT_ANY, KEY_NUMBER, KEY_HEX };
 struct key {
 	const char *section, *name;
 	enum key_kind kind;
-	size_t at;                /* offset in struct config */
+	size_t at; /* offset in struct config */
 	uint32_t min, max, normal;
 };
 
 #define NUMBER(SECTION, NAME, MIN, MAX, NORMAL)                                                    \
-	{SECTION, #NAME, KEY_NUMBER, offsetof(struct config, NAME), MIN, MAX, NORMAL}
+	{                                                                                          \
+		SECTION, #NAME, KEY_NUMBER, offsetof(struct config, NAME), MIN, MAX, NORMAL        \
+	}
 
 static const struct key keys[] = {
-	{"link", "listen", KEY_ENDPOINT_ANY, offsetof(struct config, listen), 0, 0, 0},
-	{"link", "parent", KEY_ENDPOINT, offsetof(struct config, parent), 0, 0, 0},
-	{"link", "public", KEY_ENDPOINT, offsetof(struct config, public), 0, 0, 0},
-	{"link", "parent_key", KEY_HEX, offsetof(struct config, parent_key), 0, 0, 0},
-	NUMBER("link", connect_timeout_ms, 50, 600000, 10000),
-	NUMBER("link", welcome_timeout_ms, 50, 600000, 30000),
-	NUMBER("link", backoff_min_ms, 10, 3600000, 3000),
-	NUMBER("link", backoff_max_ms, 10, 86400000, 600000),
-	NUMBER("link", handshake_ivl_ms, 50, 600000, 15000),
-	NUMBER("link", heartbeat_ms, 0, 3600000, 0),
-	NUMBER("link", credit_window, 4096, 64 * 1024 * 1024, 1024 * 1024),
-	NUMBER("link", descriptors_max, 0, 1 << 24, 0),
-	NUMBER("sync", seal_ms, 10, 3600000, 2000),
-	NUMBER("sync", apply_ops, 1, 1000000, 10000),
-	NUMBER("sync", apply_ms, 1, 60000, 100),
-	NUMBER("sync", correct_ms, 10, 3600000, 1000),
-	NUMBER("sync", retry_ms, 10, 3600000, 5000),
-	NUMBER("hub", strangers_per_minute, 1, 100000, 30),
+        {"link", "listen", KEY_ENDPOINT_ANY, offsetof(struct config, listen), 0, 0, 0},
+        {"link", "parent", KEY_ENDPOINT, offsetof(struct config, parent), 0, 0, 0},
+        {"link", "public", KEY_ENDPOINT, offsetof(struct config, public), 0, 0, 0},
+        {"link", "parent_key", KEY_HEX, offsetof(struct config, parent_key), 0, 0, 0},
+        NUMBER("link", connect_timeout_ms, 50, 600000, 10000),
+        NUMBER("link", welcome_timeout_ms, 50, 600000, 30000),
+        NUMBER("link", backoff_min_ms, 10, 3600000, 3000),
+        NUMBER("link", backoff_max_ms, 10, 86400000, 600000),
+        NUMBER("link", handshake_ivl_ms, 50, 600000, 15000),
+        NUMBER("link", heartbeat_ms, 0, 3600000, 0),
+        NUMBER("link", credit_window, 4096, 64 * 1024 * 1024, 1024 * 1024),
+        NUMBER("link", descriptors_max, 0, 1 << 24, 0),
+        NUMBER("sync", seal_ms, 10, 3600000, 2000),
+        NUMBER("sync", apply_ops, 1, 1000000, 10000),
+        NUMBER("sync", apply_ms, 1, 60000, 100),
+        NUMBER("sync", correct_ms, 10, 3600000, 1000),
+        NUMBER("sync", retry_ms, 10, 3600000, 5000),
+        NUMBER("hub", strangers_per_minute, 1, 100000, 30),
 };
 
 static const struct key *key_find(const char *section, const char *name)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(keys); i++)
-		if (!strcmp(keys[i].section, section) && !strcmp(keys[i].name, name)) return &keys[i];
+		if (!strcmp(keys[i].section, section) && !strcmp(keys[i].name, name))
+			return &keys[i];
 	return NULL;
 }
 
@@ -66,7 +69,8 @@ bool config_endpoint_ok(const char *text, bool may_be_any)
 	colon = strrchr(host, ':');
 	if (!colon || colon == host || !colon[1]) return false;
 	for (p = host; p < colon; p++)
-		if (*p <= ' ' || *p >= 127 || *p == '/' || *p == ';' || (*p == '*' && !may_be_any)) return false;
+		if (*p <= ' ' || *p >= 127 || *p == '/' || *p == ';' || (*p == '*' && !may_be_any))
+			return false;
 	if (may_be_any && !strcmp(colon + 1, "*")) return true;
 	for (p = colon + 1; *p; p++) {
 		if (*p < '0' || *p > '9' || port > 65535) return false;
@@ -185,7 +189,8 @@ static struct span trim(struct span s)
 		s.p++;
 		s.len--;
 	}
-	while (s.len && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t' || s.p[s.len - 1] == '\r')) s.len--;
+	while (s.len && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t' || s.p[s.len - 1] == '\r'))
+		s.len--;
 	return s;
 }
 

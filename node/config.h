@@ -18,10 +18,11 @@
 enum { CONFIG_ENDPOINT = 128, CONFIG_BYTES_MAX = 64 * 1024 };
 
 struct config {
-	char listen[CONFIG_ENDPOINT];  /* hubs: tcp://ADDRESS:PORT, PORT may be * ; "" does not listen */
-	char parent[CONFIG_ENDPOINT];  /* tcp://host:port; "" not joined, or a root */
-	char public[CONFIG_ENDPOINT];  /* what invitations name; "": listen */
-	uint8_t parent_key[32];        /* CURVE key of the parent, pinned at joining; hex in the file */
+	char listen
+	        [CONFIG_ENDPOINT]; /* hubs: tcp://ADDRESS:PORT, PORT may be * ; "" does not listen */
+	char parent[CONFIG_ENDPOINT]; /* tcp://host:port; "" not joined, or a root */
+	char public[CONFIG_ENDPOINT]; /* what invitations name; "": listen */
+	uint8_t parent_key[32]; /* CURVE key of the parent, pinned at joining; hex in the file */
 	bool has_parent_key;
 	uint32_t connect_timeout_ms;   /* TCP and CURVE: 10000 */
 	uint32_t welcome_timeout_ms;   /* HELLO to WELCOME, then silence while waiting: 30000 */

@@ -68,9 +68,12 @@ static int sync_directory_of(const char *path)
 	const char *slash = strrchr(path, '/');
 	int fd, rc;
 
-	if (!slash) snprintf(dir, sizeof(dir), ".");
-	else if (slash == path) snprintf(dir, sizeof(dir), "/");
-	else snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
+	if (!slash)
+		snprintf(dir, sizeof(dir), ".");
+	else if (slash == path)
+		snprintf(dir, sizeof(dir), "/");
+	else
+		snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0) return -1;
 	rc = fsync(fd);
@@ -94,7 +97,7 @@ int file_write(const char *path, struct span content, unsigned mode, struct erro
 	if (rc == 0 && sync_directory_of(path)) rc = -1;
 	if (rc == 0) return 0;
 	rc = error_set(err, errno == ENOSPC ? ERR_DISK_FULL : ERR_FILE_WRITE, "", "%s: %s", path,
-		       strerror(errno));
+	               strerror(errno));
 	(void)unlink(beside);
 	return rc;
 }

@@ -26,8 +26,8 @@ static int fail_cause(struct asking *x)
 {
 	enum transport_cause cause = transport_cause(x->transport);
 
-	return error_set(x->err, transport_cause_error(cause), "link.parent", "%s: %s", x->token->endpoint,
-			 transport_cause_text(cause));
+	return error_set(x->err, transport_cause_error(cause), "link.parent", "%s: %s",
+	                 x->token->endpoint, transport_cause_text(cause));
 }
 
 /* What the hub must see to believe that the keys are ours. */
@@ -70,13 +70,18 @@ static int ask_once(struct asking *x, int64_t until_ms)
 		int64_t left = until_ms - env_boot_ms();
 
 		if (left <= 0) return 0;
-		transport_poll(x->transport, left < TURN_MS ? left : TURN_MS, !sent, NULL, 0, &ready);
+		transport_poll(x->transport, left < TURN_MS ? left : TURN_MS, !sent, NULL, 0,
+		               &ready);
 		if (!sent && ready.up_writable)
 			sent = transport_send(x->transport, NULL, buf_span(&x->question)) == SENT;
 		if (ready.up && transport_recv_up(x->transport, &x->arena, &a))
-			return message_read(a.frame, NULL, &x->arena, &x->answer, x->err) ? -ERR_PROTOCOL : 1;
-		if (hopeless(transport_cause(x->transport))) rc = fail_cause(x);
-		else if (ready.up_lost) return 0;
+			return message_read(a.frame, NULL, &x->arena, &x->answer, x->err)
+			               ? -ERR_PROTOCOL
+			               : 1;
+		if (hopeless(transport_cause(x->transport)))
+			rc = fail_cause(x);
+		else if (ready.up_lost)
+			return 0;
 	}
 	return rc;
 }
@@ -87,7 +92,8 @@ static int ask(struct asking *x, uint32_t timeout_ms)
 	int64_t begun = env_boot_ms();
 	int rc = 0;
 
-	for (int i = 1; i <= TRIES && !rc; i++) rc = ask_once(x, begun + (int64_t)timeout_ms * i / TRIES);
+	for (int i = 1; i <= TRIES && !rc; i++)
+		rc = ask_once(x, begun + (int64_t)timeout_ms * i / TRIES);
 	return rc > 0 ? 0 : rc ? rc : fail_cause(x);
 }
 
@@ -97,11 +103,13 @@ static int refused(struct asking *x)
 	int code = m->code > 0 && error_info(m->code)->code == m->code ? m->code : ERR_REFUSED;
 
 	if (code == ERR_VERSION)
-		return error_set(x->err, code, "", "the hub speaks protocol %u to %u, this program %u to %u",
-				 (unsigned)m->protocol_min, (unsigned)m->protocol_max, (unsigned)PROTOCOL_MIN,
-				 (unsigned)PROTOCOL_MAX);
+		return error_set(x->err, code, "",
+		                 "the hub speaks protocol %u to %u, this program %u to %u",
+		                 (unsigned)m->protocol_min, (unsigned)m->protocol_max,
+		                 (unsigned)PROTOCOL_MIN, (unsigned)PROTOCOL_MAX);
 	if (m->retry_after_s)
-		return error_set(x->err, code, "", "the hub asks to wait %" PRIu32 " s", m->retry_after_s);
+		return error_set(x->err, code, "", "the hub asks to wait %" PRIu32 " s",
+		                 m->retry_after_s);
 	return error_set(x->err, code, "", "said by the hub at %s", x->token->endpoint);
 }
 
@@ -113,16 +121,22 @@ static int chain_check(struct asking *x, struct cert *ret_own)
 	struct cert chain[CERT_CHAIN_MAX];
 	int rc = 0;
 
-	if (m->chain_count < 2) return error_set(x->err, ERR_CERT_BAD, "", "the hub sent no chain of certificates");
-	for (size_t i = 0; i < m->chain_count && !rc; i++) rc = cert_open(m->chain[i], &chain[i], x->err);
+	if (m->chain_count < 2)
+		return error_set(x->err, ERR_CERT_BAD, "", "the hub sent no chain of certificates");
+	for (size_t i = 0; i < m->chain_count && !rc; i++)
+		rc = cert_open(m->chain[i], &chain[i], x->err);
 	if (!rc) rc = cert_check_chain(chain, m->chain_count, x->token->root_fingerprint, x->err);
 	if (rc) return rc;
-	if (memcmp(chain[0].origin_key, id->sign_public, 32) != 0 || memcmp(chain[0].link_key, id->link_public, 32) != 0)
-		return error_set(x->err, ERR_CERT_BAD, "", "the certificate is for other keys than ours");
+	if (memcmp(chain[0].origin_key, id->sign_public, 32) != 0 ||
+	    memcmp(chain[0].link_key, id->link_public, 32) != 0)
+		return error_set(x->err, ERR_CERT_BAD, "",
+		                 "the certificate is for other keys than ours");
 	if (memcmp(chain[0].unit, x->token->unit, 16) != 0 || chain[0].role != x->token->role)
-		return error_set(x->err, ERR_CERT_BAD, "", "the certificate is for another unit or role than the invitation");
+		return error_set(x->err, ERR_CERT_BAD, "",
+		                 "the certificate is for another unit or role than the invitation");
 	if (memcmp(chain[1].link_key, x->token->link_key, 32) != 0 || chain[1].role != CERT_HUB)
-		return error_set(x->err, ERR_CERT_BAD, "", "the certificate was not issued by the hub that invited");
+		return error_set(x->err, ERR_CERT_BAD, "",
+		                 "the certificate was not issued by the hub that invited");
 	*ret_own = chain[0];
 	return 0;
 }
@@ -148,19 +162,23 @@ static int keep(struct asking *x)
 	rc = replica_begin(r);
 	if (!rc && replica_cert(r)) {
 		replica_rollback(r);
-		return error_set(x->err, ERR_ALREADY_JOINED, "", "another process joined meanwhile");
+		return error_set(x->err, ERR_ALREADY_JOINED, "",
+		                 "another process joined meanwhile");
 	}
 	if (!rc) {
 		rc = replica_join(r, m->chain, m->chain_count, x->token->root_fingerprint);
-		if (rc) replica_rollback(r);
-		else rc = replica_commit(r);
+		if (rc)
+			replica_rollback(r);
+		else
+			rc = replica_commit(r);
 	}
 	if (rc && x->err) *x->err = *replica_error(r);
 	return rc;
 }
 
 /* Already joined: to the hub that invites (then only its address may be new), or elsewhere. */
-static int joined_before(struct place *p, const struct token *t, struct join_result *ret, bool *ret_done, struct error *err)
+static int joined_before(struct place *p, const struct token *t, struct join_result *ret,
+                         bool *ret_done, struct error *err)
 {
 	struct cert parent;
 	int rc = replica_begin(p->replica);
@@ -174,39 +192,47 @@ static int joined_before(struct place *p, const struct token *t, struct join_res
 	if (!replica_cert(p->replica)) return 0;
 	if (!replica_parent(p->replica, &parent) || memcmp(parent.link_key, t->link_key, 32) != 0 ||
 	    memcmp(replica_cert(p->replica)->unit, t->unit, 16) != 0)
-		return error_set(err, ERR_ALREADY_JOINED, "", "as %s, with another hub or unit than the invitation names",
-				 replica_cert(p->replica)->code);
+		return error_set(err, ERR_ALREADY_JOINED, "",
+		                 "as %s, with another hub or unit than the invitation names",
+		                 replica_cert(p->replica)->code);
 	*ret_done = true;
 	*ret = (struct join_result){.cert = *replica_cert(p->replica), .again = true};
 	return config_parent(p, t, err);
 }
 
-int join_redeem(struct place *place, const struct token *token, unsigned role, uint32_t timeout_ms, struct join_result *ret,
-		struct error *err)
+int join_redeem(struct place *place, const struct token *token, unsigned role, uint32_t timeout_ms,
+                struct join_result *ret, struct error *err)
 {
 	const struct config *s = &place->config;
 	struct asking x = {.place = place, .token = token, .err = err};
 	struct transport_config t = {.link_public = place->identity.link_public,
-				     .link_secret = place->identity.link_secret,
-				     .handshake_ivl_ms = s->handshake_ivl_ms,
-				     .connect_timeout_ms = s->connect_timeout_ms};
+	                             .link_secret = place->identity.link_secret,
+	                             .handshake_ivl_ms = s->handshake_ivl_ms,
+	                             .connect_timeout_ms = s->connect_timeout_ms};
 	bool done;
 	int rc;
 
 	if (token->role != role)
-		return error_set(err, ERR_USAGE, "token", "the invitation is for a %s: use jinguo-%s",
-				 token->role == CERT_HUB ? "hub" : "node", token->role == CERT_HUB ? "hub" : "node");
+		return error_set(err, ERR_USAGE, "token",
+		                 "the invitation is for a %s: use jinguo-%s",
+		                 token->role == CERT_HUB ? "hub" : "node",
+		                 token->role == CERT_HUB ? "hub" : "node");
 	if (!config_endpoint_ok(token->endpoint, /* may_be_any= */ false))
-		return error_set(err, ERR_TOKEN_FORM, "token", "the invitation names no usable address");
+		return error_set(err, ERR_TOKEN_FORM, "token",
+		                 "the invitation names no usable address");
 	rc = joined_before(place, token, ret, &done, err);
 	if (rc || done) return rc;
 	arena_init(&x.arena, 0);
 	buf_init(&x.question, MESSAGE_BYTES_MAX);
 	question_make(&x);
 	rc = transport_new(&t, &x.transport, err);
-	if (!rc) rc = ask(&x, timeout_ms ? timeout_ms : s->connect_timeout_ms + s->welcome_timeout_ms);
-	if (!rc && x.answer.type == MSG_REFUSE) rc = refused(&x);
-	else if (!rc && x.answer.type != MSG_JOINED) rc = error_set(err, ERR_PROTOCOL, "", "the hub gave another answer");
+	if (!rc)
+		rc = ask(&x,
+		         timeout_ms ? timeout_ms : s->connect_timeout_ms + s->welcome_timeout_ms);
+	if (!rc && x.answer.type == MSG_REFUSE)
+		rc = refused(&x);
+	else if (!rc && x.answer.type != MSG_JOINED)
+		rc = error_set(err, ERR_PROTOCOL, "", "the hub gave another answer");
 	if (!rc) rc = chain_check(&x, &ret->cert);
 	if (!rc) rc = keep(&x);
 	if (!rc) ret->again = false;

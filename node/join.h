@@ -11,8 +11,8 @@
 #include "node/place.h"
 
 struct join_result {
-	struct cert cert;             /* our own certificate */
-	bool again;                   /* was joined to the same hub before: nothing was changed but the endpoint */
+	struct cert cert; /* our own certificate */
+	bool again; /* was joined to the same hub before: nothing was changed but the endpoint */
 };
 
 /*
@@ -21,7 +21,7 @@ struct join_result {
  * -ERR_INVITE_OLD, -ERR_INVITE_USED, -ERR_INVITE_UNKNOWN, -ERR_UNREACHABLE, -ERR_WRONG_KEY, -ERR_VERSION,
  * -ERR_CERT_BAD, -ERR_ALREADY_JOINED (to another hub).
  */
-int join_redeem(struct place *place, const struct token *token, unsigned role, uint32_t timeout_ms, struct join_result *ret,
-		struct error *err);
+int join_redeem(struct place *place, const struct token *token, unsigned role, uint32_t timeout_ms,
+                struct join_result *ret, struct error *err);
 
 #endif

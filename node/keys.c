@@ -33,12 +33,12 @@ int keys_seed_read(const char *path, uint8_t ret_seed[SEED], struct error *err)
 	char text[SEED_TEXT];
 	int rc;
 
-	if (lstat(path, &s))
-		return error_set(err, ERR_KEYS, "", "%s: %s", path, strerror(errno));
+	if (lstat(path, &s)) return error_set(err, ERR_KEYS, "", "%s: %s", path, strerror(errno));
 	if (!S_ISREG(s.st_mode) || (s.st_mode & 077))
 		return error_set(err, ERR_KEYS, "",
-				 "%s: others may read it (mode %03o): set 600, and join again if it was copied",
-				 path, (unsigned)(s.st_mode & 0777));
+		                 "%s: others may read it (mode %03o): set 600, and join again if "
+		                 "it was copied",
+		                 path, (unsigned)(s.st_mode & 0777));
 	buf_init(&b, 128);
 	rc = file_read(path, &b, err);
 	if (rc) {
@@ -62,7 +62,8 @@ out:
 	return rc;
 }
 
-static void identity_of(const uint8_t sign_seed[SEED], const uint8_t link_seed[SEED], struct identity *ret)
+static void identity_of(const uint8_t sign_seed[SEED], const uint8_t link_seed[SEED],
+                        struct identity *ret)
 {
 	sign_keypair(sign_seed, ret->sign_public, ret->sign_secret);
 	link_keypair(link_seed, ret->link_public, ret->link_secret);
@@ -71,7 +72,8 @@ static void identity_of(const uint8_t sign_seed[SEED], const uint8_t link_seed[S
 
 static bool key_paths(const char *dir, char sign[KEY_PATH], char link[KEY_PATH])
 {
-	return file_path(dir, "sign.key", sign, KEY_PATH) && file_path(dir, "link.key", link, KEY_PATH);
+	return file_path(dir, "sign.key", sign, KEY_PATH) &&
+	       file_path(dir, "link.key", link, KEY_PATH);
 }
 
 int keys_make(const char *dir, const struct env *env, struct identity *ret, struct error *err)
@@ -80,7 +82,8 @@ int keys_make(const char *dir, const struct env *env, struct identity *ret, stru
 	uint8_t sign_seed[SEED], link_seed[SEED];
 	int rc;
 
-	if (!key_paths(dir, sign, link)) return error_set(err, ERR_KEYS, "", "%s: the path is too long", dir);
+	if (!key_paths(dir, sign, link))
+		return error_set(err, ERR_KEYS, "", "%s: the path is too long", dir);
 	if (file_exists(sign)) return error_set(err, ERR_EXISTS, "", "%s", sign);
 	if (file_exists(link)) return error_set(err, ERR_EXISTS, "", "%s", link);
 	env->random(env->ctx, sign_seed, SEED);
@@ -99,7 +102,8 @@ int keys_load(const char *dir, struct identity *ret, struct error *err)
 	uint8_t sign_seed[SEED], link_seed[SEED];
 	int rc;
 
-	if (!key_paths(dir, sign, link)) return error_set(err, ERR_KEYS, "", "%s: the path is too long", dir);
+	if (!key_paths(dir, sign, link))
+		return error_set(err, ERR_KEYS, "", "%s: the path is too long", dir);
 	rc = keys_seed_read(sign, sign_seed, err);
 	if (!rc) rc = keys_seed_read(link, link_seed, err);
 	if (!rc) identity_of(sign_seed, link_seed, ret);

@@ -140,7 +140,8 @@ enum transport_sent line_flush(struct line *l, struct transport *t)
 	for (unsigned i = 0; i < 2; i++)
 		while (l->queue[i]) {
 			struct parcel *p = l->queue[i];
-			enum transport_sent sent = transport_send(t, l->up ? NULL : &l->route, buf_span(&p->bytes));
+			enum transport_sent sent =
+			        transport_send(t, l->up ? NULL : &l->route, buf_span(&p->bytes));
 
 			if (sent != SENT) return sent;
 			l->queue_bytes -= p->bytes.len;

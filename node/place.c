@@ -22,8 +22,8 @@
 enum { FILE_PATH = PLACE_PATH + 32 };
 
 static const char first_settings[] = "; Jinguo (巾帼): every key has a default; see jinguo.ini(5)\n"
-				     "[link]\n"
-				     "[sync]\n";
+                                     "[link]\n"
+                                     "[sync]\n";
 
 bool place_file(const struct place *p, const char *name, char *ret_path, size_t room)
 {
@@ -40,7 +40,8 @@ bool place_exists(const char *dir)
 static int place_name(struct place *p, const char *dir, struct error *err)
 {
 	if (!*dir || strlen(dir) >= sizeof(p->dir))
-		return error_set(err, ERR_NO_DIRECTORY, "", "the path of the data directory is empty or too long");
+		return error_set(err, ERR_NO_DIRECTORY, "",
+		                 "the path of the data directory is empty or too long");
 	memcpy(p->dir, dir, strlen(dir) + 1);
 	return 0;
 }
@@ -69,14 +70,16 @@ int place_link_take(struct place *p, struct error *err)
 
 	if (p->lock_fd >= 0) return 0;
 	fd = lock_file(p);
-	if (fd < 0) return error_set(err, ERR_STORAGE, "", "%s/%s: %s", p->dir, LOCK, strerror(errno));
+	if (fd < 0)
+		return error_set(err, ERR_STORAGE, "", "%s/%s: %s", p->dir, LOCK, strerror(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB)) {
 		int cause = errno;
 
 		close(fd);
 		if (cause == EWOULDBLOCK)
-			return error_set(err, ERR_BUSY, "",
-					 "another process (the service?) holds the links of this directory");
+			return error_set(
+			        err, ERR_BUSY, "",
+			        "another process (the service?) holds the links of this directory");
 		return error_set(err, ERR_STORAGE, "", "%s/%s: %s", p->dir, LOCK, strerror(cause));
 	}
 	p->lock_fd = fd;
@@ -132,7 +135,8 @@ static int init_database(struct place *p, const char *database, struct error *er
 /* What a failed init leaves, so that it can be tried again; keys were never used by anyone. */
 static void init_undo(const struct place *p)
 {
-	static const char *const names[] = {DATABASE, DATABASE "-wal", DATABASE "-shm", "sign.key", "link.key"};
+	static const char *const names[] = {DATABASE, DATABASE "-wal", DATABASE "-shm", "sign.key",
+	                                    "link.key"};
 	char path[FILE_PATH];
 
 	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
@@ -167,7 +171,8 @@ int place_init(const char *dir, struct error *err)
 	if (rc) goto out;
 	path_of(p, SETTINGS, path);
 	if (!file_exists(path))
-		rc = file_write(path, span_of(first_settings, sizeof(first_settings) - 1), 0644, err);
+		rc = file_write(path, span_of(first_settings, sizeof(first_settings) - 1), 0644,
+		                err);
 	if (rc) goto out;
 	path_of(p, DATABASE, path);
 	mask = umask(077);
@@ -185,7 +190,8 @@ out:
 
 static int open_all(struct place *p, unsigned flags, const struct judge *judge, struct error *err)
 {
-	struct replica_config rc_config = {.env = &p->env, .identity = &p->identity, .judge = judge};
+	struct replica_config rc_config = {
+	        .env = &p->env, .identity = &p->identity, .judge = judge};
 	char path[FILE_PATH];
 	int rc = place_config_reload(p, err);
 
@@ -194,11 +200,13 @@ static int open_all(struct place *p, unsigned flags, const struct judge *judge, 
 	if (rc) return rc;
 	path_of(p, DATABASE, path);
 	p->system = env_system_new(path, /* witness_dir= */ NULL, &p->env);
-	rc = store_open(path, &schema_current, flags & PLACE_READ_ONLY ? STORE_READ_ONLY : 0, &p->store, err);
+	rc = store_open(path, &schema_current, flags & PLACE_READ_ONLY ? STORE_READ_ONLY : 0,
+	                &p->store, err);
 	return rc ? rc : replica_open(&p->replica, p->store, &rc_config, err);
 }
 
-int place_open(const char *dir, unsigned flags, const struct judge *judge, struct place **ret, struct error *err)
+int place_open(const char *dir, unsigned flags, const struct judge *judge, struct place **ret,
+               struct error *err)
 {
 	struct place *p = mem_alloc(sizeof(*p));
 	int rc;

@@ -14,8 +14,8 @@
 
 enum { PLACE_PATH = 1024 };
 enum place_flags {
-	PLACE_LINK = 1,      /* owns the links: -ERR_BUSY when another process does */
-	PLACE_READ_ONLY = 2  /* the database is opened read-only (no replica_begin) */
+	PLACE_LINK = 1,     /* owns the links: -ERR_BUSY when another process does */
+	PLACE_READ_ONLY = 2 /* the database is opened read-only (no replica_begin) */
 };
 
 struct place {
@@ -26,7 +26,7 @@ struct place {
 	struct identity identity;
 	struct store *store;
 	struct replica *replica;
-	int lock_fd;         /* -1: not owner of the links */
+	int lock_fd; /* -1: not owner of the links */
 };
 
 /* Makes a new one: directory 0700 (may exist, if empty of ours), keys, database, jinguo.ini.
@@ -34,8 +34,9 @@ struct place {
 int place_init(const char *dir, struct error *err);
 /* -ERR_NO_DIRECTORY: nothing there (the mend is `init`).  judge: hubs, else NULL; borrowed.  A judge needs the replica that
  * it is asked about only in the call. */
-int place_open(const char *dir, unsigned flags, const struct judge *judge, struct place **ret, struct error *err);
-void place_close(struct place *p);             /* accepts NULL */
+int place_open(const char *dir, unsigned flags, const struct judge *judge, struct place **ret,
+               struct error *err);
+void place_close(struct place *p); /* accepts NULL */
 bool place_exists(const char *dir);
 /* Is another process the owner of the links (a daemon runs)?  Asks without keeping the lock. */
 bool place_link_busy(const struct place *p);

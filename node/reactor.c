@@ -19,17 +19,20 @@
 #include "node/transport.h"
 
 enum {
-	ARRIVALS_MAX = 256,              /* frames in one transaction */
+	ARRIVALS_MAX = 256, /* frames in one transaction */
 	ARRIVAL_BYTES_MAX = 4 * 1024 * 1024,
-	ANSWERS_MAX = 64,                /* to strangers, in one transaction */
-	APPLY_PIECE = 2000,              /* operations between two looks at the clock */
-	IDLE_MS = 500,                   /* how long another process's commit may go unnoticed */
-	STUCK_MS = 10,                   /* a queue that could not be sent is tried again */
-	QUIT_MS = 500,                   /* for the last frames of an ended line */
-	PUMP_MANY = 100, PUMP_MANY_MS = 200, /* with many children not every commit pumps them all */
+	ANSWERS_MAX = 64,   /* to strangers, in one transaction */
+	APPLY_PIECE = 2000, /* operations between two looks at the clock */
+	IDLE_MS = 500,      /* how long another process's commit may go unnoticed */
+	STUCK_MS = 10,      /* a queue that could not be sent is tried again */
+	QUIT_MS = 500,      /* for the last frames of an ended line */
+	PUMP_MANY = 100,
+	PUMP_MANY_MS = 200, /* with many children not every commit pumps them all */
 	PROGRESS_MS = 200,
-	SOON_MS = 200, SOON_TRIES = 10,  /* a peer that asked to begin again at once */
-	LINES_OF_A_KEY = 2               /* sessions of one device: itself, and a copy or what a broken link left */
+	SOON_MS = 200,
+	SOON_TRIES = 10, /* a peer that asked to begin again at once */
+	LINES_OF_A_KEY =
+	        2 /* sessions of one device: itself, and a copy or what a broken link left */
 };
 
 enum up_state { UP_NONE, UP_WAIT, UP_CONNECT, UP_SESSION };
@@ -48,23 +51,24 @@ struct reactor {
 	struct transport *transport;
 	struct lines lines;
 	struct line *up;
-	struct arena arena;           /* one turn of the loop */
-	int64_t now;                  /* boot clock, once per turn */
+	struct arena arena; /* one turn of the loop */
+	int64_t now;        /* boot clock, once per turn */
 
 	enum up_state up_state;
-	int64_t up_due_ms;            /* UP_WAIT: try then; UP_CONNECT, UP_SESSION: give up then */
+	int64_t up_due_ms; /* UP_WAIT: try then; UP_CONNECT, UP_SESSION: give up then */
 	unsigned up_failures, up_soon;
 	bool up_opened;
 	enum reactor_phase phase;
 
 	struct answer answers[ANSWERS_MAX];
 	size_t answers_count;
-	bool dirty;                   /* the present transaction is worth a commit */
+	bool dirty; /* the present transaction is worth a commit */
 
 	int64_t data_version, head, applied_head;
 	bool seal_asked, apply_more, correct_asked, pump_down;
-	int64_t seal_due_ms, correct_due_ms, correct_late_ms, pump_down_due_ms, sick_until_ms, progress_due_ms;
-	int sick;                     /* code of the error that people were told of */
+	int64_t seal_due_ms, correct_due_ms, correct_late_ms, pump_down_due_ms, sick_until_ms,
+	        progress_due_ms;
+	int sick; /* code of the error that people were told of */
 	int signal_fd;
 	sigset_t mask_before;
 	bool finished;
@@ -120,7 +124,8 @@ static int64_t backoff_ms(struct reactor *r, uint32_t retry_after_s)
 {
 	uint64_t wait = settings(r)->backoff_min_ms;
 
-	for (unsigned i = 1; i < r->up_failures && wait < settings(r)->backoff_max_ms; i++) wait *= 2;
+	for (unsigned i = 1; i < r->up_failures && wait < settings(r)->backoff_max_ms; i++)
+		wait *= 2;
 	if (wait > settings(r)->backoff_max_ms) wait = settings(r)->backoff_max_ms;
 	wait = wait / 2 + random_below(r, (uint32_t)(wait / 2) + 1);
 	uint64_t asked = (uint64_t)(retry_after_s < 86400 ? retry_after_s : 86400) * 1000;
@@ -155,11 +160,15 @@ static void up_failed(struct reactor *r, int code, uint32_t retry_after_s, const
 	r->result->retry_after_s = retry_after_s;
 	r->up_failures = opened ? 1 : r->up_failures + 1;
 	if (code == ERR_BUSY && !retry_after_s && ++r->up_soon <= SOON_TRIES) {
-		up_wait(r, SOON_MS + random_below(r, SOON_MS)); /* what it feeds us has changed: begin anew */
+		up_wait(r,
+		        SOON_MS +
+		                random_below(
+		                        r, SOON_MS)); /* what it feeds us has changed: begin anew */
 		return;
 	}
 	if (r->c->once) {
-		finish(r, error_set(r->err, code, "link.parent", "%s: %s", settings(r)->parent, text));
+		finish(r,
+		       error_set(r->err, code, "link.parent", "%s: %s", settings(r)->parent, text));
 		return;
 	}
 	if (r->up_failures == 1) note(r, code, "parent %s: %s", settings(r)->parent, text);
@@ -197,11 +206,11 @@ static void up_connect(struct reactor *r)
 static void up_watch_connect(struct reactor *r)
 {
 	enum transport_cause cause = transport_cause(r->transport);
-	bool hopeless = cause == CAUSE_WRONG_KEY || cause == CAUSE_WRONG_PEER || cause == CAUSE_DENIED ||
-			cause == CAUSE_HELD;
+	bool hopeless =
+	        cause == CAUSE_WRONG_KEY || cause == CAUSE_WRONG_PEER || cause == CAUSE_DENIED;
 
 	if (hopeless || r->now >= r->up_due_ms)
-		up_failed(r, transport_cause_error(cause), cause == CAUSE_HELD ? 5 : 0, transport_cause_text(cause));
+		up_failed(r, transport_cause_error(cause), 0, transport_cause_text(cause));
 }
 
 /* The watchdog of architecture section 9: whatever libzmq believes, no WELCOME in time means a new socket. */
@@ -215,10 +224,11 @@ static void up_watch_session(struct reactor *r, bool lost)
 		r->phase = REACTOR_SYNCING;
 		note(r, 0, "parent %s: connected", settings(r)->parent);
 	}
-	if (lost) up_failed(r, ERR_UNREACHABLE, 0, "the connection broke");
+	if (lost)
+		up_failed(r, ERR_UNREACHABLE, 0, "the connection broke");
 	else if (!open && r->now >= r->up_due_ms)
 		up_failed(r, transport_cause_error(transport_cause(r->transport)), 0,
-			  transport_cause_text(transport_cause(r->transport)));
+		          transport_cause_text(transport_cause(r->transport)));
 }
 
 static void up_turn(struct reactor *r, bool lost)
@@ -243,13 +253,14 @@ static void up_turn(struct reactor *r, bool lost)
 
 /* ---- stepping sessions, inside a transaction */
 
-static void session_settings(const struct reactor *r, bool parent, const struct cert *peer, struct session_config *ret)
+static void session_settings(const struct reactor *r, bool parent, const struct cert *peer,
+                             struct session_config *ret)
 {
 	*ret = (struct session_config){.parent = parent,
-				       .peer = *peer,
-				       .credit_window = settings(r)->credit_window,
-				       .timeout_ms = settings(r)->welcome_timeout_ms,
-				       .stay = parent || !r->c->once};
+	                               .peer = *peer,
+	                               .credit_window = settings(r)->credit_window,
+	                               .timeout_ms = settings(r)->welcome_timeout_ms,
+	                               .stay = parent || !r->c->once};
 }
 
 static int step(struct reactor *r, struct line *l, enum session_event_kind kind, struct span frame)
@@ -263,11 +274,18 @@ static int step(struct reactor *r, struct line *l, enum session_event_kind kind,
 	rc = session_step(l->session, &e, &a);
 	if (!rc) {
 		bool quiet = a.count == 0;
+		struct session_progress p;
 
 		line_stage(l, &a);
 		l->due_ms = a.due_ms;
+		session_progress(l->session, &p);
+		/* Open and idle: its timer would only cost a commit; TCP keep-alive finds a dead link. */
+		if (p.state == SESSION_OPEN && p.idle && !(l->up && r->c->once) &&
+		    l->due_ms > r->now)
+			l->due_ms = 0;
 		/* A timer that has come and changed nothing is not asked for again at once. */
-		if (quiet && l->due_ms && l->due_ms <= r->now) l->due_ms = r->now + settings(r)->welcome_timeout_ms;
+		if (quiet && l->due_ms && l->due_ms <= r->now)
+			l->due_ms = r->now + settings(r)->welcome_timeout_ms;
 		l->closed = a.close;
 		l->code = a.code;
 		l->retry_after_s = a.retry_after_s;
@@ -307,7 +325,8 @@ static struct buf *answer_to(struct reactor *r, const struct route *to)
 	return &a->bytes;
 }
 
-static void refuse(struct reactor *r, const struct route *to, uint64_t session, int code, uint32_t retry_after_s)
+static void refuse(struct reactor *r, const struct route *to, uint64_t session, int code,
+                   uint32_t retry_after_s)
 {
 	struct message m = {.type = MSG_REFUSE};
 	struct buf *out = answer_to(r, to);
@@ -318,7 +337,8 @@ static void refuse(struct reactor *r, const struct route *to, uint64_t session, 
 }
 
 /* The certificate of a child by its CURVE key: issued by us, not revoked.  *ret_code: why not. */
-static int child_cert(struct reactor *r, const uint8_t link_key[32], struct cert *ret, int *ret_code)
+static int child_cert(struct reactor *r, const uint8_t link_key[32], struct cert *ret,
+                      int *ret_code)
 {
 	const struct cert *own = replica_cert(r->replica);
 	struct cert_row *row;
@@ -426,7 +446,8 @@ static int on_stranger(struct reactor *r, const struct arrival *a)
 	out = answer_to(r, &a->from);
 	if (!out) return 0;
 	r->dirty = true;
-	return r->c->strangers->join(r->c->strangers->ctx, r->replica, &m.join, a->link_key, r->now, out);
+	return r->c->strangers->join(r->c->strangers->ctx, r->replica, &m.join, a->link_key, r->now,
+	                             out);
 }
 
 static bool is_hello(struct span frame)
@@ -442,8 +463,9 @@ static int on_arrival_down(struct reactor *r, const struct arrival *a)
 {
 	struct line *l = lines_find(&r->lines, &a->from);
 
-	if (!l || !l->session || l->closed || is_hello(a->frame)) return on_stranger(r, a);
-	assert(!memcmp(l->link_key, a->link_key, 32)); /* one connection, one key */
+	if (!l || !l->session || l->closed || memcmp(l->link_key, a->link_key, 32) != 0 ||
+	    is_hello(a->frame))
+		return on_stranger(r, a);
 	return step(r, l, EVENT_FRAME, a->frame);
 }
 
@@ -477,7 +499,8 @@ static int take_arrivals(struct reactor *r, const struct transport_ready *ready)
 static bool line_due(const struct reactor *r, const struct line *l)
 {
 	if (!l->session || l->closed) return false;
-	if (l->queue_bytes > LINE_LOW) /* it has not taken what it asked for: nothing more for now */
+	if (l->queue_bytes >
+	    LINE_LOW) /* it has not taken what it asked for: nothing more for now */
 		return l->due_ms && r->now - l->due_ms > (int64_t)settings(r)->welcome_timeout_ms;
 	return l->pump || (l->due_ms && l->due_ms <= r->now);
 }
@@ -488,7 +511,8 @@ static int step_due(struct reactor *r)
 
 	for (struct line *l = r->lines.first; l && !rc; l = l->next) {
 		if (!line_due(r, l)) continue;
-		enum session_event_kind kind = l->due_ms && l->due_ms <= r->now ? EVENT_TIMER : EVENT_PUMP;
+		enum session_event_kind kind =
+		        l->due_ms && l->due_ms <= r->now ? EVENT_TIMER : EVENT_PUMP;
 
 		l->pump = false;
 		rc = step(r, l, kind, span_of(NULL, 0));
@@ -555,7 +579,8 @@ static void sick(struct reactor *r, int rc)
 		up_wait(r, settings(r)->retry_ms);
 		r->up_opened = false;
 	}
-	if (rc == -ERR_BUSY && !r->dirty) { /* another process writes for long: nothing was touched yet */
+	if (rc == -ERR_BUSY &&
+	    !r->dirty) { /* another process writes for long: nothing was touched yet */
 		r->sick_until_ms = r->now + SOON_MS;
 		return;
 	}
@@ -565,8 +590,10 @@ static void sick(struct reactor *r, int rc)
 		note(r, -rc, "the database: %s", e && e->code ? e->detail : error_info(-rc)->en);
 	}
 	if (r->c->once) {
-		if (e && e->code && r->err) *r->err = *e;
-		else error_set(r->err, -rc, "", "the database");
+		if (e && e->code && r->err)
+			*r->err = *e;
+		else
+			error_set(r->err, -rc, "", "the database");
 		finish(r, rc);
 	}
 }
@@ -610,8 +637,10 @@ static void up_closed(struct reactor *r)
 	}
 	up_drop(r, /* gently= */ true);
 	r->up_opened = false;
-	if (r->c->once) finish(r, 0);
-	else up_wait(r, backoff_ms(r, retry)); /* it said goodbye: it is being stopped */
+	if (r->c->once)
+		finish(r, 0);
+	else
+		up_wait(r, backoff_ms(r, retry)); /* it said goodbye: it is being stopped */
 }
 
 /* After the commit: what was staged leaves; what has ended goes. */
@@ -668,8 +697,10 @@ static void transact(struct reactor *r, const struct transport_ready *ready)
 	rc = replica_begin(r->replica);
 	if (!rc) {
 		rc = in_transaction(r, ready);
-		if (!rc && r->dirty) rc = replica_commit(r->replica);
-		else if (!rc) replica_rollback(r->replica); /* nothing but refusals */
+		if (!rc && r->dirty)
+			rc = replica_commit(r->replica);
+		else if (!rc)
+			replica_rollback(r->replica); /* nothing but refusals */
 	}
 	if (rc) {
 		answers_drop(r);
@@ -732,7 +763,9 @@ static void correct(struct reactor *r)
 	size_t count = 0;
 	int rc;
 
-	if (!r->correct_asked || r->apply_more || (r->now < r->correct_due_ms && r->now < r->correct_late_ms)) return;
+	if (!r->correct_asked || r->apply_more ||
+	    (r->now < r->correct_due_ms && r->now < r->correct_late_ms))
+		return;
 	r->correct_asked = false;
 	rc = store_cells_dirty(r->store, &r->arena, &cells, &count);
 	if (rc || !count) return;
@@ -762,8 +795,10 @@ static void ask_for_seal(struct reactor *r)
 	int64_t count = 0, bytes = 0;
 
 	if (r->now < r->seal_due_ms || !replica_cert(r->replica) || !sessions_open(r)) return;
-	if (!store_tail_size(r->store, &count, &bytes) && count) r->seal_asked = true;
-	else r->seal_due_ms = r->now + settings(r)->seal_ms;
+	if (!store_tail_size(r->store, &count, &bytes) && count)
+		r->seal_asked = true;
+	else
+		r->seal_due_ms = r->now + settings(r)->seal_ms;
 }
 
 /* Another process committed: something to seal, a certificate, an address. */
@@ -799,8 +834,10 @@ static int64_t timeout_ms(const struct reactor *r)
 	if (r->pump_down) until = sooner(until, r->pump_down_due_ms);
 	for (const struct line *l = r->lines.first; l; l = l->next) {
 		if (line_due(r, l)) return 0;
-		if (l->queue_bytes || l->closed || !l->session) until = sooner(until, r->now + STUCK_MS);
-		else if (l->due_ms) until = sooner(until, l->due_ms);
+		if (l->queue_bytes || l->closed || !l->session)
+			until = sooner(until, r->now + STUCK_MS);
+		else if (l->due_ms)
+			until = sooner(until, l->due_ms);
 	}
 	return until > r->now ? until - r->now : 0;
 }
@@ -815,8 +852,10 @@ static void report(struct reactor *r, bool now)
 	r->progress_due_ms = r->now + PROGRESS_MS;
 	if (r->up) session_progress(r->up->session, &p.session);
 	if (phase == REACTOR_SYNCING && r->apply_more) p.phase = REACTOR_APPLYING;
-	for (const struct line *l = r->lines.first; l; l = l->next) p.children += !l->up && l->session;
-	p.unapplied = r->head > r->applied_head && r->applied_head >= 0 ? r->head - r->applied_head : 0;
+	for (const struct line *l = r->lines.first; l; l = l->next)
+		p.children += !l->up && l->session;
+	p.unapplied =
+	        r->head > r->applied_head && r->applied_head >= 0 ? r->head - r->applied_head : 0;
 	p.endpoint = transport_endpoint(r->transport);
 	p.listening = transport_accepting(r->transport);
 	r->c->progress(r->c->ctx, &p);
@@ -824,7 +863,8 @@ static void report(struct reactor *r, bool now)
 
 static void stopped(struct reactor *r)
 {
-	finish(r, r->c->once ? error_set(r->err, ERR_NOT_COMPLETE, "", "stopped before it was done") : 0);
+	finish(r, r->c->once ? error_set(r->err, ERR_NOT_COMPLETE, "", "stopped before it was done")
+	                     : 0);
 }
 
 static void turn(struct reactor *r, const int *fds, size_t fds_count)
@@ -840,7 +880,8 @@ static void turn(struct reactor *r, const int *fds, size_t fds_count)
 		env_sleep_ms(unread.fd[0] || unread.fd[1] ? 0 : STUCK_MS * 5);
 		ready = (struct transport_ready){.fd = {unread.fd[0], unread.fd[1]}};
 	} else {
-		transport_poll(r->transport, timeout_ms(r), r->up_state == UP_CONNECT, fds, fds_count, &ready);
+		transport_poll(r->transport, timeout_ms(r), r->up_state == UP_CONNECT, fds,
+		               fds_count, &ready);
 	}
 	r->now = env_boot_ms();
 	for (size_t i = 0; i < fds_count; i++)
@@ -864,7 +905,8 @@ static void goodbye(struct reactor *r)
 
 	for (struct line *l = r->lines.first; l; l = l->next) l->stepped = false;
 	if (!r->lines.first || r->sick || replica_begin(r->replica)) return;
-	for (struct line *l = r->lines.first; l && !rc; l = l->next) rc = step(r, l, EVENT_END, span_of(NULL, 0));
+	for (struct line *l = r->lines.first; l && !rc; l = l->next)
+		rc = step(r, l, EVENT_END, span_of(NULL, 0));
 	if (rc || replica_commit(r->replica)) {
 		replica_rollback(r->replica);
 		return;
@@ -900,7 +942,9 @@ static int signals_take(struct reactor *r)
 	if (pthread_sigmask(SIG_BLOCK, &set, &r->mask_before))
 		return error_set(r->err, ERR_INTERNAL, "", "signals cannot be taken");
 	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return r->signal_fd < 0 ? error_set(r->err, ERR_INTERNAL, "", "signalfd: %s", strerror(errno)) : 0;
+	return r->signal_fd < 0
+	               ? error_set(r->err, ERR_INTERNAL, "", "signalfd: %s", strerror(errno))
+	               : 0;
 }
 
 static void signals_give_back(struct reactor *r)
@@ -929,17 +973,20 @@ static int start(struct reactor *r)
 {
 	const struct config *s = settings(r);
 	struct transport_config t = {.link_public = r->place->identity.link_public,
-				     .link_secret = r->place->identity.link_secret,
-				     .handshake_ivl_ms = s->handshake_ivl_ms,
-				     .heartbeat_ms = s->heartbeat_ms,
-				     .connect_timeout_ms = s->connect_timeout_ms,
-				     .descriptors_max = s->descriptors_max};
+	                             .link_secret = r->place->identity.link_secret,
+	                             .handshake_ivl_ms = s->handshake_ivl_ms,
+	                             .heartbeat_ms = s->heartbeat_ms,
+	                             .connect_timeout_ms = s->connect_timeout_ms,
+	                             .descriptors_max = s->descriptors_max};
 	int rc = transport_new(&t, &r->transport, r->err);
 
 	if (rc) return rc;
-	if (!r->c->once) rc = 0;
-	else if (!replica_cert(r->replica)) rc = error_set(r->err, ERR_NOT_JOINED, "", "this device has no certificate yet");
-	else if (!s->parent[0]) rc = error_set(r->err, ERR_NO_PARENT, "link.parent", "no parent is configured");
+	if (!r->c->once)
+		rc = 0;
+	else if (!replica_cert(r->replica))
+		rc = error_set(r->err, ERR_NOT_JOINED, "", "this device has no certificate yet");
+	else if (!s->parent[0])
+		rc = error_set(r->err, ERR_NO_PARENT, "link.parent", "no parent is configured");
 	if (rc || !s->listen[0] || r->c->no_listen || r->c->once) return rc;
 	refuse_revoked(r);
 	rc = transport_listen(r->transport, s->listen, r->err);
@@ -961,10 +1008,12 @@ static void loop(struct reactor *r)
 		report(r, told != r->phase);
 		told = r->phase;
 		if (r->c->once && !r->finished && r->up_state == UP_NONE)
-			finish(r, error_set(r->err, ERR_NO_PARENT, "link.parent", "no parent to go to"));
+			finish(r, error_set(r->err, ERR_NO_PARENT, "link.parent",
+			                    "no parent to go to"));
 		if (r->c->once && !r->finished && r->now >= limit)
-			finish(r, error_set(r->err, ERR_UNREACHABLE, "", "not done within %" PRIu32 " s",
-					    r->c->limit_ms / 1000));
+			finish(r,
+			       error_set(r->err, ERR_UNREACHABLE, "",
+			                 "not done within %" PRIu32 " s", r->c->limit_ms / 1000));
 	}
 }
 

@@ -21,26 +21,33 @@
  */
 struct reactor_strangers {
 	void *ctx;
-	int (*join)(void *ctx, struct replica *r, const struct msg_join *m, const uint8_t link_key[32], int64_t now_ms,
-		    struct buf *ret_answer);
+	int (*join)(void *ctx, struct replica *r, const struct msg_join *m,
+	            const uint8_t link_key[32], int64_t now_ms, struct buf *ret_answer);
 };
 
-enum reactor_phase { REACTOR_CONNECTING = 1, REACTOR_GREETING, REACTOR_SYNCING, REACTOR_APPLYING, REACTOR_WAITING, REACTOR_DONE };
+enum reactor_phase {
+	REACTOR_CONNECTING = 1,
+	REACTOR_GREETING,
+	REACTOR_SYNCING,
+	REACTOR_APPLYING,
+	REACTOR_WAITING,
+	REACTOR_DONE
+};
 
 struct reactor_progress {
-	enum reactor_phase phase;     /* of the link to the parent */
+	enum reactor_phase phase;        /* of the link to the parent */
 	struct session_progress session; /* with the parent */
-	int64_t unapplied;            /* entries that wait here (once mode, while applying) */
-	size_t children;              /* open sessions with children */
+	int64_t unapplied;               /* entries that wait here (once mode, while applying) */
+	size_t children;                 /* open sessions with children */
 	bool listening;
-	const char *endpoint;         /* where it listens; "" */
+	const char *endpoint; /* where it listens; "" */
 };
 
 struct reactor_config {
-	struct place *place;          /* opened with PLACE_LINK; borrowed */
-	bool once;                    /* `sync`: one session with the parent, then return */
-	bool no_listen;               /* hubs: do not listen though configured (sync) */
-	uint32_t limit_ms;            /* once: give up after this long; 0: only the link's own timers */
+	struct place *place; /* opened with PLACE_LINK; borrowed */
+	bool once;           /* `sync`: one session with the parent, then return */
+	bool no_listen;      /* hubs: do not listen though configured (sync) */
+	uint32_t limit_ms;   /* once: give up after this long; 0: only the link's own timers */
 	const struct reactor_strangers *strangers; /* hubs; NULL */
 	void *ctx;
 	/* At most five times a second, and at every change of phase; NULL: none. */
@@ -48,15 +55,15 @@ struct reactor_config {
 	/* Something a person should read in the daemon's log, once per change: listening, store errors and their
 	 * end, refusals, alarms.  NULL: none. */
 	void (*note)(void *ctx, int code, const char *text);
-	bool no_signals;              /* tests: leave signals alone; ended by stop_fd */
-	int stop_fd;                  /* tests: readable means end; 0 or less: none */
+	bool no_signals; /* tests: leave signals alone; ended by stop_fd */
+	int stop_fd;     /* tests: readable means end; 0 or less: none */
 };
 
 struct reactor_result {
 	struct session_progress session; /* the last session with the parent, as it ended */
-	bool reached;                 /* there was a WELCOME */
-	uint32_t retry_after_s;       /* the parent asked for it */
-	int signal;                   /* ended by this signal; 0 */
+	bool reached;                    /* there was a WELCOME */
+	uint32_t retry_after_s;          /* the parent asked for it */
+	int signal;                      /* ended by this signal; 0 */
 };
 
 /*

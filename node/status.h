@@ -12,49 +12,67 @@
 
 /* In the order of the table: the first that holds is shown. */
 enum lamp {
-	LAMP_DISK_FULL, LAMP_REVOKED, LAMP_IDENTITY, LAMP_REFUSED, LAMP_CERT_EXPIRED, LAMP_CLOCK,
-	LAMP_WRONG_PEER, LAMP_VERSION, LAMP_DISK_LOW, LAMP_CERT_SOON, LAMP_UNJOINED, LAMP_UNAPPROVED,
-	LAMP_REPAIRING, LAMP_SENDING, LAMP_OFFLINE, LAMP_PENDING, LAMP_CHECKING, LAMP_COMPLETE,
+	LAMP_DISK_FULL,
+	LAMP_REVOKED,
+	LAMP_IDENTITY,
+	LAMP_REFUSED,
+	LAMP_CERT_EXPIRED,
+	LAMP_CLOCK,
+	LAMP_WRONG_PEER,
+	LAMP_VERSION,
+	LAMP_DISK_LOW,
+	LAMP_CERT_SOON,
+	LAMP_UNJOINED,
+	LAMP_UNAPPROVED,
+	LAMP_REPAIRING,
+	LAMP_SENDING,
+	LAMP_OFFLINE,
+	LAMP_PENDING,
+	LAMP_CHECKING,
+	LAMP_COMPLETE,
 	LAMP_COUNT
 };
 
-#define STATUS_DISK_FULL   (INT64_C(200) << 20)      /* bytes */
-#define STATUS_DISK_LOW    (INT64_C(2) << 30)
-#define STATUS_CLOCK_MS    (INT64_C(10) * 60 * 1000)
-#define STATUS_DAY_MS      (INT64_C(24) * 3600 * 1000)
+#define STATUS_DISK_FULL (INT64_C(200) << 20) /* bytes */
+#define STATUS_DISK_LOW  (INT64_C(2) << 30)
+#define STATUS_CLOCK_MS  (INT64_C(10) * 60 * 1000)
+#define STATUS_DAY_MS    (INT64_C(24) * 3600 * 1000)
 
 struct status_facts {
-	int64_t now_ms, disk_free;    /* disk_free: bytes, INT64_MAX unknown */
+	int64_t now_ms, disk_free; /* disk_free: bytes, INT64_MAX unknown */
 	struct replica_counts counts;
-	bool joined, root;            /* root: joined, and nobody above */
+	bool joined, root; /* root: joined, and nobody above */
 	bool hub, revoked, unapproved;
-	int64_t not_after_ms;         /* of the own certificate */
-	bool parent_known;            /* there was a session with the parent */
+	int64_t not_after_ms; /* of the own certificate */
+	bool parent_known;    /* there was a session with the parent */
 	struct peer parent;
-	bool parent_same;             /* its last digest equals ours now */
-	int link_code;                /* enum error_code of the last try to reach the parent; 0 good or not tried */
-	bool sending;                 /* a session is open and has something to do */
-	int64_t children, children_missing; /* hubs: children's devices, those that do not agree now */
+	bool parent_same; /* its last digest equals ours now */
+	int link_code; /* enum error_code of the last try to reach the parent; 0 good or not tried */
+	bool sending;  /* a session is open and has something to do */
+	int64_t children,
+	        children_missing; /* hubs: children's devices, those that do not agree now */
 };
 
 struct status {
 	struct status_facts facts;
 	enum lamp lamp;
-	const char *name, *colour;    /* never vary with the language */
-	unsigned more;                /* other states that hold too */
-	bool own_complete;            /* towards the parent */
-	bool complete;                /* and, at hubs, all children agree */
+	const char *name, *colour; /* never vary with the language */
+	unsigned more;             /* other states that hold too */
+	bool own_complete;         /* towards the parent */
+	bool complete;             /* and, at hubs, all children agree */
 };
 
 void status_judge(const struct status_facts *f, struct status *ret);
 int status_collect(struct replica *r, struct status_facts *ret);
-int status_of(struct replica *r, struct status *ret);        /* both */
-void status_text(const struct status *s, enum language l, struct buf *out); /* the lamp's sentence */
+int status_of(struct replica *r, struct status *ret); /* both */
+void status_text(const struct status *s, enum language l,
+                 struct buf *out); /* the lamp's sentence */
 /* Remembers why the parent was not reached; a later contact outdates it.  Inside a write transaction. */
 enum { STATUS_LINK_BYTES = 12 };
 int status_link_failed(struct store *st, int code, int64_t now_ms);
 const char *lamp_name(enum lamp lamp);
 /* Does this child's device agree with us now?  peer: what is stored of it; NULL: never seen. */
-int status_child(struct replica *r, const struct cert *child, bool *ret_seen, struct peer *ret_peer, bool *ret_agrees);
+int status_child(struct replica *r, const struct cert *child, bool *ret_seen, struct peer *ret_peer,
+                 bool *ret_agrees);
 
 #endif

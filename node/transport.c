@@ -8,10 +8,14 @@
  * ZAP has a thread of its own: a handshake must not wait for a transaction of the engine.  The User-Id that it
  * sets is read from the payload frame; libzmq 4.3.4 loses it on the first frame after a poll.
  */
+#include <arpa/inet.h>
 #include <dirent.h>
+#include <linux/filter.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/base.h"
@@ -30,19 +34,23 @@
 
 enum {
 	KEY = 32,
-	ROOM_MESSAGES = 64,       /* high-water mark each way: a credit window of small frames */
+	ROOM_MESSAGES = 64, /* high-water mark each way: a credit window of small frames */
 	BACKLOG = 4096,
+	CURVE_BYTES = 1024, /* what CURVE adds (33 bytes), and room for its handshake */
 	GENTLE_MS = 300,
-	RECONNECT_MS = 1000,      /* libzmq's own, within one try; the caller's watchdog owns the rest */
-	WATCH_MS = 250, WATCH_MANY_MS = 1000, WATCH_MANY = 4096,
-	ZAP_FRAMES = 8, ZAP_FRAME_MAX = 256
+	RECONNECT_MS = 1000, /* libzmq's own, within one try; the caller's watchdog owns the rest */
+	WATCH_MS = 250,
+	WATCH_MANY_MS = 1000,
+	WATCH_MANY = 4096,
+	ZAP_FRAMES = 8,
+	ZAP_FRAME_MAX = 256
 };
 
 struct zap {
 	pthread_t thread;
 	bool running;
 	void *socket, *stop_in, *stop_out;
-	pthread_mutex_t lock;     /* guards what follows: the thread reads, the owner writes */
+	pthread_mutex_t lock; /* guards what follows: the thread reads, the owner writes */
 	uint8_t (*refused)[KEY];
 	size_t refused_count, refused_room;
 	bool hold;
@@ -54,12 +62,13 @@ struct transport {
 	uint8_t link_public[KEY], link_secret[KEY];
 	struct zap zap;
 	void *router;
+	int door; /* listening descriptor; the router's, which closes it */
 	char endpoint[256];
 	bool accepting;
 	int64_t watch_due_ms;
 	uint32_t descriptors_max;
 	void *dealer, *monitor;
-	unsigned monitors;        /* made so far: each has a name of its own */
+	unsigned monitors; /* made so far: each has a name of its own */
 	uint8_t server_key[KEY];
 	enum transport_cause cause;
 	bool lost;
@@ -130,7 +139,8 @@ static void zap_answer(struct zap *z)
 		count++;
 		if (zmq_getsockopt(z->socket, ZMQ_RCVMORE, &more, &size)) return;
 	}
-	status = zap_verdict(z, count == 7 && len[5] == 5 && !memcmp(frame[5], "CURVE", 5), frame[6], len[6]);
+	status = zap_verdict(z, count == 7 && len[5] == 5 && !memcmp(frame[5], "CURVE", 5),
+	                     frame[6], len[6]);
 	if (status[0] == '2') hex_text(frame[6], KEY, user);
 	zap_put(z->socket, "1.0", 3, true);
 	zap_put(z->socket, frame[1], len[1], true);
@@ -165,7 +175,8 @@ static int zap_start(struct transport *t, struct error *err)
 	z->socket = zmq_socket(t->context, ZMQ_REP);
 	z->stop_out = zmq_socket(t->context, ZMQ_PAIR);
 	z->stop_in = zmq_socket(t->context, ZMQ_PAIR);
-	if (!z->socket || !z->stop_out || !z->stop_in) return fail(err, ERR_INTERNAL, "sockets of the gatekeeper");
+	if (!z->socket || !z->stop_out || !z->stop_in)
+		return fail(err, ERR_INTERNAL, "sockets of the gatekeeper");
 	set_int(z->socket, ZMQ_LINGER, 0);
 	set_int(z->stop_in, ZMQ_LINGER, 0);
 	set_int(z->stop_out, ZMQ_LINGER, 0);
@@ -176,7 +187,9 @@ static int zap_start(struct transport *t, struct error *err)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	rc = pthread_create(&z->thread, NULL, zap_run, z);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (rc) return error_set(err, ERR_INTERNAL, "", "no thread for the gatekeeper: %s", strerror(rc));
+	if (rc)
+		return error_set(err, ERR_INTERNAL, "", "no thread for the gatekeeper: %s",
+		                 strerror(rc));
 	z->running = true;
 	return 0;
 }
@@ -259,7 +272,8 @@ void transport_free(struct transport *t)
 	if (!t) return;
 	transport_disconnect(t, /* gently= */ true);
 	if (t->router) {
-		set_int(t->router, ZMQ_LINGER, GENTLE_MS); /* last answers (REFUSE, BYE) may leave */
+		set_int(t->router, ZMQ_LINGER,
+		        GENTLE_MS); /* last answers (REFUSE, BYE) may leave */
 		zmq_close(t->router);
 	}
 	zap_stop(&t->zap);
@@ -271,7 +285,7 @@ void transport_free(struct transport *t)
 
 static void set_common(const struct transport *t, void *socket)
 {
-	int64_t frame_max = TRANSPORT_FRAME_MAX;
+	int64_t frame_max = TRANSPORT_FRAME_MAX + CURVE_BYTES;
 
 	set_int(socket, ZMQ_LINGER, 0);
 	set_bytes(socket, ZMQ_MAXMSGSIZE, &frame_max, sizeof(frame_max));
@@ -292,6 +306,66 @@ static void set_common(const struct transport *t, void *socket)
 
 /* ---- towards children */
 
+/*
+ * The door is a socket of our own making (ZMQ_USE_FD), so that it can be shut: zmq_unbind would end every connection that
+ * came in by it (measured on 4.3.4).  Shut means a socket filter that takes no packet; those who are
+ * in have sockets of their own, and a caller's SYN is sent again by his kernel.
+ */
+static int door_open(const char *endpoint, int *ret_fd, struct error *err)
+{
+	struct addrinfo hints = {.ai_family = AF_UNSPEC,
+	                         .ai_socktype = SOCK_STREAM,
+	                         .ai_flags = AI_PASSIVE},
+	                *found = NULL;
+	const char *host = strncmp(endpoint, "tcp://", 6) ? "" : endpoint + 6,
+	           *colon = strrchr(host, ':');
+	char name[256] = "";
+	int fd = -1, one = 1, rc;
+
+	if (!colon || (size_t)(colon - host) >= sizeof(name))
+		return error_set(err, ERR_CONFIG, "link.listen",
+		                 "cannot listen at %s: not tcp://ADDRESS:PORT", endpoint);
+	memcpy(name, host, (size_t)(colon - host));
+	if (name[0] == '[' && strchr(name, ']')) { /* [::1] */
+		*strchr(name, ']') = 0;
+		memmove(name, name + 1, strlen(name));
+	}
+	rc = getaddrinfo(strcmp(name, "*") ? name : NULL, strcmp(colon + 1, "*") ? colon + 1 : "0",
+	                 &hints, &found);
+	if (rc)
+		return error_set(err, ERR_CONFIG, "link.listen", "cannot listen at %s: %s",
+		                 endpoint, gai_strerror(rc));
+	rc = -1;
+	for (const struct addrinfo *a = found; a && rc; a = a->ai_next) {
+		fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		            a->ai_protocol);
+		if (fd < 0) continue;
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+		rc = bind(fd, a->ai_addr, a->ai_addrlen) || listen(fd, BACKLOG) ? -1 : 0;
+		if (rc) {
+			int cause = errno;
+
+			close(fd);
+			errno = cause;
+		}
+	}
+	freeaddrinfo(found);
+	if (rc)
+		return error_set(err, ERR_CONFIG, "link.listen", "cannot listen at %s: %s",
+		                 endpoint, strerror(errno));
+	*ret_fd = fd;
+	return 0;
+}
+
+static bool door_shut(int fd, bool shut)
+{
+	struct sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+	struct sock_fprog program = {.len = ARRAY_COUNT(nothing), .filter = nothing};
+
+	return setsockopt(fd, SOL_SOCKET, shut ? SO_ATTACH_FILTER : SO_DETACH_FILTER, &program,
+	                  sizeof(program)) == 0;
+}
+
 int transport_listen(struct transport *t, const char *endpoint, struct error *err)
 {
 	size_t len = sizeof(t->endpoint);
@@ -299,17 +373,21 @@ int transport_listen(struct transport *t, const char *endpoint, struct error *er
 
 	assert(!t->router);
 	rc = zap_start(t, err);
+	if (!rc) rc = door_open(endpoint, &t->door, err);
 	if (rc) return rc;
 	t->router = zmq_socket(t->context, ZMQ_ROUTER);
-	if (!t->router) return fail(err, ERR_INTERNAL, "the listening socket");
+	if (!t->router) {
+		close(t->door);
+		return fail(err, ERR_INTERNAL, "the listening socket");
+	}
 	set_common(t, t->router);
 	set_int(t->router, ZMQ_ROUTER_MANDATORY, 1);
-	set_int(t->router, ZMQ_BACKLOG, BACKLOG);
+	set_int(t->router, ZMQ_USE_FD, t->door);
 	set_int(t->router, ZMQ_CURVE_SERVER, 1);
 	set_bytes(t->router, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN, strlen(ZAP_DOMAIN));
 	if (zmq_bind(t->router, endpoint)) {
 		rc = error_set(err, ERR_CONFIG, "link.listen", "cannot listen at %s: %s", endpoint,
-			       zmq_strerror(zmq_errno()));
+		               zmq_strerror(zmq_errno()));
 		zmq_close(t->router);
 		t->router = NULL;
 		return rc;
@@ -351,9 +429,9 @@ static void watch_descriptors(struct transport *t)
 	used = descriptors_open();
 	t->watch_due_ms = now + (used < WATCH_MANY ? WATCH_MS : WATCH_MANY_MS);
 	if (t->accepting && used >= t->descriptors_max / 10 * 9) {
-		if (!zmq_unbind(t->router, t->endpoint)) t->accepting = false;
+		if (door_shut(t->door, true)) t->accepting = false;
 	} else if (!t->accepting && used < t->descriptors_max / 10 * 8) {
-		if (!zmq_bind(t->router, t->endpoint)) t->accepting = true;
+		if (door_shut(t->door, false)) t->accepting = true;
 	}
 }
 
@@ -363,11 +441,12 @@ static int monitor_start(struct transport *t, struct error *err)
 {
 	char name[64];
 	int events = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
-		     ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-		     ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+	             ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+	             ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 
 	snprintf(name, sizeof(name), "inproc://jinguo.link.%u", t->monitors++);
-	if (zmq_socket_monitor(t->dealer, name, events)) return fail(err, ERR_INTERNAL, "the watch on the link");
+	if (zmq_socket_monitor(t->dealer, name, events))
+		return fail(err, ERR_INTERNAL, "the watch on the link");
 	t->monitor = zmq_socket(t->context, ZMQ_PAIR);
 	if (!t->monitor) return fail(err, ERR_INTERNAL, "the watch on the link");
 	set_int(t->monitor, ZMQ_LINGER, 0);
@@ -375,7 +454,8 @@ static int monitor_start(struct transport *t, struct error *err)
 	return 0;
 }
 
-int transport_connect(struct transport *t, const char *endpoint, const uint8_t server_key[KEY], struct error *err)
+int transport_connect(struct transport *t, const char *endpoint, const uint8_t server_key[KEY],
+                      struct error *err)
 {
 	int rc;
 
@@ -396,7 +476,8 @@ int transport_connect(struct transport *t, const char *endpoint, const uint8_t s
 	memcpy(t->server_key, server_key, KEY);
 	rc = monitor_start(t, err);
 	if (!rc && zmq_connect(t->dealer, endpoint))
-		rc = error_set(err, ERR_CONFIG, "link.parent", "%s: %s", endpoint, zmq_strerror(zmq_errno()));
+		rc = error_set(err, ERR_CONFIG, "link.parent", "%s: %s", endpoint,
+		               zmq_strerror(zmq_errno()));
 	if (rc) transport_disconnect(t, /* gently= */ false);
 	return rc;
 }
@@ -424,14 +505,20 @@ enum transport_cause transport_cause(const struct transport *t)
 const char *transport_cause_text(enum transport_cause c)
 {
 	switch (c) {
-	case CAUSE_UNREACHED: return "no connection: the network, the address or the other machine is down";
-	case CAUSE_SILENT: return "something answers there, but not a hub: a login page or a proxy of the network?";
+	case CAUSE_UNREACHED:
+		return "no connection: the network, the address or the other machine is down";
+	case CAUSE_SILENT:
+		return "something answers there, but not a hub: a login page or a proxy of the "
+		       "network?";
 	case CAUSE_WRONG_KEY:
-		return "the other side cut the handshake: it does not have the key that the invitation names";
-	case CAUSE_WRONG_PEER: return "something else than a hub listens there";
-	case CAUSE_DENIED: return "this computer's key is refused there";
-	case CAUSE_HELD: return "the hub is busy and asks to come later";
-	case CAUSE_READY: return "connected, but no answer came";
+		return "the other side cut the handshake: it does not have the key that the "
+		       "invitation names";
+	case CAUSE_WRONG_PEER:
+		return "something else than a hub listens there";
+	case CAUSE_DENIED:
+		return "this computer's key is refused there";
+	case CAUSE_READY:
+		return "connected, but no answer came";
 	}
 	return "";
 }
@@ -440,21 +527,24 @@ int transport_cause_error(enum transport_cause c)
 {
 	switch (c) {
 	case CAUSE_WRONG_KEY:
-	case CAUSE_WRONG_PEER: return ERR_WRONG_KEY;
-	case CAUSE_DENIED: return ERR_REVOKED;
-	case CAUSE_HELD: return ERR_BUSY;
+	case CAUSE_WRONG_PEER:
+		return ERR_WRONG_KEY;
+	case CAUSE_DENIED:
+		return ERR_REVOKED;
 	case CAUSE_UNREACHED:
 	case CAUSE_SILENT:
-	case CAUSE_READY: break;
+	case CAUSE_READY:
+		break;
 	}
 	return ERR_UNREACHABLE;
 }
 
 static enum transport_cause cause_of_protocol(uint32_t value)
 {
-	return value == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC || value == ZMQ_PROTOCOL_ERROR_ZMTP_KEY_EXCHANGE
-		       ? CAUSE_WRONG_KEY
-		       : CAUSE_WRONG_PEER;
+	return value == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC ||
+	                       value == ZMQ_PROTOCOL_ERROR_ZMTP_KEY_EXCHANGE
+	               ? CAUSE_WRONG_KEY
+	               : CAUSE_WRONG_PEER;
 }
 
 static void monitor_event(struct transport *t, uint16_t event, uint32_t value)
@@ -473,7 +563,8 @@ static void monitor_event(struct transport *t, uint16_t event, uint32_t value)
 		t->cause = cause_of_protocol(value);
 		break;
 	case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
-		t->cause = value == 400 ? CAUSE_DENIED : CAUSE_HELD;
+		t->cause =
+		        CAUSE_DENIED; /* 400; after 300 the hub just cuts, which comes as NO_DETAIL */
 		break;
 	case ZMQ_EVENT_DISCONNECTED:
 		if (t->cause == CAUSE_READY) t->lost = true;
@@ -503,8 +594,8 @@ static void monitor_read(struct transport *t)
 
 /* ---- frames */
 
-void transport_poll(struct transport *t, int64_t timeout_ms, bool want_up, const int *fds, size_t fds_count,
-		    struct transport_ready *ret)
+void transport_poll(struct transport *t, int64_t timeout_ms, bool want_up, const int *fds,
+                    size_t fds_count, struct transport_ready *ret)
 {
 	zmq_pollitem_t items[TRANSPORT_FDS + 3];
 	int count = 0, router = -1, dealer = -1, monitor = -1, first;
@@ -523,7 +614,8 @@ void transport_poll(struct transport *t, int64_t timeout_ms, bool want_up, const
 	first = count;
 	for (size_t i = 0; i < fds_count; i++)
 		items[count++] = (zmq_pollitem_t){NULL, fds[i], ZMQ_POLLIN, 0};
-	if (zmq_poll(items, count, (long)timeout_ms) < 0) return; /* a signal: the caller looks at its descriptors next time */
+	if (zmq_poll(items, count, (long)timeout_ms) < 0)
+		return; /* a signal: the caller looks at its descriptors next time */
 	if (router >= 0) ret->down = (items[router].revents & ZMQ_POLLIN) != 0;
 	if (dealer >= 0) {
 		if (items[monitor].revents & ZMQ_POLLIN) monitor_read(t);
@@ -583,15 +675,18 @@ bool transport_recv_up(struct transport *t, struct arena *a, struct arrival *ret
 	memcpy(ret->link_key, t->server_key, KEY);
 	zmq_msg_init(&m);
 	while (!got && zmq_msg_recv(&m, t->dealer, ZMQ_DONTWAIT) >= 0) {
-		if (zmq_msg_more(&m)) drain(t->dealer, &m);
-		else got = frame_take(&m, a, &ret->frame);
+		if (zmq_msg_more(&m))
+			drain(t->dealer, &m);
+		else
+			got = frame_take(&m, a, &ret->frame);
 	}
 	zmq_msg_close(&m);
 	return got;
 }
 
 /* One message of the ROUTER: routing id, payload.  False: none waits; *ret_good false: dropped. */
-static bool router_take(struct transport *t, zmq_msg_t *m, struct arena *a, struct arrival *ret, bool *ret_good)
+static bool router_take(struct transport *t, zmq_msg_t *m, struct arena *a, struct arrival *ret,
+                        bool *ret_good)
 {
 	size_t len;
 
@@ -605,8 +700,10 @@ static bool router_take(struct transport *t, zmq_msg_t *m, struct arena *a, stru
 	ret->from.len = (uint8_t)len;
 	memcpy(ret->from.id, zmq_msg_data(m), len);
 	if (zmq_msg_recv(m, t->router, ZMQ_DONTWAIT) < 0) return true;
-	if (zmq_msg_more(m)) drain(t->router, m);
-	else *ret_good = key_of(m, ret->link_key) && frame_take(m, a, &ret->frame);
+	if (zmq_msg_more(m))
+		drain(t->router, m);
+	else
+		*ret_good = key_of(m, ret->link_key) && frame_take(m, a, &ret->frame);
 	return true;
 }
 

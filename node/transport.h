@@ -28,13 +28,13 @@ struct route {
 struct transport_config {
 	const uint8_t *link_public, *link_secret; /* 32 bytes each; copied */
 	uint32_t handshake_ivl_ms;
-	uint32_t heartbeat_ms;        /* 0: none */
+	uint32_t heartbeat_ms; /* 0: none */
 	uint32_t connect_timeout_ms;
-	uint32_t descriptors_max;     /* 0: RLIMIT_NOFILE */
+	uint32_t descriptors_max; /* 0: RLIMIT_NOFILE */
 };
 
 int transport_new(const struct transport_config *config, struct transport **ret, struct error *err);
-void transport_free(struct transport *t);      /* accepts NULL */
+void transport_free(struct transport *t); /* accepts NULL */
 
 /* ---- towards children */
 
@@ -45,46 +45,47 @@ const char *transport_endpoint(const struct transport *t); /* the real one; "" b
 bool transport_accepting(const struct transport *t);
 /* Keys that get 400 at the handshake: their clients never try again.  For revoked devices only. */
 void transport_refuse(struct transport *t, const uint8_t link_key[32], bool refuse);
-/* Everyone gets 300 at the handshake: they come again by themselves. */
+/* Everyone gets 300 at the handshake: the connection is cut, and they come again by themselves. */
 void transport_hold(struct transport *t, bool hold);
 
 /* ---- towards the parent */
 
 /* Makes a new socket (dropping the one before) that speaks only to the owner of server_key. */
-int transport_connect(struct transport *t, const char *endpoint, const uint8_t server_key[32], struct error *err);
+int transport_connect(struct transport *t, const char *endpoint, const uint8_t server_key[32],
+                      struct error *err);
 /* gently: gives what was sent 300 ms to leave. */
 void transport_disconnect(struct transport *t, bool gently);
 
 /* What the link to the parent has met since transport_connect, for a clear word to a person. */
 enum transport_cause {
-	CAUSE_UNREACHED,  /* no TCP connection */
-	CAUSE_SILENT,     /* connected; no CURVE handshake so far (a captive portal stays so) */
-	CAUSE_WRONG_KEY,  /* speaks CURVE, cut the handshake: it does not own server_key (or a network that cuts) */
+	CAUSE_UNREACHED, /* no TCP connection */
+	CAUSE_SILENT,    /* connected; no CURVE handshake so far (a captive portal stays so) */
+	CAUSE_WRONG_KEY, /* cut the handshake: it does not own server_key (or is held, or the network cuts) */
 	CAUSE_WRONG_PEER, /* not a hub: another protocol or mechanism */
 	CAUSE_DENIED,     /* our key is refused there */
-	CAUSE_HELD,       /* it asks us to come later */
 	CAUSE_READY       /* handshake done */
 };
 enum transport_cause transport_cause(const struct transport *t);
 const char *transport_cause_text(enum transport_cause c); /* English sentence part */
-int transport_cause_error(enum transport_cause c);        /* enum error_code for a session that did not come about */
+int transport_cause_error(
+        enum transport_cause c); /* enum error_code for a session that did not come about */
 
 /* ---- frames */
 
 struct transport_ready {
-	bool up, down;        /* frames wait from the parent, from children */
-	bool up_writable;     /* asked for by want_up: the handshake is done and there is room */
-	bool up_lost;         /* the connection to the parent broke after the handshake */
+	bool up, down;    /* frames wait from the parent, from children */
+	bool up_writable; /* asked for by want_up: the handshake is done and there is room */
+	bool up_lost;     /* the connection to the parent broke after the handshake */
 	bool fd[TRANSPORT_FDS];
 };
 /* Waits at most timeout_ms (negative: without end) for frames and for fds to be readable.  Also watches descriptors. */
-void transport_poll(struct transport *t, int64_t timeout_ms, bool want_up, const int *fds, size_t fds_count,
-		    struct transport_ready *ret);
+void transport_poll(struct transport *t, int64_t timeout_ms, bool want_up, const int *fds,
+                    size_t fds_count, struct transport_ready *ret);
 
 enum transport_sent {
 	SENT = 0,
-	SENT_FULL,   /* no room now: keep the frame, try later (EAGAIN) */
-	SENT_GONE    /* the peer is not there any more (EHOSTUNREACH); for the parent: there is no link */
+	SENT_FULL, /* no room now: keep the frame, try later (EAGAIN) */
+	SENT_GONE /* the peer is not there any more (EHOSTUNREACH); for the parent: there is no link */
 };
 /* to NULL: the parent. */
 enum transport_sent transport_send(struct transport *t, const struct route *to, struct span frame);

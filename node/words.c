@@ -3,12 +3,11 @@
 #include "node/words.h"
 
 #include <ctype.h>
-#include <stdarg.h>
 #include <strings.h>
 
 static const char *const texts[WORD_COUNT][2] = {
 #define WORD_TEXT(NAME, ZH, EN) [WORD_##NAME] = {EN, ZH},
-	WORDS(WORD_TEXT)
+        WORDS(WORD_TEXT)
 #undef WORD_TEXT
 };
 
@@ -16,15 +15,15 @@ enum { WORD_CHARS_MAX = 40 };
 
 enum language words_language(const char *lc_all, const char *lc_messages, const char *lang)
 {
-	const char *which = lc_all && *lc_all			? lc_all
-			    : lc_messages && *lc_messages	? lc_messages
-								: lang;
-	if (!which || strncmp(which, "zh", 2) || isalpha((unsigned char)which[2]))
+	const char *which = lc_all && *lc_all             ? lc_all
+	                    : lc_messages && *lc_messages ? lc_messages
+	                                                  : lang;
+	if (!which || strncmp(which, "zh", 2) != 0 || isalpha((unsigned char)which[2]))
 		return LANGUAGE_EN;
 	const char *set = strchr(which, '.');
 	return set && (!strncasecmp(set + 1, "utf-8", 5) || !strncasecmp(set + 1, "utf8", 4))
-		       ? LANGUAGE_ZH
-		       : LANGUAGE_EN;
+	               ? LANGUAGE_ZH
+	               : LANGUAGE_EN;
 }
 
 const char *word_text(enum language l, enum word w)
@@ -33,20 +32,15 @@ const char *word_text(enum language l, enum word w)
 	return texts[w][l == LANGUAGE_ZH];
 }
 
-void word_fill(struct buf *out, enum language l, enum word w, ...)
+void word_fill_texts(struct buf *out, enum language l, enum word w, const char *const *values)
 {
-	const char *p = word_text(l, w), *place;
-	va_list ap;
+	const char *p = word_text(l, w);
 
-	va_start(ap, w);
-	while ((place = strstr(p, "{}"))) {
-		const char *value = va_arg(ap, const char *);
-		assert(value); /* as many values as places: a test counts them */
+	for (const char *place; (place = strstr(p, "{}")); p = place + 2) {
+		assert(*values); /* as many texts as places: a test counts them */
 		buf_add(out, p, (size_t)(place - p));
-		buf_text(out, value);
-		p = place + 2;
+		buf_text(out, *values++);
 	}
-	va_end(ap);
 	buf_text(out, p);
 }
 
@@ -56,8 +50,7 @@ static size_t distance(const char *a, const char *b)
 	size_t la = strlen(a), lb = strlen(b);
 	size_t d[WORD_CHARS_MAX + 1][WORD_CHARS_MAX + 1];
 
-	if (la > WORD_CHARS_MAX || lb > WORD_CHARS_MAX)
-		return SIZE_MAX;
+	if (la > WORD_CHARS_MAX || lb > WORD_CHARS_MAX) return SIZE_MAX;
 	for (size_t i = 0; i <= la; i++) d[i][0] = i;
 	for (size_t j = 0; j <= lb; j++) d[0][j] = j;
 	for (size_t i = 1; i <= la; i++)

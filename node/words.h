@@ -20,12 +20,13 @@
 	W(HELP_COMMANDS, "命令", "commands")                                                       \
 	W(HELP_OPTIONS, "选项", "options")                                                         \
 	W(HELP_COMMON,                                                                             \
-	  "  --dir DIR    数据目录 (或环境变量 JINGUO_DIR)\n  --json       输出 JSON\n"            \
+	  "  --dir DIR    数据目录 (或环境变量 JINGUO_DIR)\n  --json       输出 JSON\n" \
 	  "  --no-input   不询问\n  --yes        对询问都答“是”\n  --help       帮助\n",           \
 	  "  --dir DIR    data directory (or JINGUO_DIR in the environment)\n"                     \
 	  "  --json       JSON output\n  --no-input   never ask\n"                                 \
 	  "  --yes        answer yes to questions\n  --help       this text\n")                    \
-	W(HELP_MORE, "“{} 命令 --help”说明一个命令。", "`{} COMMAND --help` explains one command.") \
+	W(HELP_MORE, "“{} 命令 --help”说明一个命令。",                                             \
+	  "`{} COMMAND --help` explains one command.")                                             \
 	W(NEAREST, "您是不是要写“{}”?", "Did you mean \"{}\"?")                                    \
 	W(RECORDED, "已存本机: {}", "recorded here: {}")                                           \
 	W(CHANGED, "已存本机: {}", "recorded here: {}")                                            \
@@ -37,18 +38,20 @@
 	W(DELETED, "已删除", "deleted")                                                            \
 	W(SHOWN, "显示", "shown")                                                                  \
 	W(ALSO, "另有", "also")                                                                    \
-	W(CONFLICT_HEAD, "{} {} 的“{}”有 {} 个值,都已保留:", "{} {}: \"{}\" has {} values, all kept:") \
+	W(CONFLICT_HEAD,                                                                           \
+	  "{} {} 的“{}”有 {} 个值,都已保留:", "{} {}: \"{}\" has {} values, all kept:")            \
 	W(CONFLICT_MEND, "选定: edit {} {}=值", "choose: edit {} {}=VALUE")                        \
 	W(CONFLICT_DELETED, "{} {} 已删除,同时别处改过“{}”",                                       \
 	  "{} {} was deleted while \"{}\" was changed elsewhere")                                  \
 	W(HISTORY_TAIL, "已存本机", "recorded here")                                               \
-	W(HISTORY_OWN, "本机,未并入", "own, not merged yet")                                       \
+	W(HISTORY_OWN, "本机所写", "written here")                                                 \
 	W(HISTORY_ADMITTED, "已并入", "merged")                                                    \
 	W(HISTORY_REFUSED, "被退", "refused")                                                      \
 	W(HISTORY_WAITS, "等待", "waits")                                                          \
 	W(OP_INSERT, "新建", "created")                                                            \
 	W(OP_UPDATE, "修改", "changed")                                                            \
 	W(OP_DELETE, "删除", "deleted")                                                            \
+	W(OP_RESTORE, "恢复", "restored")                                                          \
 	W(OP_PROPOSAL, "提议", "proposed")                                                         \
 	W(OP_OTHER, "其他", "other")                                                               \
 	W(RETRIED, "{} 条已补上", "{} went through")                                               \
@@ -62,7 +65,8 @@
 	W(JOIN_DONE, "已入网: {} {}", "joined: {} {}")                                             \
 	W(SYNC_GOING, "发 {}/{},收 {}", "sent {}/{}, received {}")                                 \
 	W(SYNC_DONE, "发出 {} 条,收到 {} 条,{} 字节", "sent {}, received {}, {} bytes")            \
-	W(SYNC_WAITS, "发出 {} 条,收到 {} 条;尚未核对一致", "sent {}, received {}; not agreed yet") \
+	W(SYNC_WAITS, "发出 {} 条,收到 {} 条;尚未核对一致",                                        \
+	  "sent {}, received {}; not agreed yet")                                                  \
 	W(SYNC_SAME, "两边一致。", "Both sides agree.")                                            \
 	W(VERIFY_SOUND, "完好。", "Sound.")                                                        \
 	W(VERIFY_FOUND, "发现 {} 处问题:", "{} findings:")                                         \
@@ -94,11 +98,13 @@
 	  "this clock is {} minutes off; records are safe")                                        \
 	W(LAMP_WRONG_PEER, "连到的不是县级,可能要网页登录",                                        \
 	  "something else answered for the county; perhaps the network wants a login")             \
-	W(LAMP_VERSION, "与县级版本不通;照常记录", "the county speaks another version; go on recording") \
+	W(LAMP_VERSION, "与县级版本不通;照常记录",                                                 \
+	  "the county speaks another version; go on recording")                                    \
 	W(LAMP_DISK_LOW, "磁盘剩 {} GB", "{} GB of disk left")                                     \
 	W(LAMP_CERT_SOON, "证书 {} 天后到期", "the certificate ends in {} days")                   \
 	W(LAMP_UNJOINED, "未入网;本机已存 {} 条", "not joined; {} recorded here")                  \
-	W(LAMP_UNAPPROVED, "县级未批准;照常记录", "not approved by the county yet; go on recording") \
+	W(LAMP_UNAPPROVED, "县级未批准;照常记录",                                                  \
+	  "not approved by the county yet; go on recording")                                       \
 	W(LAMP_REPAIRING, "{} 条不一致,正在修复", "{} differ, being repaired")                     \
 	W(LAMP_SENDING, "正在传 {}/{}", "sending {}/{}")                                           \
 	W(LAMP_OFFLINE, "无网络,照常记录,待传 {}", "no network, go on recording; {} unsent")       \
@@ -142,7 +148,7 @@ enum word {
 #define WORD_NAME(NAME, ZH, EN) WORD_##NAME,
 	WORDS(WORD_NAME)
 #undef WORD_NAME
-	WORD_COUNT
+	        WORD_COUNT
 };
 
 enum language { LANGUAGE_EN = 0, LANGUAGE_ZH = 1 };
@@ -150,8 +156,10 @@ enum language { LANGUAGE_EN = 0, LANGUAGE_ZH = 1 };
 /* LC_ALL, LC_MESSAGES, LANG: the first that is not empty says; zh* in UTF-8 is Chinese, else English. */
 enum language words_language(const char *lc_all, const char *lc_messages, const char *lang);
 const char *word_text(enum language l, enum word w);
-/* Appends the sentence with its places filled by the texts, which end with a NULL. */
-void word_fill(struct buf *out, enum language l, enum word w, ...) __attribute__((sentinel));
+/* Appends the sentence with its places filled by the texts, which end with WORD_END. */
+#define WORD_END                  ((const char *)NULL)
+#define word_fill(OUT, L, W, ...) word_fill_texts(OUT, L, W, (const char *const[]){__VA_ARGS__})
+void word_fill_texts(struct buf *out, enum language l, enum word w, const char *const *values);
 
 /* Which of the words is meant by a mistyped one: its index, or -1 when none is near. */
 int words_nearest(const char *typed, const char *const *names, size_t count);

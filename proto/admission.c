@@ -1,5 +1,6 @@
 /*
- * admission.c - a hub's signed word on segments; and the signature check that admissions and holes share.
+ * admission.c - a hub's signed word on segments; and the signature check that admissions and holes
+ * share.
  *
  * Little-endian:
  *
@@ -19,7 +20,8 @@ enum { ITEM_BYTES = 35, VERDICT_BYTES = 8 };
 static int admission_check(const struct admission *m, struct error *err)
 {
 	if (m->lane >= LANES || !m->number)
-		return error_set(err, ERR_PROTOCOL, NULL, "admission %" PRIu64 " of lane %u", m->number, m->lane);
+		return error_set(err, ERR_PROTOCOL, NULL, "admission %" PRIu64 " of lane %u",
+		                 m->number, m->lane);
 	if (!m->items_count || m->items_count > ADMISSION_ITEMS_MAX)
 		return error_set(err, ERR_LIMIT, NULL, "admission of %zu segments", m->items_count);
 	for (size_t i = 0; i < m->items_count; i++) {
@@ -32,7 +34,8 @@ static int admission_check(const struct admission *m, struct error *err)
 		for (size_t k = 0; k < t->verdicts_count; k++) {
 			const struct verdict *v = &t->verdicts[k];
 
-			if (v->ordinal >= SEGMENT_OPS_MAX || (k && v->ordinal <= t->verdicts[k - 1].ordinal))
+			if (v->ordinal >= SEGMENT_OPS_MAX ||
+			    (k && v->ordinal <= t->verdicts[k - 1].ordinal))
 				return error_set(err, ERR_PROTOCOL, NULL, "verdicts not in order");
 			if (v->accepted > 2 || v->code < 0 || v->code > UINT16_MAX)
 				return error_set(err, ERR_PROTOCOL, NULL, "a verdict out of range");
@@ -43,15 +46,14 @@ static int admission_check(const struct admission *m, struct error *err)
 	return 0;
 }
 
-int admission_make(const struct admission *m, const uint8_t sign_secret[64], struct buf *out, uint8_t ret_hash[32],
-		   struct error *err)
+int admission_make(const struct admission *m, const uint8_t sign_secret[64], struct buf *out,
+                   uint8_t ret_hash[32], struct error *err)
 {
 	size_t from = out->len;
 	uint8_t sign[64];
 	int rc = admission_check(m, err);
 
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	buf_add(out, "JGA", 3);
 	buf_u8(out, FORMAT_1);
 	buf_add(out, m->hub, 16);
@@ -74,12 +76,12 @@ int admission_make(const struct admission *m, const uint8_t sign_secret[64], str
 		}
 	}
 	if (out->full || out->len - from + 64 > ADMISSION_BYTES_MAX)
-		return error_set(err, ERR_LIMIT, NULL, "an admission of more than %d bytes", (int)ADMISSION_BYTES_MAX);
+		return error_set(err, ERR_LIMIT, NULL, "an admission of more than %d bytes",
+		                 (int)ADMISSION_BYTES_MAX);
 	hash_of(span_of(out->p + from, out->len - from), ret_hash, 32);
 	sign_make(span_of(ret_hash, 32), sign_secret, sign);
 	buf_add(out, sign, 64);
-	if (out->full)
-		return error_set(err, ERR_LIMIT, NULL, "no room for an admission");
+	if (out->full) return error_set(err, ERR_LIMIT, NULL, "no room for an admission");
 	return 0;
 }
 
@@ -87,8 +89,7 @@ static void get(struct cut *c, void *ret, size_t len)
 {
 	const uint8_t *p = cut_take(c, len);
 
-	if (p)
-		memcpy(ret, p, len);
+	if (p) memcpy(ret, p, len);
 }
 
 /* Memory for so many things of at least `bytes` each; NULL when they cannot be there. */
@@ -100,8 +101,7 @@ static void *take(struct cut *c, struct arena *a, size_t count, size_t bytes, si
 		c->bad = true;
 	else if (count)
 		p = arena_take(a, count * size);
-	if (count && !p)
-		c->bad = true;
+	if (count && !p) c->bad = true;
 	return p;
 }
 
@@ -121,8 +121,8 @@ static void get_item(struct cut *c, struct arena *a, struct admission_item *t)
 	}
 }
 
-int admission_open(struct span in, struct arena *a, struct admission *ret, uint8_t ret_hash[32], uint8_t ret_sign[64],
-		   struct error *err)
+int admission_open(struct span in, struct arena *a, struct admission *ret, uint8_t ret_hash[32],
+                   uint8_t ret_sign[64], struct error *err)
 {
 	struct admission m = {0};
 	char magic[3] = "";
@@ -144,15 +144,11 @@ int admission_open(struct span in, struct arena *a, struct admission *ret, uint8
 	m.number = cut_u64(&c);
 	m.items_count = cut_u16(&c);
 	m.items = take(&c, a, m.items_count, ITEM_BYTES, sizeof(*m.items));
-	for (size_t i = 0; !c.bad && i < m.items_count; i++)
-		get_item(&c, a, &m.items[i]);
-	if (a->full)
-		return error_set(err, ERR_LIMIT, NULL, "an admission takes too much memory");
-	if (c.bad || cut_left(&c))
-		return error_set(err, ERR_PROTOCOL, NULL, "malformed admission");
+	for (size_t i = 0; !c.bad && i < m.items_count; i++) get_item(&c, a, &m.items[i]);
+	if (a->full) return error_set(err, ERR_LIMIT, NULL, "an admission takes too much memory");
+	if (c.bad || cut_left(&c)) return error_set(err, ERR_PROTOCOL, NULL, "malformed admission");
 	rc = admission_check(&m, err);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	hash_of(span_of(in.p, in.len - 64), ret_hash, 32);
 	memcpy(ret_sign, in.p + in.len - 64, 64);
 	*ret = m;
@@ -163,8 +159,7 @@ int entry_check_sign(struct span in, const uint8_t public_key[32], struct error 
 {
 	uint8_t hash[32];
 
-	if (in.len <= 64)
-		return error_set(err, ERR_SIGNATURE, NULL, "no signature");
+	if (in.len <= 64) return error_set(err, ERR_SIGNATURE, NULL, "no signature");
 	hash_of(span_of(in.p, in.len - 64), hash, 32);
 	if (!sign_check(span_of(hash, 32), in.p + in.len - 64, public_key))
 		return error_set(err, ERR_SIGNATURE, NULL, "a signature that does not fit");

@@ -93,7 +93,8 @@ static int append_segment(struct replica *r, struct span head, struct span body,
 	int checked = segment_check(&s, author.origin_key, &r->scratch, &cause);
 	if (!checked && !(author.lanes >> s.head.lane & 1))
 		checked = error_set(&cause, ERR_CEILING, "", "lane above the author's ceiling");
-	if (checked == -ERR_SIGNATURE) {
+	/* A format of a later program is no fault: it stays with its sender until this program is upgraded. */
+	if (checked == -ERR_SIGNATURE || checked == -ERR_VERSION) {
 		r->err = cause;
 		return checked;
 	}

@@ -224,15 +224,72 @@ static int admit_record(struct applying *x, const struct record *rec, struct ver
 	return rc;
 }
 
+/* ---- changesets that stand or fall together */
+
+/* Is the id one that this changeset itself brings into being? */
+static bool brings(const struct changeset *c, const uint8_t id[16])
+{
+	for (size_t k = 0; k < c->ops_count; k++)
+		if (c->ops[k].kind == OP_INSERT && !memcmp(c->ops[k].row, id, 16))
+			return true;
+	return false;
+}
+
+/* One verdict for all: the first that is not an acceptance. */
+static int judge_whole(struct applying *x, const struct record *first, const struct changeset *c, struct judgement *ret)
+{
+	*ret = (struct judgement){.accepted = 1};
+	for (size_t k = 0; k < c->ops_count && ret->accepted; k++) {
+		struct record rec = *first;
+		struct lane_state *l = ARENA_ARRAY(&x->r->scratch, struct lane_state, 1);
+		struct judgement j;
+		rec.op = &c->ops[k];
+		rec.ordinal = first->ordinal + (uint32_t)k;
+		int rc = lane_load(x->r, rec.op->table, rec.lane, rec.op->row, l);
+		rc = rc ? rc : judge_record(x, &rec, l, &j);
+		if (rc)
+			return rc;
+		if (j.accepted == 2 && brings(c, j.wait))
+			continue; /* what it waits for comes with it */
+		if (j.accepted == 0 || (j.accepted == 2 && ret->accepted == 1))
+			*ret = j;
+	}
+	return 0;
+}
+
+/* verdicts: one for each operation of the changeset, from first->ordinal on. */
+static int admit_whole(struct applying *x, const struct record *first, const struct changeset *c, struct verdict *verdicts)
+{
+	struct judgement j;
+	int rc = judge_whole(x, first, c, &j);
+	for (size_t k = 0; k < c->ops_count && !rc; k++) {
+		struct record rec = *first;
+		rec.op = &c->ops[k];
+		rec.ordinal = first->ordinal + (uint32_t)k;
+		verdicts[k] = (struct verdict){.ordinal = rec.ordinal, .accepted = j.accepted, .code = j.code, .field = j.field};
+		if (j.accepted == 1) {
+			rc = merge_record(x, &rec);
+		} else if (j.accepted == 2) {
+			rc = park(x, &rec, j.code, field_name(x->r, rec.op->table, j.field), j.wait, /* admitted= */ false);
+		} else {
+			struct lane_state *l = ARENA_ARRAY(&x->r->scratch, struct lane_state, 1);
+			rc = lane_load(x->r, rec.op->table, rec.lane, rec.op->row, l);
+			rc = rc ? rc : refuse_record(x, &rec, l, j.code, j.field, x->r->id->origin, /* mine= */ false);
+			wake(x, rec.op->row);
+		}
+	}
+	return rc;
+}
+
 /* ---- waking what waited */
 
-static int record_at(struct replica *r, const struct held *h, struct record *rec, bool *ret_found)
+static int record_at(struct replica *r, const struct held *h, struct record *rec, const struct changeset **ret_changeset, bool *ret_found)
 {
 	struct entry *e;
 	struct segment s;
 	struct changeset *cs;
 	struct cert *author = ARENA_ARRAY(&r->scratch, struct cert, 1);
-	size_t n;
+	size_t n = 0;
 	uint32_t ordinal = 0;
 	bool known;
 	*ret_found = false;
@@ -250,6 +307,8 @@ static int record_at(struct replica *r, const struct held *h, struct record *rec
 		*rec = (struct record){.op = &cs[i].ops[h->ordinal - ordinal], .run = cs[i].run, .scope = e->scope, .lane = e->lane,
 				       .ordinal = h->ordinal, .recv = e->recv, .origin = e->origin, .author = author};
 		*ret_found = true;
+		if (ret_changeset)
+			*ret_changeset = &cs[i];
 		break;
 	}
 	return rc;
@@ -264,15 +323,63 @@ static int segment_hash_at(struct replica *r, int64_t recv, uint8_t ret[32])
 	return rc;
 }
 
+/* Parked records of one changeset that stands or falls together leave the list together. */
+static int unpark_whole(struct replica *r, const struct held *h, uint32_t first, size_t count)
+{
+	struct held *list;
+	size_t n;
+	int64_t after = 0;
+	int rc = 0;
+	for (n = 1; n && !rc;) {
+		rc = store_parked_list(r->st, after, 256, &r->scratch, &list, &n);
+		for (size_t i = 0; i < n && !rc; i++) {
+			after = list[i].id;
+			if (list[i].recv == h->recv && list[i].ordinal >= first && list[i].ordinal < first + count)
+				rc = store_parked_remove(r->st, list[i].id);
+		}
+	}
+	return rc;
+}
+
+static int still_parked(struct replica *r, const struct held *h, bool *ret)
+{
+	struct held *list;
+	size_t n;
+	int rc = store_parked_list(r->st, h->id - 1, 1, &r->scratch, &list, &n);
+	*ret = !rc && n && list[0].id == h->id;
+	return rc;
+}
+
+static int try_whole(struct applying *x, const struct held *h, struct record *rec, const struct changeset *c, bool *ret_through)
+{
+	struct admission_item item = {.mode = ADMIT_ONLY, .verdicts_count = c->ops_count};
+	uint32_t first = rec->ordinal - (uint32_t)(rec->op - c->ops);
+	item.verdicts = ARENA_ARRAY(&x->r->tx, struct verdict, c->ops_count);
+	rec->ordinal = first;
+	int rc = unpark_whole(x->r, h, first, c->ops_count);
+	rc = rc ? rc : admit_whole(x, rec, c, item.verdicts);
+	if (rc || item.verdicts[0].accepted == 2)
+		return rc;
+	*ret_through = true;
+	rc = segment_hash_at(x->r, rec->recv, item.segment);
+	return rc ? rc : admit_say(x->r, rec->scope, rec->lane, &item);
+}
+
 static int try_held(struct applying *x, const struct held *h, bool *ret_through)
 {
 	struct replica *r = x->r;
 	struct record rec;
-	bool found;
+	const struct changeset *c = NULL;
+	bool found, there;
 	*ret_through = false;
-	int rc = record_at(r, h, &rec, &found);
+	int rc = still_parked(r, h, &there);
+	if (rc || !there)
+		return rc;
+	rc = record_at(r, h, &rec, &c, &found);
 	if (rc || !found)
 		return rc;
+	if (!h->admitted && (c->flags & CHANGESET_WHOLE))
+		return try_whole(x, h, &rec, c, ret_through);
 	rc = store_parked_remove(r->st, h->id);
 	if (rc)
 		return rc;
@@ -347,8 +454,19 @@ static int take_childs(struct applying *x, const struct entry *e, struct opened 
 	for (size_t i = 0; i < o->n; i++) total += o->cs[i].ops_count;
 	item.verdicts = ARENA_ARRAY(&x->r->scratch, struct verdict, total + 1);
 	memcpy(item.segment, e->hash, 32);
-	for (size_t i = 0; i < o->n && !rc; i++)
-		for (size_t k = 0; k < o->cs[i].ops_count && !rc; k++, ordinal++) {
+	for (size_t i = 0; i < o->n && !rc; i++) {
+		const struct changeset *c = &o->cs[i];
+		if ((c->flags & CHANGESET_WHOLE) && words_verdict(&o->words, ordinal, NULL) == VERDICT_WAITS) {
+			struct record first = record_of(e, o, i, 0, ordinal);
+			struct verdict *said = &item.verdicts[item.verdicts_count];
+			rc = admit_whole(x, &first, c, said);
+			if (!rc && (said[0].accepted != 1 || item.mode == ADMIT_ONLY))
+				item.verdicts_count += c->ops_count;
+			ordinal += (uint32_t)c->ops_count;
+			rc = rc ? rc : drain_woken(x);
+			continue;
+		}
+		for (size_t k = 0; k < c->ops_count && !rc; k++, ordinal++) {
 			struct record rec = record_of(e, o, i, k, ordinal);
 			struct verdict v;
 			enum record_verdict known = words_verdict(&o->words, ordinal, NULL);
@@ -363,6 +481,7 @@ static int take_childs(struct applying *x, const struct entry *e, struct opened 
 			}
 			rc = rc ? rc : drain_woken(x);
 		}
+	}
 	if (rc || (item.mode == ADMIT_ONLY && !item.verdicts_count))
 		return rc;
 	item.verdicts = arena_copy(&x->r->tx, item.verdicts, item.verdicts_count * sizeof(*item.verdicts));
@@ -501,13 +620,57 @@ int replica_retry(struct replica *r, int64_t parked_id, size_t *ret_mended)
 	return rc ? engine_fail(r, rc) : 0;
 }
 
+/* The owner's own edit, with the values that were proposed. */
+static int take_proposal(struct replica *r, const struct record *rec, const uint8_t author[8])
+{
+	const struct table *t = schema_table(store_schema(r->st), rec->op->table);
+	struct field_write *fields = ARENA_ARRAY(&r->tx, struct field_write, SLOTS_MAX);
+	struct write w = {.kind = WRITE_UPDATE, .table = t, .fields = fields};
+	memcpy(w.row, rec->op->row, 16);
+	for (size_t i = 0; t && i < rec->op->values_count; i++) {
+		const struct field *f = table_slot(t, rec->lane, rec->op->values[i].slot);
+		if (f)
+			fields[w.fields_count++] = (struct field_write){f, value_copy(&r->tx, rec->op->values[i].value)};
+	}
+	if (!w.fields_count)
+		return error_set(&r->err, ERR_VERSION, "", "the proposal is about fields that this program does not know");
+	return replica_write(r, &w, 1, /* whole= */ false, author);
+}
+
+int replica_settle(struct replica *r, int64_t parked_id, bool accept, const uint8_t author[8])
+{
+	struct applying x = {.r = r};
+	struct held *h;
+	struct record rec;
+	size_t n;
+	bool found = false;
+	int rc = store_parked_list(r->st, parked_id - 1, 1, &r->scratch, &h, &n);
+	if (!rc && n && h[0].id == parked_id && h[0].cause == ERR_PROPOSAL)
+		rc = record_at(r, &h[0], &rec, /* ret_changeset= */ NULL, &found);
+	if (rc || !found)
+		return rc ? engine_fail(r, rc) : error_set(&r->err, ERR_NOT_FOUND, "", "no proposal with this number waits here");
+	struct verdict v = {.ordinal = rec.ordinal, .accepted = accept, .code = accept ? 0 : ERR_OWNED};
+	struct admission_item item = {.mode = ADMIT_ONLY, .verdicts = &v, .verdicts_count = 1};
+	rc = store_parked_remove(r->st, parked_id);
+	rc = rc ? rc : segment_hash_at(r, rec.recv, item.segment);
+	if (!rc && accept)
+		rc = take_proposal(r, &rec, author);
+	else if (!rc)
+		rc = refuse_record(&x, &rec, NULL, v.code, 0, r->id->origin, /* mine= */ false);
+	rc = rc ? rc : admit_say(r, rec.scope, rec.lane, &item);
+	wake(&x, rec.op->row);
+	rc = rc ? rc : drain_woken(&x);
+	rc = rc ? rc : admit_flush(r);
+	return rc ? engine_fail(r, rc) : 0;
+}
+
 int replica_held_op(struct replica *r, const struct held *h, struct arena *a, const struct op **ret)
 {
 	struct record rec;
 	bool found;
 	*ret = NULL;
 	(void)a; /* the operation lives in the transaction's memory, as all that is read in one */
-	int rc = record_at(r, h, &rec, &found);
+	int rc = record_at(r, h, &rec, /* ret_changeset= */ NULL, &found);
 	if (!rc && found)
 		*ret = rec.op;
 	return rc ? engine_fail(r, rc) : 0;

@@ -1,65 +1,69 @@
 /*
- * body.c - the columnar body of a segment: many changesets, one typed column for each table's field.
+ * body.c - the columnar body of a segment: many changesets, a typed column for each table's field.
  *
- * Why columns: rows in msgpack, squeezed, cost 57 bytes each at a thousand rows, columns half of that
- * (measurements.md section 4), and the wire targets of architecture.md section 12 need it.  Numbers are
- * LEB128 varints, shortest form only; z means zigzag.  The order below is the order on the wire; a
- * "column" is so many numbers one after the other, nothing between them.
+ * Why columns: rows in msgpack, squeezed, cost 57 bytes each at a thousand rows, columns half of
+ * that (measurements.md section 4), and the wire targets of architecture.md section 12 need it.
+ * Numbers are LEB128 varints, shortest form only; z means zigzag.  The order below is the order on
+ * the wire; a "column" is so many numbers one after the other, nothing between them.
  *
  *   body      = version (1 byte: 1), changesets, operations, runs, ids, rows, clocks, opaque, values
  *
  *   changesets: n is stated by the segment's header
- *     run       n x varint     index into the segment's nonces
- *     ops       n x varint     operations in it
- *     manner    n x varint     index into the manners; the next unused index means: a new one
- *     manners   each: flags 1, part varint, parts varint, author 8 bytes, schema version varint,
- *               code list version varint, signed 1 byte (0 or 1)
+ *     run       n x varint  index into the segment's nonces
+ *     ops       n x varint  operations in it
+ *     manner    n x varint  index into the manners; the next unused index means: a new one
+ *     manners   each: flags 1 byte, part varint, parts varint, author 8 bytes, schema version
+ *               varint, code list version varint, signed 1 byte (0 or 1)
  *     signs     64 bytes for each changeset of a signed manner
  *
- *   operations: m = sum of ops, counted over all changesets (the ordinal of an operation)
- *     shape     m x varint     index into the shapes, as for manners
+ *   operations: m = sum of ops; the place of an operation among all is its ordinal
+ *     shape     m x varint  index into the shapes, as for manners
  *     shapes    each: kind 1 byte, table varint, slots varint;
  *               UPDATE, PROPOSAL: mask of the slots with old values, varint;
- *               INSERT: said, 1 byte: 0 the row id is the UUIDv7 of (stamp, run of the changeset), 1 any other
- *     ms        m x z          milliseconds of the stamp, less those of the operation before (first: 0)
- *     counter   m x z          counter of the stamp; if ms is 0 and it is not the first: less that of the
- *                              operation before, less 1
+ *               INSERT: said, 1 byte: 0 the row id is the UUIDv7 of (stamp, run of the
+ *               changeset), 1 any other
+ *     ms        m x z  milliseconds of the stamp, less those of the operation before (first: 0)
+ *     counter   m x z  counter of the stamp; where ms is 0 and it is not the first: less that of
+ *               the operation before, less 1
  *
- *   runs: table of runs beyond the segment's own: count varint, 8 bytes little-endian each.  A run is named by
- *     its index, the segment's own first.
- *   ids: table of the row ids that are said or referred to, in the order in which rows and values name them first
+ *   runs: those beyond the segment's own: count varint, 8 bytes little-endian each.  A run is
+ *     named by its index, the segment's own first.
+ *   ids: the row ids that are said or referred to, as rows and values name them first
  *     count     varint
- *     tag       count x varint 0 sixteen bytes; 1 a row inserted in this body; 2+i a UUIDv7 of run i
- *     ms        z for each tag >= 2: milliseconds, less those of the last id of the same run, else of the last
- *               tag >= 2, else of the first operation
+ *     tag       count x varint  0 sixteen bytes; 1 a row inserted in this body; 2+i a UUIDv7 of
+ *               run i
+ *     ms        z for each tag >= 2: milliseconds, less those of the last id of the same run,
+ *               else of the last tag >= 2, else of the first operation
  *     counter   varint for each tag >= 2
  *     ordinal   z for each tag 1: ordinal of the INSERT, less that of the last tag 1 (first: 0)
  *     raw       16 bytes for each tag 0
- *   A place that names an id (or a text) holds a code: 0 the next entry of the table, not named before;
- *     1 the same as the last of this column; 2+i entry i.  1 goes before 2+i.
+ *   Where an id (or a text) is named stands a code: 0 the next entry of the table, not named
+ *   before; 1 the same as the last of this column; 2+i entry i.  1 goes before 2+i.
  *
  *   rows      a code for each operation whose id is said (all but INSERT with said 0)
- *   clocks    for each INSERT with said 1, UPDATE, PROPOSAL: count varint; then four columns over all groups:
- *             run (index, varint), ms (operation's less group's, z), counter (varint),
- *             slots (varint; 0: the slots of the operation)
+ *   clocks    for each INSERT with said 1, UPDATE, PROPOSAL: count of groups varint; then four
+ *             columns over all groups: run (index, varint), ms (operation's less group's, z),
+ *             counter (varint), slots (varint; 0: the slots of the operation)
  *   opaque    length varint for each operation of any other kind; then all their bytes
  *
- *   values    a column for each (table, slot) that some operation writes, ascending; right behind it the column
- *             of its old values, if there are any.  Values stand in the order of operations.
- *     column    = type 1 byte: 1 int, 2 text, 3 bytes, 4 bytes of length 16 (an id); or 0 mixed: then a type
- *                 byte for each value (0: null) and the parts below, ascending, of those types that occur
- *     int part  = predictor 1 byte, unit varint (>= 1), then z for each value.  f(i) = the value, less
- *                 (predictor 0) nothing, (1) the value before in this part, (2) the milliseconds of the operation's stamp,
- *                 (3) the int in the slot written next below in the same operation, 0 if that is not an int.
- *                 First f(0); then, predictor 1: f(i) / unit, others: (f(i) - f(0)) / unit.  All modulo 2^64.
- *                 The writer takes the predictor of fewest bytes, the lowest among equals; unit is the greatest common divisor.
- *     text part = a code for each value (table of this part alone), lengths of the table's entries, their bytes
- *     bytes part  likewise
+ *   values    a column for each (table, slot) that some operation writes, ascending; right behind
+ *             it the column of its old values, if any; values in the order of operations
+ *     column    = type 1 byte: 1 int, 2 text, 3 bytes, 4 bytes of length 16 (an id); or 0 mixed:
+ *                 then a type byte for each value (0: null), and the parts below of those types
+ *                 that occur, ascending
+ *     int part  = predictor 1 byte, unit varint (>= 1), then z for each value.  f(i) = the value,
+ *                 less (predictor 0) nothing; (1) the value before in this part; (2) the ms of the
+ *                 operation's stamp; (3) the int in the slot written next below in the same
+ *                 operation, 0 if that is not an int.  First f(0); then, predictor 1: f(i) / unit,
+ *                 others: (f(i) - f(0)) / unit.  All modulo 2^64.  The unit is the greatest common
+ *                 divisor; the predictor that of fewest bytes, the lowest among equals.
+ *     text part = a code for each value (table of this part alone), lengths of the table's
+ *                 entries, their bytes;  bytes part likewise
  *     id part   = a code for each value (table of ids)
  *
- * Tables hold nothing twice and nothing unused.  The decoder holds to all this at once by encoding what it
- * decoded and comparing: 0.3 us a row, against twenty rules to get wrong.  An adversary's colliding texts
- * are met by keying the encoder's hash tables with the hash of the body itself.
+ * Tables hold nothing twice and nothing unused.  The decoder holds to all this at once by encoding
+ * what it decoded and comparing: cheaper than twenty rules to get wrong.  An adversary's colliding
+ * texts are met by keying the encoder's hash tables with the hash of the body itself.
  */
 #include "common/base.h"
 
@@ -75,7 +79,8 @@ enum { CODE_NEW = 0, CODE_SAME = 1, CODE_ENTRY = 2 };
 enum { TYPE_MIXED = 0, TYPE_ID = 4 };
 enum { PREDICT_NONE = 0, PREDICT_LAST, PREDICT_STAMP, PREDICT_BESIDE, PREDICTORS };
 
-static_assert((int)VALUE_INT == 1 && (int)VALUE_TEXT == 2 && (int)VALUE_BYTES == 3, "types of the wire");
+static_assert((int)VALUE_INT == 1 && (int)VALUE_TEXT == 2 && (int)VALUE_BYTES == 3,
+              "types of the wire");
 
 /* ---- what encoder and decoder share: shapes, and the values sorted into columns */
 
@@ -84,7 +89,7 @@ struct shape {
 	uint16_t table;
 	uint64_t slots, olds;
 	uint32_t uses;
-	size_t columns;     /* its first entry in plan.columns_of */
+	size_t columns; /* its first entry in plan.columns_of */
 };
 
 struct manner {
@@ -95,7 +100,7 @@ struct manner {
 
 struct op_at {
 	struct op *op;
-	uint64_t run;       /* of its changeset */
+	uint64_t run; /* of its changeset */
 	uint32_t shape;
 };
 
@@ -105,7 +110,7 @@ struct place {
 };
 
 struct column {
-	uint32_t key;       /* table << 7 | slot << 1 | old */
+	uint32_t key; /* table << 7 | slot << 1 | old */
 	size_t first, count;
 };
 
@@ -190,8 +195,7 @@ static void plan_columns(struct plan *p)
 	for (size_t i = 0; i < p->shapes_count; i++) {
 		const struct shape *s = &p->shapes[i];
 
-		if (!op_has_fields(s->kind))
-			continue;
+		if (!op_has_fields(s->kind)) continue;
 		for (uint64_t m = s->slots; m; m &= m - 1)
 			p->columns[n++].key = column_key(s, (unsigned)__builtin_ctzll(m), false);
 		for (uint64_t m = s->olds; m; m &= m - 1)
@@ -206,14 +210,13 @@ static void plan_columns(struct plan *p)
 		struct shape *s = &p->shapes[i];
 
 		s->columns = at;
-		if (!op_has_fields(s->kind))
-			continue;
+		if (!op_has_fields(s->kind)) continue;
 		for (uint64_t m = s->slots; m; m &= m - 1)
 			p->columns_of[at++] = (uint32_t)column_find(
-				p, column_key(s, (unsigned)__builtin_ctzll(m), false));
+			        p, column_key(s, (unsigned)__builtin_ctzll(m), false));
 		for (uint64_t m = s->olds; m; m &= m - 1)
 			p->columns_of[at++] = (uint32_t)column_find(
-				p, column_key(s, (unsigned)__builtin_ctzll(m), true));
+			        p, column_key(s, (unsigned)__builtin_ctzll(m), true));
 		for (size_t k = s->columns; k < at; k++)
 			p->columns[p->columns_of[k]].count += s->uses;
 	}
@@ -231,7 +234,9 @@ static void plan_columns(struct plan *p)
 			struct column *to = &p->columns[c[k]];
 
 			p->places[to->first + to->count++] = (struct place){
-				k < op->values_count ? &op->values[k] : &op->olds[k - op->values_count], op};
+			        k < op->values_count ? &op->values[k]
+			                             : &op->olds[k - op->values_count],
+			        op};
 		}
 	}
 }
@@ -250,8 +255,7 @@ static uint64_t beside(const struct place *at, bool old)
 {
 	const struct field_value *first = old ? at->op->olds : at->op->values;
 
-	if (at->value == first || at->value[-1].value.type != VALUE_INT)
-		return 0;
+	if (at->value == first || at->value[-1].value.type != VALUE_INT) return 0;
 	return (uint64_t)at->value[-1].value.i;
 }
 
@@ -306,7 +310,8 @@ static void lookup_add(struct lookup *l, uint32_t hash, uint32_t index)
 		free(l->cells);
 		*l = bigger;
 	}
-	for (at = hash & (l->room - 1); l->cells[at].epoch == l->epoch; at = (at + 1) & (l->room - 1))
+	for (at = hash & (l->room - 1); l->cells[at].epoch == l->epoch;
+	     at = (at + 1) & (l->room - 1))
 		;
 	l->cells[at] = (struct lookup_cell){l->epoch, hash, index};
 	l->used++;
@@ -315,12 +320,10 @@ static void lookup_add(struct lookup *l, uint32_t hash, uint32_t index)
 /* The next candidate of this hash; *at is SIZE_MAX before the first.  NULL: no more. */
 static const struct lookup_cell *lookup_next(const struct lookup *l, uint32_t hash, size_t *at)
 {
-	if (!l->room)
-		return NULL;
+	if (!l->room) return NULL;
 	*at = *at == SIZE_MAX ? hash & (l->room - 1) : (*at + 1) & (l->room - 1);
 	for (; l->cells[*at].epoch == l->epoch; *at = (*at + 1) & (l->room - 1))
-		if (l->cells[*at].hash == hash)
-			return &l->cells[*at];
+		if (l->cells[*at].hash == hash) return &l->cells[*at];
 	return NULL;
 }
 
@@ -332,12 +335,12 @@ struct id_entry {
 struct encoder {
 	struct plan plan;
 	uint64_t seed;
-	struct buf tail;              /* what stands behind the tables of runs and ids */
-	uint64_t *runs;               /* the segment's own first */
+	struct buf tail; /* what stands behind the tables of runs and ids */
+	uint64_t *runs;  /* the segment's own first */
 	size_t runs_count, runs_room, runs_own;
 	struct id_entry *ids;
 	size_t ids_count, ids_room;
-	struct span *texts;           /* table of the part being written */
+	struct span *texts; /* table of the part being written */
 	struct lookup shape_at, manner_at, run_at, id_at, born_at, text_at;
 	bool born_known;
 };
@@ -380,8 +383,7 @@ static size_t run_index(struct encoder *e, uint64_t run)
 	size_t at = SIZE_MAX;
 
 	while ((c = lookup_next(&e->run_at, h, &at)))
-		if (e->runs[c->index] == run)
-			return c->index;
+		if (e->runs[c->index] == run) return c->index;
 	if (e->runs_count == e->runs_room) {
 		e->runs_room = e->runs_room ? 2 * e->runs_room : 32;
 		e->runs = mem_grow(e->runs, e->runs_room * sizeof(*e->runs));
@@ -398,27 +400,21 @@ static size_t born(struct encoder *e, const uint8_t id[16])
 	const struct lookup_cell *c;
 	size_t own = 0, at;
 
-	while (own < e->runs_own && e->runs[own] != run)
-		own++;
-	if (own == e->runs_own)
-		return SIZE_MAX;
+	while (own < e->runs_own && e->runs[own] != run) own++;
+	if (own == e->runs_own) return SIZE_MAX;
 	for (size_t i = 0; !e->born_known && i < e->plan.ops_count; i++) {
 		const struct op_at *o = &e->plan.ops[i];
 		uint32_t h;
 
-		if (shape_said(&e->plan.shapes[o->shape]))
-			continue;
+		if (shape_said(&e->plan.shapes[o->shape])) continue;
 		h = hash_pair(e, o->op->stamp, o->run);
 		for (at = SIZE_MAX; (c = lookup_next(&e->born_at, h, &at));)
-			if (memcmp(e->plan.ops[c->index].op->row, o->op->row, 16) == 0)
-				break;
-		if (!c)
-			lookup_add(&e->born_at, h, (uint32_t)i);
+			if (memcmp(e->plan.ops[c->index].op->row, o->op->row, 16) == 0) break;
+		if (!c) lookup_add(&e->born_at, h, (uint32_t)i);
 	}
 	e->born_known = true;
 	for (at = SIZE_MAX; (c = lookup_next(&e->born_at, hash_pair(e, stamp, run), &at));)
-		if (memcmp(e->plan.ops[c->index].op->row, id, 16) == 0)
-			return c->index;
+		if (memcmp(e->plan.ops[c->index].op->row, id, 16) == 0) return c->index;
 	return SIZE_MAX;
 }
 
@@ -452,7 +448,8 @@ static void put_id(struct encoder *e, const uint8_t id[16], size_t *last)
 	n->ordinal = 0;
 	if (id_is_created(id)) {
 		ordinal = born(e, id);
-		n->tag = ordinal != SIZE_MAX ? TAG_BORN : (uint32_t)(TAG_RUN + run_index(e, id_run(id)));
+		n->tag = ordinal != SIZE_MAX ? TAG_BORN
+		                             : (uint32_t)(TAG_RUN + run_index(e, id_run(id)));
 		n->ordinal = ordinal != SIZE_MAX ? (uint32_t)ordinal : 0;
 	}
 	lookup_add(&e->id_at, h, (uint32_t)e->ids_count);
@@ -466,16 +463,13 @@ static void put_ids(struct encoder *e, struct buf *out)
 	int64_t last = e->plan.ops_count ? op_ms(e->plan.ops[0].op) : 0, ordinal = 0;
 
 	buf_varint(out, e->ids_count);
-	for (size_t i = 0; i < e->ids_count; i++)
-		buf_varint(out, e->ids[i].tag);
-	for (size_t i = 0; i < e->runs_count; i++)
-		ms[i] = -1;
+	for (size_t i = 0; i < e->ids_count; i++) buf_varint(out, e->ids[i].tag);
+	for (size_t i = 0; i < e->runs_count; i++) ms[i] = -1;
 	for (size_t i = 0; i < e->ids_count; i++) {
 		const struct id_entry *n = &e->ids[i];
 		int64_t now = stamp_ms(id_stamp(n->id)), *of_run;
 
-		if (n->tag < TAG_RUN)
-			continue;
+		if (n->tag < TAG_RUN) continue;
 		of_run = &ms[n->tag - TAG_RUN];
 		buf_zigzag(out, now - (*of_run >= 0 ? *of_run : last));
 		*of_run = last = now;
@@ -484,14 +478,12 @@ static void put_ids(struct encoder *e, struct buf *out)
 		if (e->ids[i].tag >= TAG_RUN)
 			buf_varint(out, stamp_counter(id_stamp(e->ids[i].id)));
 	for (size_t i = 0; i < e->ids_count; i++) {
-		if (e->ids[i].tag != TAG_BORN)
-			continue;
+		if (e->ids[i].tag != TAG_BORN) continue;
 		buf_zigzag(out, (int64_t)e->ids[i].ordinal - ordinal);
 		ordinal = e->ids[i].ordinal;
 	}
 	for (size_t i = 0; i < e->ids_count; i++)
-		if (e->ids[i].tag == TAG_RAW)
-			buf_add(out, e->ids[i].id, 16);
+		if (e->ids[i].tag == TAG_RAW) buf_add(out, e->ids[i].id, 16);
 	free(ms);
 }
 
@@ -510,20 +502,20 @@ static uint64_t zigzag(uint64_t v)
 	return (v << 1) ^ ((int64_t)v < 0 ? UINT64_MAX : 0);
 }
 
+/* Most numbers are short, and dividing short ones takes half the time. */
 static uint64_t divided(uint64_t v, uint64_t unit)
 {
-	uint64_t q;
+	uint64_t m = magnitude(v), q;
 
-	if (unit == 1)
-		return v;
-	q = magnitude(v) / unit;
+	if (unit == 1 || v == 0) return v;
+	q = (m | unit) >> 32 ? m / unit : (uint32_t)m / (uint32_t)unit;
 	return (int64_t)v < 0 ? 0 - q : q;
 }
 
 static uint64_t divisor(uint64_t x, uint64_t y)
 {
 	while (y) {
-		uint64_t t = x % y;
+		uint64_t t = (x | y) >> 32 ? x % y : (uint32_t)x % (uint32_t)y;
 
 		x = y;
 		y = t;
@@ -532,7 +524,8 @@ static uint64_t divisor(uint64_t x, uint64_t y)
 }
 
 /* The numbers f(0), f(i) - f(0) (or f(i)) of one predictor, to ret; the unit is returned. */
-static uint64_t int_steps(const struct place *v, size_t count, bool old, unsigned predictor, uint64_t *ret)
+static uint64_t int_steps(const struct place *v, size_t count, bool old, unsigned predictor,
+                          uint64_t *ret)
 {
 	uint64_t unit = 0, last = 0, first = 0;
 
@@ -541,10 +534,8 @@ static uint64_t int_steps(const struct place *v, size_t count, bool old, unsigne
 
 		ret[i] = x - predicted(&v[i], old, predictor, last) - first;
 		last = x;
-		if (i == 0 && predictor != PREDICT_LAST)
-			first = ret[0];
-		if (i > 0 && unit != 1 && ret[i])
-			unit = divisor(magnitude(ret[i]), unit);
+		if (i == 0 && predictor != PREDICT_LAST) first = ret[0];
+		if (i > 0 && unit != 1 && ret[i]) unit = divisor(magnitude(ret[i]), unit);
 	}
 	return unit ? unit : 1;
 }
@@ -552,7 +543,8 @@ static uint64_t int_steps(const struct place *v, size_t count, bool old, unsigne
 /* Integer parts are looked at once for each predictor: a sum of sizes and one gcd. */
 static void put_ints(struct encoder *e, const struct place *v, size_t count, bool old)
 {
-	uint64_t *best = array_of(sizeof(*best), count), *steps = array_of(sizeof(*steps), count), *t;
+	uint64_t *best = array_of(sizeof(*best), count), *steps = array_of(sizeof(*steps), count),
+	         *t;
 	uint64_t best_unit = 1;
 	size_t best_bytes = SIZE_MAX;
 	unsigned best_predictor = 0;
@@ -561,12 +553,11 @@ static void put_ints(struct encoder *e, const struct place *v, size_t count, boo
 		uint64_t unit = int_steps(v, count, old, predictor, steps);
 		size_t bytes = varint_size(unit) + varint_size(zigzag(steps[0]));
 
-		for (size_t i = 1; i < count; i++) {
+		for (size_t i = 1; i < count && bytes < best_bytes; i++) {
 			steps[i] = divided(steps[i], unit);
 			bytes += varint_size(zigzag(steps[i]));
 		}
-		if (bytes >= best_bytes)
-			continue;
+		if (bytes >= best_bytes) continue;
 		best_bytes = bytes;
 		best_unit = unit;
 		best_predictor = predictor;
@@ -576,8 +567,7 @@ static void put_ints(struct encoder *e, const struct place *v, size_t count, boo
 	}
 	buf_u8(&e->tail, (uint8_t)best_predictor);
 	buf_varint(&e->tail, best_unit);
-	for (size_t i = 0; i < count; i++)
-		buf_varint(&e->tail, zigzag(best[i]));
+	for (size_t i = 0; i < count; i++) buf_varint(&e->tail, zigzag(best[i]));
 	free(best);
 	free(steps);
 }
@@ -599,8 +589,7 @@ static void put_texts(struct encoder *e, const struct place *v, size_t count)
 		}
 		h = hash_bytes(e, s.p, s.len);
 		while ((c = lookup_next(&e->text_at, h, &at)))
-			if (span_equal(e->texts[c->index], s))
-				break;
+			if (span_equal(e->texts[c->index], s)) break;
 		if (c) {
 			last = c->index;
 			buf_varint(&e->tail, CODE_ENTRY + last);
@@ -611,10 +600,8 @@ static void put_texts(struct encoder *e, const struct place *v, size_t count)
 		last = n++;
 		buf_varint(&e->tail, CODE_NEW);
 	}
-	for (size_t i = 0; i < n; i++)
-		buf_varint(&e->tail, e->texts[i].len);
-	for (size_t i = 0; i < n; i++)
-		buf_add(&e->tail, e->texts[i].p, e->texts[i].len);
+	for (size_t i = 0; i < n; i++) buf_varint(&e->tail, e->texts[i].len);
+	for (size_t i = 0; i < n; i++) buf_add(&e->tail, e->texts[i].p, e->texts[i].len);
 }
 
 static void put_part(struct encoder *e, uint8_t type, const struct place *v, size_t count, bool old)
@@ -626,8 +613,7 @@ static void put_part(struct encoder *e, uint8_t type, const struct place *v, siz
 	else if (type != TYPE_ID)
 		put_texts(e, v, count);
 	else
-		for (size_t i = 0; i < count; i++)
-			put_id(e, v[i].value->value.s.p, &last);
+		for (size_t i = 0; i < count; i++) put_id(e, v[i].value->value.s.p, &last);
 }
 
 static void put_column(struct encoder *e, const struct column *c)
@@ -637,25 +623,21 @@ static void put_column(struct encoder *e, const struct column *c)
 	struct place *some;
 	bool same = type != VALUE_NULL;
 
-	for (size_t i = 1; same && i < c->count; i++)
-		same = wire_type(&v[i].value->value) == type;
+	for (size_t i = 1; same && i < c->count; i++) same = wire_type(&v[i].value->value) == type;
 	if (same) {
 		buf_u8(&e->tail, type);
 		put_part(e, type, v, c->count, c->key & 1);
 		return;
 	}
 	buf_u8(&e->tail, TYPE_MIXED);
-	for (size_t i = 0; i < c->count; i++)
-		buf_u8(&e->tail, wire_type(&v[i].value->value));
+	for (size_t i = 0; i < c->count; i++) buf_u8(&e->tail, wire_type(&v[i].value->value));
 	some = array_of(sizeof(*some), c->count);
 	for (uint8_t t = VALUE_INT; t <= TYPE_ID; t++) {
 		size_t n = 0;
 
 		for (size_t i = 0; i < c->count; i++)
-			if (wire_type(&v[i].value->value) == t)
-				some[n++] = v[i];
-		if (n)
-			put_part(e, t, some, n, c->key & 1);
+			if (wire_type(&v[i].value->value) == t) some[n++] = v[i];
+		if (n) put_part(e, t, some, n, c->key & 1);
 	}
 	free(some);
 }
@@ -668,10 +650,15 @@ static bool manner_equal(const struct manner *x, const struct manner *y)
 }
 
 /* Index of a manner, added if new. */
-static uint32_t manner_index(struct encoder *e, struct manner *all, size_t *count, const struct changeset *c)
+static uint32_t manner_index(struct encoder *e, struct manner *all, size_t *count,
+                             const struct changeset *c)
 {
-	struct manner m = {.flags = c->flags, .is_signed = c->person_sign.len > 0, .part = c->part,
-			   .parts = c->parts, .schema_version = c->schema_version, .codes_version = c->codes_version};
+	struct manner m = {.flags = c->flags,
+	                   .is_signed = c->person_sign.len > 0,
+	                   .part = c->part,
+	                   .parts = c->parts,
+	                   .schema_version = c->schema_version,
+	                   .codes_version = c->codes_version};
 	const struct lookup_cell *cell;
 	size_t at = SIZE_MAX;
 	uint64_t author;
@@ -681,22 +668,20 @@ static uint32_t manner_index(struct encoder *e, struct manner *all, size_t *coun
 	memcpy(&author, m.author, sizeof(author));
 	h = hash_pair(e, author + m.is_signed, (uint64_t)m.part << 32 | m.parts);
 	while ((cell = lookup_next(&e->manner_at, h, &at)))
-		if (manner_equal(&all[cell->index], &m))
-			return cell->index;
+		if (manner_equal(&all[cell->index], &m)) return cell->index;
 	all[*count] = m;
 	lookup_add(&e->manner_at, h, (uint32_t)*count);
 	return (uint32_t)(*count)++;
 }
 
-static void put_changesets(struct encoder *e, const struct changeset *cs, size_t count, struct buf *out)
+static void put_changesets(struct encoder *e, const struct changeset *cs, size_t count,
+                           struct buf *out)
 {
 	struct manner *manners = array_of(sizeof(*manners), count);
 	size_t manners_count = 0;
 
-	for (size_t i = 0; i < count; i++)
-		buf_varint(out, run_index(e, cs[i].run));
-	for (size_t i = 0; i < count; i++)
-		buf_varint(out, cs[i].ops_count);
+	for (size_t i = 0; i < count; i++) buf_varint(out, run_index(e, cs[i].run));
+	for (size_t i = 0; i < count; i++) buf_varint(out, cs[i].ops_count);
 	for (size_t i = 0; i < count; i++)
 		buf_varint(out, manner_index(e, manners, &manners_count, &cs[i]));
 	for (size_t i = 0; i < manners_count; i++) {
@@ -708,8 +693,7 @@ static void put_changesets(struct encoder *e, const struct changeset *cs, size_t
 		buf_varint(out, manners[i].codes_version);
 		buf_u8(out, manners[i].is_signed);
 	}
-	for (size_t i = 0; i < count; i++)
-		buf_add(out, cs[i].person_sign.p, cs[i].person_sign.len);
+	for (size_t i = 0; i < count; i++) buf_add(out, cs[i].person_sign.p, cs[i].person_sign.len);
 	free(manners);
 }
 
@@ -721,15 +705,15 @@ static uint32_t shape_index(struct encoder *e, const struct op *op, uint64_t run
 	size_t at = SIZE_MAX;
 	uint32_t h;
 
-	for (size_t i = 0; i < op->olds_count; i++)
-		s.olds |= UINT64_C(1) << op->olds[i].slot;
+	for (size_t i = 0; i < op->olds_count; i++) s.olds |= UINT64_C(1) << op->olds[i].slot;
 	s.said = op->kind == OP_INSERT && !op_row_implied(op, run);
-	h = hash_pair(e, s.slots ^ ((uint64_t)s.table << 40), s.olds ^ ((uint64_t)s.kind << 50) ^ s.said);
+	h = hash_pair(e, s.slots ^ ((uint64_t)s.table << 40),
+	              s.olds ^ ((uint64_t)s.kind << 50) ^ s.said);
 	while ((c = lookup_next(&e->shape_at, h, &at))) {
 		const struct shape *o = &p->shapes[c->index];
 
-		if (o->kind == s.kind && o->table == s.table && o->slots == s.slots && o->olds == s.olds &&
-		    o->said == s.said)
+		if (o->kind == s.kind && o->table == s.table && o->slots == s.slots &&
+		    o->olds == s.olds && o->said == s.said)
 			return c->index;
 	}
 	p->shapes[p->shapes_count] = s;
@@ -742,18 +726,15 @@ static void put_operations(struct encoder *e, struct buf *out)
 	struct plan *p = &e->plan;
 	int64_t ms = 0;
 
-	for (size_t i = 0; i < p->ops_count; i++)
-		buf_varint(out, p->ops[i].shape);
+	for (size_t i = 0; i < p->ops_count; i++) buf_varint(out, p->ops[i].shape);
 	for (size_t i = 0; i < p->shapes_count; i++) {
 		const struct shape *s = &p->shapes[i];
 
 		buf_u8(out, s->kind);
 		buf_varint(out, s->table);
 		buf_varint(out, s->slots);
-		if (op_has_olds(s->kind))
-			buf_varint(out, s->olds);
-		if (s->kind == OP_INSERT)
-			buf_u8(out, s->said);
+		if (op_has_olds(s->kind)) buf_varint(out, s->olds);
+		if (s->kind == OP_INSERT) buf_u8(out, s->said);
 	}
 	for (size_t i = 0; i < p->ops_count; i++) {
 		buf_zigzag(out, op_ms(p->ops[i].op) - ms);
@@ -803,32 +784,28 @@ static void put_tail(struct encoder *e)
 	size_t last = SIZE_MAX;
 
 	for (size_t i = 0; i < p->ops_count; i++)
-		if (shape_said(&p->shapes[p->ops[i].shape]))
-			put_id(e, p->ops[i].op->row, &last);
+		if (shape_said(&p->shapes[p->ops[i].shape])) put_id(e, p->ops[i].op->row, &last);
 	put_clocks(e);
 	for (size_t i = 0; i < p->ops_count; i++)
 		if (!op_has_fields(p->ops[i].op->kind))
 			buf_varint(&e->tail, p->ops[i].op->opaque.len);
 	for (size_t i = 0; i < p->ops_count; i++)
 		buf_add(&e->tail, p->ops[i].op->opaque.p, p->ops[i].op->opaque.len);
-	for (size_t i = 0; i < p->columns_count; i++)
-		put_column(e, &p->columns[i]);
+	for (size_t i = 0; i < p->columns_count; i++) put_column(e, &p->columns[i]);
 }
 
 /* Of changesets that are well-formed and in bounds. */
-static int encode(const struct changeset *cs, size_t count, const uint64_t *runs, size_t runs_count, uint64_t seed,
-		  struct buf *out, struct error *err)
+static int encode(const struct changeset *cs, size_t count, const uint64_t *runs, size_t runs_count,
+                  uint64_t seed, struct buf *out, struct error *err)
 {
 	struct encoder e = {.seed = seed};
 	size_t ops = 0, n = 0, start = out->len, most = 1;
 	int rc = 0;
 
-	for (size_t i = 0; i < count; i++)
-		ops += cs[i].ops_count;
+	for (size_t i = 0; i < count; i++) ops += cs[i].ops_count;
 	buf_init(&e.tail, BODY_BYTES_MAX);
 	e.shape_at.epoch = e.manner_at.epoch = e.run_at.epoch = e.id_at.epoch = e.born_at.epoch = 1;
-	for (size_t i = 0; i < runs_count; i++)
-		run_index(&e, runs[i]);
+	for (size_t i = 0; i < runs_count; i++) run_index(&e, runs[i]);
 	e.runs_own = runs_count;
 	e.plan.ops = array_of(sizeof(*e.plan.ops), ops);
 	e.plan.shapes = array_of(sizeof(*e.plan.shapes), ops);
@@ -837,7 +814,8 @@ static int encode(const struct changeset *cs, size_t count, const uint64_t *runs
 		for (size_t k = 0; k < cs[i].ops_count; k++) {
 			struct op_at *o = &e.plan.ops[n++];
 
-			*o = (struct op_at){&cs[i].ops[k], cs[i].run, shape_index(&e, &cs[i].ops[k], cs[i].run)};
+			*o = (struct op_at){&cs[i].ops[k], cs[i].run,
+			                    shape_index(&e, &cs[i].ops[k], cs[i].run)};
 			e.plan.shapes[o->shape].uses++;
 		}
 	}
@@ -851,12 +829,12 @@ static int encode(const struct changeset *cs, size_t count, const uint64_t *runs
 	put_changesets(&e, cs, count, out);
 	put_operations(&e, out);
 	buf_varint(out, e.runs_count - e.runs_own);
-	for (size_t i = e.runs_own; i < e.runs_count; i++)
-		buf_u64(out, e.runs[i]);
+	for (size_t i = e.runs_own; i < e.runs_count; i++) buf_u64(out, e.runs[i]);
 	put_ids(&e, out);
 	buf_add(out, e.tail.p, e.tail.len);
 	if (e.tail.full || out->full || out->len - start > BODY_BYTES_MAX)
-		rc = error_set(err, ERR_LIMIT, NULL, "a body of more than %d bytes", (int)BODY_BYTES_MAX);
+		rc = error_set(err, ERR_LIMIT, NULL, "a body of more than %d bytes",
+		               (int)BODY_BYTES_MAX);
 
 	plan_done(&e.plan);
 	buf_done(&e.tail);
@@ -876,18 +854,18 @@ static bool runs_distinct(const uint64_t *runs, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		for (size_t k = 0; k < i; k++)
-			if (runs[i] == runs[k])
-				return false;
+			if (runs[i] == runs[k]) return false;
 	return true;
 }
 
-int body_encode(const struct changeset *cs, size_t count, const uint64_t *runs, size_t runs_count, struct buf *out,
-		struct error *err)
+int body_encode(const struct changeset *cs, size_t count, const uint64_t *runs, size_t runs_count,
+                struct buf *out, struct error *err)
 {
 	size_t ops = 0;
 
 	if (count > SEGMENT_CHANGESETS_MAX || runs_count > SEGMENT_NONCES_MAX)
-		return error_set(err, ERR_LIMIT, NULL, "%zu changesets of %zu runs", count, runs_count);
+		return error_set(err, ERR_LIMIT, NULL, "%zu changesets of %zu runs", count,
+		                 runs_count);
 	if (!runs_distinct(runs, runs_count))
 		return error_set(err, ERR_INTERNAL, NULL, "a run named twice");
 	for (size_t i = 0; i < count; i++) {
@@ -895,17 +873,19 @@ int body_encode(const struct changeset *cs, size_t count, const uint64_t *runs, 
 		size_t run = 0;
 
 		if (changeset_check_form(&cs[i], &why))
-			return error_set(err, why.code == ERR_LIMIT ? ERR_LIMIT : ERR_INTERNAL, NULL,
-					 "changeset %zu: %s", i, why.detail);
-		while (run < runs_count && runs[run] != cs[i].run)
-			run++;
+			return error_set(err, why.code == ERR_LIMIT ? ERR_LIMIT : ERR_INTERNAL,
+			                 NULL, "changeset %zu: %s", i, why.detail);
+		while (run < runs_count && runs[run] != cs[i].run) run++;
 		if (run == runs_count)
-			return error_set(err, ERR_INTERNAL, NULL, "changeset %zu is of no run of the segment", i);
+			return error_set(err, ERR_INTERNAL, NULL,
+			                 "changeset %zu is of no run of the segment", i);
 		if (cs[i].seq != cs[0].seq + i)
-			return error_set(err, ERR_INTERNAL, NULL, "changeset %zu: the sequence has a gap", i);
+			return error_set(err, ERR_INTERNAL, NULL,
+			                 "changeset %zu: the sequence has a gap", i);
 		ops += cs[i].ops_count;
 		if (ops > SEGMENT_OPS_MAX)
-			return error_set(err, ERR_LIMIT, NULL, "more than %d operations", (int)SEGMENT_OPS_MAX);
+			return error_set(err, ERR_LIMIT, NULL, "more than %d operations",
+			                 (int)SEGMENT_OPS_MAX);
 	}
 	return encode(cs, count, runs, runs_count, 0, out, err);
 }
@@ -924,7 +904,7 @@ struct decoder {
 	uint8_t (*ids)[16];
 	size_t ids_count, ids_named; /* named: how many of the table were named so far */
 	struct span *texts;
-	bool memory;                 /* the arena's bound was met */
+	bool memory; /* the arena's bound was met */
 };
 
 static void *take(struct decoder *d, size_t size, size_t count)
@@ -952,8 +932,7 @@ static uint64_t bounded(struct decoder *d, uint64_t max)
 /* So many things of at least `bytes` each are still to come: no memory is taken for more. */
 static bool fits(struct decoder *d, size_t count, size_t bytes)
 {
-	if (d->in.bad || count > cut_left(&d->in) / bytes)
-		d->in.bad = true;
+	if (d->in.bad || count > cut_left(&d->in) / bytes) d->in.bad = true;
 	return !d->in.bad;
 }
 
@@ -961,8 +940,7 @@ static void get_bytes(struct decoder *d, void *ret, size_t len)
 {
 	const uint8_t *p = cut_take(&d->in, len);
 
-	if (p)
-		memcpy(ret, p, len);
+	if (p) memcpy(ret, p, len);
 }
 
 static void get_changesets(struct decoder *d, uint64_t first_seq, const uint64_t *runs, size_t own)
@@ -971,8 +949,7 @@ static void get_changesets(struct decoder *d, uint64_t first_seq, const uint64_t
 	struct manner *manners = NULL;
 	size_t manners_count = 0, ops = 0;
 
-	if (!fits(d, d->count, 3))
-		return;
+	if (!fits(d, d->count, 3)) return;
 	d->cs = take(d, sizeof(*d->cs), d->count);
 	for (size_t i = 0; !d->in.bad && i < d->count; i++) {
 		uint64_t run = bounded(d, own ? own - 1 : 0);
@@ -987,11 +964,9 @@ static void get_changesets(struct decoder *d, uint64_t first_seq, const uint64_t
 		d->cs[i].ops_count = bounded(d, CHANGESET_OPS_MAX);
 		ops += d->cs[i].ops_count;
 	}
-	if (ops > SEGMENT_OPS_MAX)
-		d->in.bad = true;
+	if (ops > SEGMENT_OPS_MAX) d->in.bad = true;
 	d->plan.ops_count = ops;
-	if (!fits(d, d->count, 1))
-		return;
+	if (!fits(d, d->count, 1)) return;
 	manner_of = array_of(sizeof(*manner_of), d->count);
 	for (size_t i = 0; !d->in.bad && i < d->count; i++) {
 		manner_of[i] = (uint32_t)bounded(d, manners_count);
@@ -1019,8 +994,7 @@ static void get_changesets(struct decoder *d, uint64_t first_seq, const uint64_t
 		memcpy(c->author, m->author, 8);
 		c->schema_version = m->schema_version;
 		c->codes_version = m->codes_version;
-		if (m->is_signed)
-			c->person_sign = span_of(cut_take(&d->in, 64), 64);
+		if (m->is_signed) c->person_sign = span_of(cut_take(&d->in, 64), 64);
 	}
 	free(manner_of);
 	free(manners);
@@ -1032,20 +1006,16 @@ static void get_shape(struct decoder *d, struct shape *s)
 	s->kind = cut_u8(&d->in);
 	s->table = (uint16_t)bounded(d, UINT16_MAX);
 	s->slots = cut_varint(&d->in);
-	if (op_has_olds(s->kind))
-		s->olds = cut_varint(&d->in);
-	if (s->kind == OP_INSERT)
-		s->said = cut_u8(&d->in);
-	if (s->said > 1)
-		d->in.bad = true;
+	if (op_has_olds(s->kind)) s->olds = cut_varint(&d->in);
+	if (s->kind == OP_INSERT) s->said = cut_u8(&d->in);
+	if (s->said > 1) d->in.bad = true;
 }
 
 static struct field_value *fill_slots(struct field_value **pool, uint64_t slots)
 {
 	struct field_value *first = *pool;
 
-	for (; slots; slots &= slots - 1)
-		(*pool)++->slot = (uint8_t)__builtin_ctzll(slots);
+	for (; slots; slots &= slots - 1) (*pool)++->slot = (uint8_t)__builtin_ctzll(slots);
 	return first;
 }
 
@@ -1057,8 +1027,7 @@ static void get_operations(struct decoder *d)
 	size_t values = 0, n = 0;
 	int64_t ms = 0;
 
-	if (!fits(d, p->ops_count, 3))
-		return;
+	if (!fits(d, p->ops_count, 3)) return;
 	p->ops = array_of(sizeof(*p->ops), p->ops_count);
 	d->ops = take(d, sizeof(*d->ops), p->ops_count);
 	for (size_t i = 0; !d->in.bad && i < p->ops_count; i++) {
@@ -1066,21 +1035,17 @@ static void get_operations(struct decoder *d)
 		p->ops[i].shape = (uint32_t)bounded(d, p->shapes_count);
 		p->shapes_count += p->ops[i].shape == p->shapes_count;
 	}
-	if (!fits(d, p->shapes_count, 3))
-		return;
+	if (!fits(d, p->shapes_count, 3)) return;
 	p->shapes = array_of(sizeof(*p->shapes), p->shapes_count);
-	for (size_t i = 0; !d->in.bad && i < p->shapes_count; i++)
-		get_shape(d, &p->shapes[i]);
+	for (size_t i = 0; !d->in.bad && i < p->shapes_count; i++) get_shape(d, &p->shapes[i]);
 	for (size_t i = 0; !d->in.bad && i < p->ops_count; i++) {
 		struct shape *s = &p->shapes[p->ops[i].shape];
 
 		s->uses++;
-		if (op_has_fields(s->kind))
-			values += bits(s->slots) + bits(s->olds);
+		if (op_has_fields(s->kind)) values += bits(s->slots) + bits(s->olds);
 	}
 	/* Two columns of stamps, and a byte at least for each value. */
-	if (!fits(d, 2 * p->ops_count + values, 1))
-		return;
+	if (!fits(d, 2 * p->ops_count + values, 1)) return;
 	for (size_t i = 0; !d->in.bad && i < p->ops_count; i++) {
 		int64_t step = cut_zigzag(&d->in);
 
@@ -1104,8 +1069,7 @@ static void get_operations(struct decoder *d)
 			d->ops[i].stamp |= (uint64_t)counter;
 	}
 	pool = take(d, sizeof(*pool), values);
-	if (d->in.bad)
-		return;
+	if (d->in.bad) return;
 	for (size_t i = 0; i < d->count; i++) {
 		d->cs[i].ops = d->cs[i].ops_count ? &d->ops[n] : NULL;
 		for (size_t k = 0; k < d->cs[i].ops_count; k++, n++) {
@@ -1116,10 +1080,8 @@ static void get_operations(struct decoder *d)
 			op->kind = s->kind;
 			op->table = s->table;
 			op->slots = s->slots;
-			if (!shape_said(s))
-				id_make(op->stamp, d->cs[i].run, op->row);
-			if (!op_has_fields(s->kind))
-				continue;
+			if (!shape_said(s)) id_make(op->stamp, d->cs[i].run, op->row);
+			if (!op_has_fields(s->kind)) continue;
 			op->values_count = bits(s->slots);
 			op->values = op->values_count ? fill_slots(&pool, s->slots) : NULL;
 			op->olds_count = bits(s->olds);
@@ -1133,16 +1095,13 @@ static void get_runs(struct decoder *d, const uint64_t *runs, size_t own)
 {
 	size_t more = bounded(d, BODY_BYTES_MAX);
 
-	if (!fits(d, more, 8))
-		return;
+	if (!fits(d, more, 8)) return;
 	d->runs = array_of(sizeof(*d->runs), own + more);
-	if (own)
-		memcpy(d->runs, runs, own * sizeof(*runs));
+	if (own) memcpy(d->runs, runs, own * sizeof(*runs));
 	d->runs_count = own + more;
 	for (size_t i = own; i < d->runs_count; i++) {
 		d->runs[i] = cut_u64(&d->in);
-		if (d->runs[i] > RUN_MASK)
-			d->in.bad = true;
+		if (d->runs[i] > RUN_MASK) d->in.bad = true;
 	}
 }
 
@@ -1158,15 +1117,12 @@ static void get_ids(struct decoder *d)
 	tags = array_of(sizeof(*tags), d->ids_count);
 	stamps = array_of(sizeof(*stamps), d->ids_count);
 	of_run = array_of(sizeof(*of_run), d->runs_count);
-	for (size_t i = 0; i < d->ids_count; i++)
-		tags[i] = (uint32_t)bounded(d, d->runs_count + 1);
-	for (size_t i = 0; i < d->runs_count; i++)
-		of_run[i] = -1;
+	for (size_t i = 0; i < d->ids_count; i++) tags[i] = (uint32_t)bounded(d, d->runs_count + 1);
+	for (size_t i = 0; i < d->runs_count; i++) of_run[i] = -1;
 	for (size_t i = 0; !d->in.bad && i < d->ids_count; i++) {
 		int64_t step, from, *run;
 
-		if (tags[i] < TAG_RUN)
-			continue;
+		if (tags[i] < TAG_RUN) continue;
 		run = &of_run[tags[i] - TAG_RUN];
 		from = *run >= 0 ? *run : last;
 		step = cut_zigzag(&d->in);
@@ -1178,13 +1134,12 @@ static void get_ids(struct decoder *d)
 	}
 	for (size_t i = 0; !d->in.bad && i < d->ids_count; i++)
 		if (tags[i] >= TAG_RUN)
-			id_make((uint64_t)stamps[i] << 12 | bounded(d, 4095), d->runs[tags[i] - TAG_RUN],
-				d->ids[i]);
+			id_make((uint64_t)stamps[i] << 12 | bounded(d, 4095),
+			        d->runs[tags[i] - TAG_RUN], d->ids[i]);
 	for (size_t i = 0; !d->in.bad && i < d->ids_count; i++) {
 		int64_t step;
 
-		if (tags[i] != TAG_BORN)
-			continue;
+		if (tags[i] != TAG_BORN) continue;
 		step = cut_zigzag(&d->in);
 		if (step < -ordinal || step >= (int64_t)d->plan.ops_count - ordinal) {
 			d->in.bad = true;
@@ -1192,13 +1147,11 @@ static void get_ids(struct decoder *d)
 		}
 		ordinal += step;
 		/* A row id that is itself said cannot be one of those: the encoder says so, too. */
-		if (shape_said(&d->plan.shapes[d->plan.ops[ordinal].shape]))
-			d->in.bad = true;
+		if (shape_said(&d->plan.shapes[d->plan.ops[ordinal].shape])) d->in.bad = true;
 		memcpy(d->ids[i], d->ops[ordinal].row, 16);
 	}
 	for (size_t i = 0; !d->in.bad && i < d->ids_count; i++)
-		if (tags[i] == TAG_RAW)
-			get_bytes(d, d->ids[i], 16);
+		if (tags[i] == TAG_RAW) get_bytes(d, d->ids[i], 16);
 	free(tags);
 	free(stamps);
 	free(of_run);
@@ -1223,11 +1176,9 @@ static void get_rows(struct decoder *d)
 	size_t last = SIZE_MAX;
 
 	for (size_t i = 0; !d->in.bad && i < d->plan.ops_count; i++) {
-		if (!shape_said(&d->plan.shapes[d->plan.ops[i].shape]))
-			continue;
+		if (!shape_said(&d->plan.shapes[d->plan.ops[i].shape])) continue;
 		get_code(d, &d->ids_named, d->ids_count, &last);
-		if (!d->in.bad)
-			memcpy(d->ops[i].row, d->ids[last], 16);
+		if (!d->in.bad) memcpy(d->ops[i].row, d->ids[last], 16);
 	}
 }
 
@@ -1237,16 +1188,13 @@ static void get_clocks(struct decoder *d)
 	struct clock_group *g, *end;
 
 	for (size_t i = 0; !d->in.bad && i < ops; i++) {
-		if (!shape_has_clock(&d->plan.shapes[d->plan.ops[i].shape]))
-			continue;
+		if (!shape_has_clock(&d->plan.shapes[d->plan.ops[i].shape])) continue;
 		d->ops[i].groups_count = bounded(d, CLOCK_GROUPS_MAX);
 		total += d->ops[i].groups_count;
 	}
-	if (!fits(d, total, 4))
-		return;
+	if (!fits(d, total, 4)) return;
 	g = take(d, sizeof(*g), total);
-	if (!g)
-		return;
+	if (!g) return;
 	end = g + total;
 	for (size_t i = 0; i < ops; i++) {
 		d->ops[i].groups = d->ops[i].groups_count ? g : NULL;
@@ -1271,8 +1219,7 @@ static void get_clocks(struct decoder *d)
 				d->ops[i].groups[k].stamp = (uint64_t)(ms - step) << 12;
 		}
 	}
-	for (size_t i = 0; !d->in.bad && i < total; i++)
-		g[i].stamp |= bounded(d, 4095);
+	for (size_t i = 0; !d->in.bad && i < total; i++) g[i].stamp |= bounded(d, 4095);
 	for (size_t i = 0; !d->in.bad && i < ops; i++) {
 		for (size_t k = 0; k < d->ops[i].groups_count; k++) {
 			uint64_t slots = cut_varint(&d->in);
@@ -1297,8 +1244,7 @@ static void get_ints(struct decoder *d, struct place *v, size_t count, bool old)
 	unsigned predictor = cut_u8(&d->in);
 	uint64_t unit = cut_varint(&d->in), last = 0, first = 0;
 
-	if (predictor >= PREDICTORS || !unit)
-		d->in.bad = true;
+	if (predictor >= PREDICTORS || !unit) d->in.bad = true;
 	for (size_t i = 0; !d->in.bad && i < count; i++) {
 		uint64_t step = (uint64_t)cut_zigzag(&d->in);
 
@@ -1341,8 +1287,7 @@ static void get_part(struct decoder *d, uint8_t type, struct place *v, size_t co
 	} else {
 		for (size_t i = 0; !d->in.bad && i < count; i++) {
 			get_code(d, &d->ids_named, d->ids_count, &last);
-			if (!d->in.bad)
-				v[i].value->value = value_bytes(d->ids[last], 16);
+			if (!d->in.bad) v[i].value->value = value_bytes(d->ids[last], 16);
 		}
 	}
 }
@@ -1353,28 +1298,23 @@ static void get_column(struct decoder *d, const struct column *c)
 	uint8_t type = cut_u8(&d->in);
 	const uint8_t *types;
 
-	if (type > TYPE_ID)
-		d->in.bad = true;
+	if (type > TYPE_ID) d->in.bad = true;
 	if (type != TYPE_MIXED) {
 		get_part(d, type, v, c->count, c->key & 1);
 		return;
 	}
 	types = cut_take(&d->in, c->count);
-	if (!types)
-		return;
+	if (!types) return;
 	some = array_of(sizeof(*some), c->count);
 	for (uint8_t t = VALUE_INT; t <= TYPE_ID; t++) {
 		size_t n = 0;
 
 		for (size_t i = 0; i < c->count; i++)
-			if (types[i] == t)
-				some[n++] = v[i];
-		if (n)
-			get_part(d, t, some, n, c->key & 1);
+			if (types[i] == t) some[n++] = v[i];
+		if (n) get_part(d, t, some, n, c->key & 1);
 	}
 	for (size_t i = 0; i < c->count; i++)
-		if (types[i] > TYPE_ID)
-			d->in.bad = true;
+		if (types[i] > TYPE_ID) d->in.bad = true;
 	free(some);
 }
 
@@ -1382,8 +1322,7 @@ static void get_values(struct decoder *d)
 {
 	size_t most = 1;
 
-	if (!fits(d, d->plan.places_count, 1))
-		return;
+	if (!fits(d, d->plan.places_count, 1)) return;
 	for (size_t i = 0; i < d->plan.columns_count; i++)
 		most = d->plan.columns[i].count > most ? d->plan.columns[i].count : most;
 	d->texts = array_of(sizeof(*d->texts), most);
@@ -1391,34 +1330,28 @@ static void get_values(struct decoder *d)
 		get_column(d, &d->plan.columns[i]);
 }
 
-static int decode(struct span in, uint64_t first_seq, size_t count, const uint64_t *runs, size_t runs_count,
-		  struct arena *a, struct changeset **ret, struct error *err)
+static int decode(struct span in, uint64_t first_seq, size_t count, const uint64_t *runs,
+                  size_t runs_count, struct arena *a, struct changeset **ret, struct error *err)
 {
 	struct decoder d = {.in = cut_of(in), .arena = a, .count = count};
 	int rc = 0;
 
-	if (in.len > BODY_BYTES_MAX || count > SEGMENT_CHANGESETS_MAX || runs_count > SEGMENT_NONCES_MAX)
-		return error_set(err, ERR_LIMIT, NULL, "%zu changesets of %zu runs in %zu bytes", count, runs_count,
-				 in.len);
+	if (in.len > BODY_BYTES_MAX || count > SEGMENT_CHANGESETS_MAX ||
+	    runs_count > SEGMENT_NONCES_MAX)
+		return error_set(err, ERR_LIMIT, NULL, "%zu changesets of %zu runs in %zu bytes",
+		                 count, runs_count, in.len);
 	if (!runs_distinct(runs, runs_count))
 		return error_set(err, ERR_PROTOCOL, NULL, "a run named twice");
 	if (cut_u8(&d.in) != BODY_VERSION)
 		return error_set(err, ERR_PROTOCOL, NULL, "a body of an unknown version");
 	get_changesets(&d, first_seq, runs, runs_count);
-	if (!d.in.bad)
-		get_operations(&d);
-	if (!d.in.bad)
-		get_runs(&d, runs, runs_count);
-	if (!d.in.bad)
-		get_ids(&d);
-	if (!d.in.bad)
-		get_rows(&d);
-	if (!d.in.bad)
-		get_clocks(&d);
-	if (!d.in.bad)
-		get_opaque(&d);
-	if (!d.in.bad)
-		get_values(&d);
+	if (!d.in.bad) get_operations(&d);
+	if (!d.in.bad) get_runs(&d, runs, runs_count);
+	if (!d.in.bad) get_ids(&d);
+	if (!d.in.bad) get_rows(&d);
+	if (!d.in.bad) get_clocks(&d);
+	if (!d.in.bad) get_opaque(&d);
+	if (!d.in.bad) get_values(&d);
 	if (d.memory)
 		rc = error_set(err, ERR_LIMIT, NULL, "a body takes too much memory");
 	else if (d.in.bad || cut_left(&d.in))
@@ -1426,19 +1359,20 @@ static int decode(struct span in, uint64_t first_seq, size_t count, const uint64
 	plan_done(&d.plan);
 	free(d.runs);
 	free(d.texts);
-	if (!rc)
-		*ret = d.cs;
+	if (!rc) *ret = d.cs;
 	return rc;
 }
 
-int body_decode_trusted(struct span in, uint64_t first_seq, size_t count, const uint64_t *runs, size_t runs_count,
-			struct arena *a, struct changeset **ret, struct error *err)
+int body_decode_trusted(struct span in, uint64_t first_seq, size_t count, const uint64_t *runs,
+                        size_t runs_count, struct arena *a, struct changeset **ret,
+                        struct error *err)
 {
 	return decode(in, first_seq, count, runs, runs_count, a, ret, err);
 }
 
-int body_decode_borrowed(struct span in, uint64_t first_seq, size_t count, const uint64_t *runs, size_t runs_count,
-			 struct arena *a, struct changeset **ret, struct error *err)
+int body_decode_borrowed(struct span in, uint64_t first_seq, size_t count, const uint64_t *runs,
+                         size_t runs_count, struct arena *a, struct changeset **ret,
+                         struct error *err)
 {
 	struct changeset *cs = NULL;
 	struct buf again;
@@ -1446,28 +1380,24 @@ int body_decode_borrowed(struct span in, uint64_t first_seq, size_t count, const
 	int rc;
 
 	rc = decode(in, first_seq, count, runs, runs_count, a, &cs, err);
-	for (size_t i = 0; !rc && i < count; i++)
-		rc = changeset_check_form(&cs[i], err);
-	if (rc)
-		return rc;
+	for (size_t i = 0; !rc && i < count; i++) rc = changeset_check_form(&cs[i], err);
+	if (rc) return rc;
 	hash_of(in, (uint8_t *)&seed, sizeof(seed));
 	buf_init(&again, in.len);
 	rc = encode(cs, count, runs, runs_count, seed, &again, NULL);
 	if (rc || !span_equal(buf_span(&again), in))
 		rc = error_set(err, ERR_PROTOCOL, NULL, "a body not in canonical form");
 	buf_done(&again);
-	if (!rc)
-		*ret = cs;
+	if (!rc) *ret = cs;
 	return rc;
 }
 
-int body_decode(struct span in, uint64_t first_seq, size_t count, const uint64_t *runs, size_t runs_count,
-		struct arena *a, struct changeset **ret, struct error *err)
+int body_decode(struct span in, uint64_t first_seq, size_t count, const uint64_t *runs,
+                size_t runs_count, struct arena *a, struct changeset **ret, struct error *err)
 {
 	if (in.len > BODY_BYTES_MAX)
 		return error_set(err, ERR_LIMIT, NULL, "a body of %zu bytes", in.len);
 	in = arena_span(a, in);
-	if (a->full)
-		return error_set(err, ERR_LIMIT, NULL, "a body takes too much memory");
+	if (a->full) return error_set(err, ERR_LIMIT, NULL, "a body takes too much memory");
 	return body_decode_borrowed(in, first_seq, count, runs, runs_count, a, ret, err);
 }

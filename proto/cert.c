@@ -3,12 +3,13 @@
  *
  * Little-endian:
  *
- *   "JGC" 3, format 1, suite 1, origin key 32, link key 32, device before 16, unit 16, role 1, level 1, lanes 1,
- *   not before 8, not after 8 (ms, signed), issuer 16, code length 1, code, signature 64
+ *   "JGC" 3, format 1, suite 1, origin key 32, link key 32, device before 16, unit 16, role 1,
+ *   level 1, lanes 1, not before 8, not after 8 (ms, signed), issuer 16, code length 1, code,
+ *   signature 64
  *
- * The signature is over the BLAKE2b-256 hash of everything before it; the id is the BLAKE2b-128 hash of
- * the same bytes.  Validity in time is not looked at here (judgement, once, by the hub that is asked): only
- * that a certificate does not outlive its issuer's.
+ * The signature is over the BLAKE2b-256 hash of everything before it; the id is the BLAKE2b-128
+ * hash of the same bytes.  Validity in time is not looked at here (judgement, once, by the hub
+ * that is asked): only that a certificate does not outlive its issuer's.
  */
 #include "common/base.h"
 
@@ -21,8 +22,7 @@
 static bool code_valid(const char *code, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if (code[i] <= ' ' || code[i] > '~')
-			return false;
+		if (code[i] <= ' ' || code[i] > '~') return false;
 	return true;
 }
 
@@ -33,7 +33,8 @@ static int fields_check(const struct cert *c, struct error *err)
 	if (c->level < LEVEL_NATION || c->level > LEVEL_COMMUNITY)
 		return error_set(err, ERR_CERT_BAD, NULL, "certificate of level %u", c->level);
 	if (c->lanes >> LANES)
-		return error_set(err, ERR_CERT_BAD, NULL, "certificate for lanes that do not exist");
+		return error_set(err, ERR_CERT_BAD, NULL,
+		                 "certificate for lanes that do not exist");
 	if (c->not_before_ms >= c->not_after_ms)
 		return error_set(err, ERR_CERT_BAD, NULL, "certificate that is never valid");
 	if ((c->role == CERT_ROOT) != id_is_zero(c->issuer))
@@ -70,18 +71,15 @@ int cert_make(struct cert *c, const uint8_t issuer_secret[64], struct buf *out, 
 	uint8_t hash[32];
 	int rc = fields_check(c, err);
 
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	put_cert(c, out);
-	if (out->full)
-		return error_set(err, ERR_LIMIT, NULL, "no room for a certificate");
+	if (out->full) return error_set(err, ERR_LIMIT, NULL, "no room for a certificate");
 	stated = span_of(out->p + from, out->len - from);
 	hash_of(stated, c->id, sizeof(c->id));
 	hash_of(stated, hash, sizeof(hash));
 	sign_make(span_of(hash, sizeof(hash)), issuer_secret, c->sign);
 	buf_add(out, c->sign, sizeof(c->sign));
-	if (out->full)
-		return error_set(err, ERR_LIMIT, NULL, "no room for a certificate");
+	if (out->full) return error_set(err, ERR_LIMIT, NULL, "no room for a certificate");
 	return 0;
 }
 
@@ -89,8 +87,7 @@ static void get(struct cut *c, void *ret, size_t len)
 {
 	const uint8_t *p = cut_take(c, len);
 
-	if (p)
-		memcpy(ret, p, len);
+	if (p) memcpy(ret, p, len);
 }
 
 int cert_open(struct span in, struct cert *ret, struct error *err)
@@ -107,7 +104,8 @@ int cert_open(struct span in, struct cert *ret, struct error *err)
 	if (memcmp(magic, "JGC", 3) != 0)
 		return error_set(err, ERR_CERT_BAD, NULL, "not a certificate");
 	if (cut_u8(&from) != FORMAT_1 || cut_u8(&from) != SUITE_1)
-		return error_set(err, ERR_VERSION, NULL, "certificate of an unknown format or suite");
+		return error_set(err, ERR_VERSION, NULL,
+		                 "certificate of an unknown format or suite");
 	get(&from, c.origin_key, 32);
 	get(&from, c.link_key, 32);
 	get(&from, c.before, 16);
@@ -128,15 +126,15 @@ int cert_open(struct span in, struct cert *ret, struct error *err)
 	if (from.bad || cut_left(&from))
 		return error_set(err, ERR_CERT_BAD, NULL, "malformed certificate");
 	rc = fields_check(&c, err);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	hash_of(span_of(in.p, in.len - 64), c.id, sizeof(c.id));
 	*ret = c;
 	return 0;
 }
 
 /* c.id is not trusted: it may have been set by anybody. */
-static int check_sign(const struct cert *c, const uint8_t key[32], uint8_t ret_id[16], struct error *err)
+static int check_sign(const struct cert *c, const uint8_t key[32], uint8_t ret_id[16],
+                      struct error *err)
 {
 	uint8_t hash[32];
 	struct buf b;
@@ -158,32 +156,33 @@ int cert_check_issued(const struct cert *c, const struct cert *issuer, struct er
 	uint8_t id[16];
 	int rc = fields_check(c, err);
 
-	if (!rc)
-		rc = fields_check(issuer, err);
-	if (!rc)
-		rc = check_sign(c, issuer->origin_key, id, err);
-	if (rc)
-		return rc;
+	if (!rc) rc = fields_check(issuer, err);
+	if (!rc) rc = check_sign(c, issuer->origin_key, id, err);
+	if (rc) return rc;
 	if (memcmp(id, c->id, 16) != 0)
 		return error_set(err, ERR_CERT_BAD, NULL, "certificate with a wrong id");
 	if (c->role == CERT_ROOT) {
 		if (memcmp(c->id, issuer->id, 16) != 0)
-			return error_set(err, ERR_CERT_BAD, NULL, "a root is signed by itself only");
+			return error_set(err, ERR_CERT_BAD, NULL,
+			                 "a root is signed by itself only");
 		return 0;
 	}
 	if (memcmp(c->issuer, issuer->id, 16) != 0)
 		return error_set(err, ERR_CERT_BAD, NULL, "certificate of another issuer");
 	if (issuer->role != CERT_ROOT && issuer->role != CERT_HUB)
 		return error_set(err, ERR_CERT_BAD, NULL, "issued by a device that may not issue");
-	/* A custodian hub holds lanes that the province above it does not; a node never more than its hub. */
+	/* A custodian hub holds lanes that the province above it does not; a node never more than
+	 * its hub. */
 	if (c->role == CERT_NODE && (c->lanes & (uint8_t)~issuer->lanes))
-		return error_set(err, ERR_CERT_BAD, NULL, "certificate for lanes that its issuer does not have");
+		return error_set(err, ERR_CERT_BAD, NULL,
+		                 "certificate for lanes that its issuer does not have");
 	if (c->not_before_ms < issuer->not_before_ms || c->not_after_ms > issuer->not_after_ms)
 		return error_set(err, ERR_CERT_BAD, NULL, "certificate that outlives its issuer's");
 	return 0;
 }
 
-int cert_check_chain(const struct cert *chain, size_t count, const uint8_t root_fingerprint[32], struct error *err)
+int cert_check_chain(const struct cert *chain, size_t count, const uint8_t root_fingerprint[32],
+                     struct error *err)
 {
 	uint8_t fingerprint[32];
 	const struct cert *root;

@@ -64,6 +64,10 @@ int lane_merge(struct replica *r, struct lane_state *l, const struct op *op, uin
 int lane_save(struct replica *r, struct lane_state *l, uint64_t touched);
 /* Is the change already in this row (merged, or covered by a later one of its run)? */
 bool lane_knows(const struct lane_state *l, const struct op *op, uint64_t run);
+/* A row kept in the generic table, as a state that can be saved into its own table: nothing of hashes, candidates or
+ * clocks changes, so nothing of them is written. */
+int lane_adopt(struct replica *r, uint16_t table, unsigned lane, const struct row *row, struct lane_state *ret);
+int lane_save_adopted(struct replica *r, struct lane_state *l);
 /* Takes the lane of the row away, with all that was derived from it. */
 int lane_drop(struct replica *r, struct lane_state *l);
 uint64_t op_written(const struct op *op);          /* slots, with alive for an insert */
@@ -79,6 +83,9 @@ int engine_cert_of(struct replica *r, const uint8_t origin[16], struct cert *ret
 int engine_org_changed(struct replica *r, const uint8_t unit[16]); /* an org_unit row was merged: parents, feeds */
 int engine_feeds(struct replica *r);               /* recomputes feeds of all scopes */
 int engine_take_cert(struct replica *r, struct span body, uint32_t from, bool *ret_new);
+
+/* ---- upgrade.c */
+int engine_upgrade(struct replica *r);             /* once for each change of the schema of this build */
 
 /* ---- write.c */
 int engine_commit_ops(struct replica *r, struct changeset *c, uint32_t scope, unsigned lane);

@@ -102,9 +102,11 @@ size_t figure_cells(const struct table *t, unsigned lane, const struct value *v,
 		if (in.type != VALUE_INT || !is_text(named(t, lane, v, "hstat"), "2"))
 			return 0;
 		bool closed = closed_code(t, named(t, lane, v, "act"));
-		n = add(ret, n, month_of_ms(in.i), closed ? FIGURE_PARTICIPATIONS_CLOSED : FIGURE_PARTICIPATIONS, 1);
+		/* A reversal is a row of its own, which repeats what it takes back. */
+		int64_t sign = named(t, lane, v, "reverses").type == VALUE_BYTES ? -1 : 1;
+		n = add(ret, n, month_of_ms(in.i), closed ? FIGURE_PARTICIPATIONS_CLOSED : FIGURE_PARTICIPATIONS, sign);
 		if (minutes.type == VALUE_INT)
-			n = add(ret, n, month_of_ms(in.i), closed ? FIGURE_MINUTES_CLOSED : FIGURE_MINUTES, minutes.i);
+			n = add(ret, n, month_of_ms(in.i), closed ? FIGURE_MINUTES_CLOSED : FIGURE_MINUTES, sign * minutes.i);
 		return n;
 	}
 	default:

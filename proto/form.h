@@ -1,5 +1,6 @@
 /*
- * form.h - what the two forms of a changeset share inside this room (changeset.c, body.c, segment.c).
+ * form.h - what the two forms of a changeset share inside this room (changeset.c, body.c,
+ * segment.c).
  * Not a contract for other rooms.
  */
 #ifndef PROTO_FORM_H
@@ -25,10 +26,12 @@ int op_check_form(const struct op *op, struct error *err);
 
 /* As body_decode, but borrows from `in`, and without the check that `in` is what encode would write:
  * for bodies that passed body_decode before. */
-int body_decode_trusted(struct span in, uint64_t first_seq, size_t count, const uint64_t *runs, size_t runs_count,
-			struct arena *a, struct changeset **ret, struct error *err);
+int body_decode_trusted(struct span in, uint64_t first_seq, size_t count, const uint64_t *runs,
+                        size_t runs_count, struct arena *a, struct changeset **ret,
+                        struct error *err);
 /* As body_decode, but borrows from `in`. */
-int body_decode_borrowed(struct span in, uint64_t first_seq, size_t count, const uint64_t *runs, size_t runs_count,
-			 struct arena *a, struct changeset **ret, struct error *err);
+int body_decode_borrowed(struct span in, uint64_t first_seq, size_t count, const uint64_t *runs,
+                         size_t runs_count, struct arena *a, struct changeset **ret,
+                         struct error *err);
 
 #endif

@@ -22,7 +22,8 @@ int replica_counts(struct replica *r, struct replica_counts *ret)
 	}
 	rc = rc ? rc : store_journal_own(r->st, peer.acked, &unsealed_own);
 	rc = rc ? rc : store_journal_head(r->st, &head, rolling);
-	rc = rc ? rc : store_refused_count(r->st, /* mine_only= */ !replica_is_hub(r), &ret->refused);
+	rc = rc ? rc : store_refused_count(r->st, /* mine_only= */ true, &ret->refused);
+	rc = rc ? rc : store_refused_count(r->st, /* mine_only= */ false, &ret->refused_children);
 	rc = rc ? rc : store_parked_count(r->st, &ret->parked);
 	rc = rc ? rc : store_waiting_count(r->st, &ret->waiting);
 	rc = rc ? rc : store_candidates_count(r->st, &ret->conflicts);
@@ -40,6 +41,7 @@ int replica_counts(struct replica *r, struct replica_counts *ret)
 	if (replica_is_hub(r))
 		ret->received = 0;
 	ret->unapplied = head - r->s.applied;
+	ret->refused_children -= ret->refused;
 	ret->alarms = r->s.alarms;
 	ret->journal = head;
 	ret->runs = r->s.runs;

@@ -400,6 +400,37 @@ int lane_save(struct replica *r, struct lane_state *l, uint64_t touched)
 	return rc ? engine_fail(r, rc) : 0;
 }
 
+int lane_adopt(struct replica *r, uint16_t table, unsigned lane, const struct row *row, struct lane_state *l)
+{
+	memset(l, 0, sizeof(*l));
+	l->table = schema_table(store_schema(r->st), table);
+	l->number = table;
+	l->lane = lane;
+	l->exists = true;
+	l->scope = row->scope;
+	memcpy(l->id, row->id, 16);
+	l->v[0] = row->v[0];
+	int rc = extra_load(row->extra, l->v, /* known= */ 1);
+	return rc ? rc : clock_load(r->st, row->id, row->clock, 1, &r->scratch, &l->clock);
+}
+
+int lane_save_adopted(struct replica *r, struct lane_state *l)
+{
+	struct buf clock, extra;
+	bool fresh;
+	buf_init(&clock, 64 * 1024);
+	buf_init(&extra, 4 * 1024 * 1024);
+	int rc = clock_store(r->st, l->id, &l->clock, &clock);
+	extra_save(l, &extra);
+	struct row row = {.scope = l->scope, .v = l->v, .clock = buf_span(&clock), .extra = buf_span(&extra)};
+	memcpy(row.id, l->id, 16);
+	rc = rc ? rc : store_rows_insert(r->st, l->number, l->lane, &row, 1, &fresh);
+	rc = rc ? rc : save_cells(r, l);
+	buf_done(&clock);
+	buf_done(&extra);
+	return rc ? engine_fail(r, rc) : 0;
+}
+
 int lane_drop(struct replica *r, struct lane_state *l)
 {
 	if (!l->exists)

@@ -1,14 +1,15 @@
 /*
  * message.c - the messages of a session: form only.  Fields in the order of README.md, "Messages".
  *
- * HELLO and WELCOME are what a sync with nothing to do costs, so their fixed fields stand in one run of
- * bytes behind 16 presence bits instead of each in its own msgpack bin: a field of zeros is left out, and
- * so are a last run that is the present one and a cursor's filter that is the filter.
+ * HELLO and WELCOME are what a sync with nothing to do costs, so their fixed fields stand in one
+ * run of bytes behind 16 presence bits instead of each in its own msgpack bin: a field of zeros is
+ * left out, and so are a last run that is the present one and a cursor's filter that is the
+ * filter.
  *
- * DATA carries a segment's header short (README.md, "Short form").  Sender and receiver keep the same memory of
- * what was said before in this direction; it grows with what is named, up to NAMED_MAX ids and streams
- * (about 1 MiB at the worst, 2 KiB for a site's own stream).  After a failed read the memories may differ:
- * the session ends then anyway.
+ * DATA carries a segment's header short (README.md, "Short form").  Sender and receiver keep the
+ * same memory of what was said before in this direction; it grows with what is named, up to
+ * NAMED_MAX ids and streams (about 1 MiB at the worst, 2 KiB for a site's own stream).  After a
+ * failed read the memories may differ: the session ends then anyway.
  */
 #include "common/base.h"
 
@@ -18,8 +19,14 @@
 #include "common/reader.h"
 
 enum { NAMED_MAX = 4096, STREAMS_MAX = 4096, UNNAMED = UINT16_MAX };
-enum { SHORT_PREV = 1, SHORT_FIRST = 2, SHORT_NONCES = 4, SHORT_LANE = 3 /* shift */, SHORT_ALSO = 5 /* shift */,
-       SHORT_LONG = 0xff };
+enum {
+	SHORT_PREV = 1,
+	SHORT_FIRST = 2,
+	SHORT_NONCES = 4,
+	SHORT_LANE = 3 /* shift */,
+	SHORT_ALSO = 5 /* shift */,
+	SHORT_LONG = 0xff
+};
 
 /* ---- the memory of a direction */
 
@@ -36,17 +43,16 @@ struct short_memory {
 	size_t named_count, named_room;
 	struct stream *streams;
 	size_t streams_count, streams_room;
-	uint16_t *named_at, *stream_at; /* open addressing, index + 1; twice the room of the arrays */
+	uint16_t *named_at,
+	        *stream_at; /* open addressing, index + 1; twice the room of the arrays */
 };
 
 void short_form_done(struct short_form *s)
 {
 	struct short_memory *m = s->memory;
 
-	if (!m)
-		return;
-	for (size_t i = 0; i < m->named_count; i++)
-		free(m->named[i].nonces);
+	if (!m) return;
+	for (size_t i = 0; i < m->named_count; i++) free(m->named[i].nonces);
 	free(m->named);
 	free(m->streams);
 	free(m->named_at);
@@ -89,8 +95,7 @@ static size_t stream_cell(const struct short_memory *m, const struct stream *s)
 
 	for (; m->stream_at[at]; at = (at + 1) & mask) {
 		o = &m->streams[m->stream_at[at] - 1];
-		if (o->origin == s->origin && o->scope == s->scope && o->lane == s->lane)
-			break;
+		if (o->origin == s->origin && o->scope == s->scope && o->lane == s->lane) break;
 	}
 	return at;
 }
@@ -117,10 +122,8 @@ static void grow_streams(struct short_memory *m)
 
 static struct short_memory *memory_of(struct short_form *s)
 {
-	if (!s)
-		return NULL;
-	if (!s->memory)
-		s->memory = mem_alloc(sizeof(*s->memory));
+	if (!s) return NULL;
+	if (!s->memory) s->memory = mem_alloc(sizeof(*s->memory));
 	return s->memory;
 }
 
@@ -128,18 +131,15 @@ static uint16_t named_find(const struct short_memory *m, const uint8_t id[16])
 {
 	size_t at;
 
-	if (!m || !m->named_count)
-		return UNNAMED;
+	if (!m || !m->named_count) return UNNAMED;
 	at = named_cell(m, id);
 	return m->named_at[at] ? (uint16_t)(m->named_at[at] - 1) : UNNAMED;
 }
 
 static uint16_t named_add(struct short_memory *m, const uint8_t id[16])
 {
-	if (!m || m->named_count == NAMED_MAX)
-		return UNNAMED;
-	if (m->named_count == m->named_room)
-		grow_named(m);
+	if (!m || m->named_count == NAMED_MAX) return UNNAMED;
+	if (m->named_count == m->named_room) grow_named(m);
 	m->named[m->named_count] = (struct named){0};
 	memcpy(m->named[m->named_count].id, id, 16);
 	m->named_at[named_cell(m, id)] = (uint16_t)(m->named_count + 1);
@@ -147,18 +147,19 @@ static uint16_t named_add(struct short_memory *m, const uint8_t id[16])
 }
 
 /* The stream of a segment, if it was met before; NULL else. */
-static struct stream *stream_find(const struct short_memory *m, uint16_t origin, uint16_t scope, uint8_t lane)
+static struct stream *stream_find(const struct short_memory *m, uint16_t origin, uint16_t scope,
+                                  uint8_t lane)
 {
 	struct stream s = {.origin = origin, .scope = scope, .lane = lane};
 	size_t at;
 
-	if (!m || !m->streams_count || origin == UNNAMED || scope == UNNAMED)
-		return NULL;
+	if (!m || !m->streams_count || origin == UNNAMED || scope == UNNAMED) return NULL;
 	at = stream_cell(m, &s);
 	return m->stream_at[at] ? &m->streams[m->stream_at[at] - 1] : NULL;
 }
 
-static bool nonces_known(const struct short_memory *m, uint16_t origin, const struct segment_head *h)
+static bool nonces_known(const struct short_memory *m, uint16_t origin,
+                         const struct segment_head *h)
 {
 	const struct named *n = m && origin != UNNAMED ? &m->named[origin] : NULL;
 
@@ -167,14 +168,14 @@ static bool nonces_known(const struct short_memory *m, uint16_t origin, const st
 }
 
 /* After a segment passed, on both sides. */
-static void remember(struct short_memory *m, uint16_t origin, uint16_t scope, const struct segment_head *h,
-		     const uint8_t hash[32])
+static void remember(struct short_memory *m, uint16_t origin, uint16_t scope,
+                     const struct segment_head *h, const uint8_t hash[32])
 {
-	struct stream *s = stream_find(m, origin, scope, h->lane), fresh = {.origin = origin, .scope = scope, .lane = h->lane};
+	struct stream *s = stream_find(m, origin, scope, h->lane),
+	              fresh = {.origin = origin, .scope = scope, .lane = h->lane};
 	struct named *n;
 
-	if (!m || origin == UNNAMED)
-		return;
+	if (!m || origin == UNNAMED) return;
 	n = &m->named[origin];
 	if (!nonces_known(m, origin, h)) {
 		free(n->nonces);
@@ -183,14 +184,12 @@ static void remember(struct short_memory *m, uint16_t origin, uint16_t scope, co
 		memcpy(n->nonces, h->nonces, (size_t)8 * h->nonces_count);
 	}
 	if (!s && scope != UNNAMED && m->streams_count < STREAMS_MAX) {
-		if (m->streams_count == m->streams_room)
-			grow_streams(m);
+		if (m->streams_count == m->streams_room) grow_streams(m);
 		m->streams[m->streams_count] = fresh;
 		m->stream_at[stream_cell(m, &fresh)] = (uint16_t)(m->streams_count + 1);
 		s = &m->streams[m->streams_count++];
 	}
-	if (s)
-		memcpy(s->last, hash, 32);
+	if (s) memcpy(s->last, hash, 32);
 }
 
 /* ---- short form of a segment's header */
@@ -220,7 +219,8 @@ static void put_short(struct short_memory *m, const struct msg_data *d, struct b
 	struct buf names;
 
 	/* A header of a later format is carried as it is. */
-	if (!stated.len || d->head.len > HEAD_BYTES_MAX || segment_head_read(stated, &h, NULL) != 0) {
+	if (!stated.len || d->head.len > HEAD_BYTES_MAX ||
+	    segment_head_read(stated, &h, NULL) != 0) {
 		buf_u8(out, SHORT_LONG);
 		buf_add(out, d->head.p, d->head.len);
 		return;
@@ -228,16 +228,14 @@ static void put_short(struct short_memory *m, const struct msg_data *d, struct b
 	buf_init(&names, HEAD_BYTES_MAX);
 	origin = put_name(m, h.origin, &names);
 	scope = put_name(m, h.scope, &names);
-	for (size_t i = 0; i < h.also_count; i++)
-		put_name(m, h.also[i], &names);
+	for (size_t i = 0; i < h.also_count; i++) put_name(m, h.also[i], &names);
 	s = stream_find(m, origin, scope, h.lane);
 	form = (uint8_t)(h.lane << SHORT_LANE | h.also_count << SHORT_ALSO);
 	if (s && memcmp(s->last, h.prev, 32) == 0)
 		form |= SHORT_PREV;
 	else if (memcmp(h.prev, zeros, 32) == 0)
 		form |= SHORT_FIRST;
-	if (nonces_known(m, origin, &h))
-		form |= SHORT_NONCES;
+	if (nonces_known(m, origin, &h)) form |= SHORT_NONCES;
 	buf_u8(out, form);
 	buf_u8(out, h.flags);
 	buf_varint(out, h.dictionary);
@@ -252,8 +250,7 @@ static void put_short(struct short_memory *m, const struct msg_data *d, struct b
 	buf_varint(out, h.seq_first);
 	buf_varint(out, h.count);
 	buf_varint(out, h.plain_bytes);
-	if (!(form & (SHORT_PREV | SHORT_FIRST)))
-		buf_add(out, h.prev, 32);
+	if (!(form & (SHORT_PREV | SHORT_FIRST))) buf_add(out, h.prev, 32);
 	buf_add(out, d->head.p + stated.len, 64);
 	buf_done(&names);
 	segment_hash(stated, hash);
@@ -264,16 +261,14 @@ static void get(struct cut *c, void *ret, size_t len)
 {
 	const uint8_t *p = cut_take(c, len);
 
-	if (p)
-		memcpy(ret, p, len);
+	if (p) memcpy(ret, p, len);
 }
 
 static uint64_t bounded(struct cut *c, uint64_t max)
 {
 	uint64_t v = cut_varint(c);
 
-	if (v > max)
-		c->bad = true;
+	if (v > max) c->bad = true;
 	return c->bad ? 0 : v;
 }
 
@@ -282,8 +277,7 @@ static uint16_t get_name(struct short_memory *m, struct cut *c, uint8_t ret[16])
 {
 	uint64_t code = bounded(c, m ? m->named_count : 0);
 
-	if (c->bad)
-		return UNNAMED;
+	if (c->bad) return UNNAMED;
 	if (code) {
 		memcpy(ret, m->named[code - 1].id, 16);
 		return (uint16_t)(code - 1);
@@ -297,7 +291,8 @@ static uint16_t get_name(struct short_memory *m, struct cut *c, uint8_t ret[16])
 }
 
 /* The header's fields; the body hash is that of the body. */
-static void get_head(struct short_memory *m, struct cut *c, struct segment_head *h, uint16_t *origin, uint16_t *scope)
+static void get_head(struct short_memory *m, struct cut *c, struct segment_head *h,
+                     uint16_t *origin, uint16_t *scope)
 {
 	uint8_t form = cut_u8(c);
 	const struct stream *s;
@@ -306,7 +301,8 @@ static void get_head(struct short_memory *m, struct cut *c, struct segment_head 
 	h->suite = SUITE_1;
 	h->lane = form >> SHORT_LANE & 3;
 	h->also_count = form >> SHORT_ALSO;
-	if (h->also_count > ALSO_TO_MAX || (form & (SHORT_PREV | SHORT_FIRST)) == (SHORT_PREV | SHORT_FIRST)) {
+	if (h->also_count > ALSO_TO_MAX ||
+	    (form & (SHORT_PREV | SHORT_FIRST)) == (SHORT_PREV | SHORT_FIRST)) {
 		c->bad = true;
 		return;
 	}
@@ -314,8 +310,7 @@ static void get_head(struct short_memory *m, struct cut *c, struct segment_head 
 	h->dictionary = (uint32_t)bounded(c, UINT32_MAX);
 	*origin = get_name(m, c, h->origin);
 	*scope = get_name(m, c, h->scope);
-	for (size_t i = 0; i < h->also_count; i++)
-		get_name(m, c, h->also[i]);
+	for (size_t i = 0; i < h->also_count; i++) get_name(m, c, h->also[i]);
 	h->seal = cut_varint(c);
 	h->k = (uint16_t)bounded(c, UINT16_MAX);
 	h->n = (uint16_t)bounded(c, UINT16_MAX);
@@ -333,8 +328,7 @@ static void get_head(struct short_memory *m, struct cut *c, struct segment_head 
 			return;
 		}
 		get(c, h->nonces, (size_t)8 * h->nonces_count);
-		if (nonces_known(m, *origin, h))
-			c->bad = true;
+		if (nonces_known(m, *origin, h)) c->bad = true;
 	}
 	h->seq_first = cut_varint(c);
 	h->count = (uint32_t)bounded(c, UINT32_MAX);
@@ -353,7 +347,8 @@ static void get_head(struct short_memory *m, struct cut *c, struct segment_head 
 }
 
 /* The long form, in the arena. */
-static bool get_short(struct short_memory *m, struct span in, struct span body, struct arena *a, struct span *ret)
+static bool get_short(struct short_memory *m, struct span in, struct span body, struct arena *a,
+                      struct span *ret)
 {
 	struct segment_head h = {0}, again;
 	uint16_t origin = UNNAMED, scope = UNNAMED;
@@ -371,8 +366,7 @@ static bool get_short(struct short_memory *m, struct span in, struct span body, 
 	}
 	get_head(m, &c, &h, &origin, &scope);
 	sign = cut_take(&c, 64);
-	if (!sign || cut_left(&c))
-		return false;
+	if (!sign || cut_left(&c)) return false;
 	hash_of(body, h.body_hash, 32);
 	buf_init(&out, HEAD_BYTES_MAX);
 	segment_head_pack(&h, &out);
@@ -385,15 +379,21 @@ static bool get_short(struct short_memory *m, struct span in, struct span body, 
 		good = ret->p && !a->full && !out.full;
 	}
 	buf_done(&out);
-	if (good)
-		remember(m, origin, scope, &h, hash);
+	if (good) remember(m, origin, scope, &h, hash);
 	return good;
 }
 
 /* ---- presence bits: the fixed fields of HELLO and WELCOME */
 
-enum { PARTS_MAX = 12, PART_RUN = 0, PART_LAST_RUN = 1, SAME_RUN = 1 << 14, SAME_FILTER = 1 << 15,
-       BIT_CONFIRMED = 1 << 12, BIT_UNSETTLED = 1 << 13 };
+enum {
+	PARTS_MAX = 12,
+	PART_RUN = 0,
+	PART_LAST_RUN = 1,
+	SAME_RUN = 1 << 14,
+	SAME_FILTER = 1 << 15,
+	BIT_CONFIRMED = 1 << 12,
+	BIT_UNSETTLED = 1 << 13
+};
 
 struct part {
 	void *p;
@@ -461,8 +461,7 @@ static unsigned parts_bits(const struct parts *s)
 	unsigned set = 0;
 
 	for (size_t i = 0; i < s->count; i++) {
-		if (part_zero(s, i))
-			continue;
+		if (part_zero(s, i)) continue;
 		if (i == PART_LAST_RUN && part_same(s, i, PART_RUN))
 			set |= SAME_RUN;
 		else if (i == s->cursor_filter && part_same(s, i, s->filter))
@@ -482,8 +481,7 @@ static void put_parts(struct buf *out, const struct parts *s, unsigned flags, in
 	buf_init(&b, 256);
 	buf_u16(&b, (uint16_t)(set | flags));
 	for (size_t i = 0; i < s->count; i++) {
-		if (!(set >> i & 1))
-			continue;
+		if (!(set >> i & 1)) continue;
 		if (s->part[i].number) {
 			memcpy(&v, s->part[i].p, 8);
 			buf_u64(&b, v);
@@ -497,15 +495,15 @@ static void put_parts(struct buf *out, const struct parts *s, unsigned flags, in
 	buf_done(&b);
 }
 
-static unsigned get_parts(struct reader *r, struct parts *s, unsigned flags_known, int64_t *ret_clock_ms)
+static unsigned get_parts(struct reader *r, struct parts *s, unsigned flags_known,
+                          int64_t *ret_clock_ms)
 {
 	struct cut c = cut_of(reader_bytes(r, 256));
 	unsigned set = cut_u16(&c), sent = (1u << s->count) - 1;
 	uint64_t v;
 
 	for (size_t i = 0; i < s->count; i++) {
-		if (!(set >> i & 1))
-			continue;
+		if (!(set >> i & 1)) continue;
 		if (s->part[i].number) {
 			v = cut_u64(&c);
 			memcpy(s->part[i].p, &v, 8);
@@ -518,12 +516,11 @@ static unsigned get_parts(struct reader *r, struct parts *s, unsigned flags_know
 		r->bad = true;
 		return 0;
 	}
-	if (set & SAME_RUN)
-		memcpy(s->part[PART_LAST_RUN].p, s->part[PART_RUN].p, 8);
-	if (set & SAME_FILTER)
-		memcpy(s->part[s->cursor_filter].p, s->part[s->filter].p, 8);
+	if (set & SAME_RUN) memcpy(s->part[PART_LAST_RUN].p, s->part[PART_RUN].p, 8);
+	if (set & SAME_FILTER) memcpy(s->part[s->cursor_filter].p, s->part[s->filter].p, 8);
 	/* As they would be sent, and no bit besides. */
-	if (parts_bits(s) != (set & (sent | SAME_RUN | SAME_FILTER)) || (set & ~(sent | SAME_RUN | SAME_FILTER | flags_known)))
+	if (parts_bits(s) != (set & (sent | SAME_RUN | SAME_FILTER)) ||
+	    (set & ~(sent | SAME_RUN | SAME_FILTER | flags_known)))
 		r->bad = true;
 	return set & flags_known;
 }
@@ -584,7 +581,9 @@ static void put_welcome(const struct msg_welcome *m, struct buf *out)
 	pack_uint(out, m->credit);
 	pack_int(out, m->safe);
 	pack_uint(out, m->retry_after_s);
-	put_parts(out, &parts, (m->confirmed ? BIT_CONFIRMED : 0u) | (m->unsettled ? BIT_UNSETTLED : 0u), m->clock_ms);
+	put_parts(out, &parts,
+	          (m->confirmed ? BIT_CONFIRMED : 0u) | (m->unsettled ? BIT_UNSETTLED : 0u),
+	          m->clock_ms);
 }
 
 static void get_welcome(struct reader *r, struct msg_welcome *m)
@@ -607,9 +606,10 @@ static void put_data(const struct msg_data *m, struct short_form *s, struct buf 
 {
 	struct buf head;
 
-	pack_array(out, 7);
+	pack_array(out, 8);
 	pack_uint(out, MSG_DATA);
 	pack_uint(out, m->session);
+	pack_uint(out, m->number);
 	pack_int(out, m->pos);
 	pack_bytes(out, m->rolling, sizeof(m->rolling));
 	pack_uint(out, m->kind);
@@ -620,8 +620,7 @@ static void put_data(const struct msg_data *m, struct short_form *s, struct buf 
 	}
 	buf_init(&head, MESSAGE_BYTES_MAX);
 	put_short(memory_of(s), m, &head);
-	if (head.full)
-		out->full = true;
+	if (head.full) out->full = true;
 	pack_bytes(out, head.p, head.len);
 	pack_bytes(out, m->body.p, m->body.len);
 	buf_done(&head);
@@ -630,12 +629,14 @@ static void put_data(const struct msg_data *m, struct short_form *s, struct buf 
 static void get_data(struct reader *r, struct short_form *s, struct arena *a, struct msg_data *m)
 {
 	m->session = reader_uint(r, UINT64_MAX);
+	m->number = (uint32_t)reader_uint(r, UINT32_MAX);
 	m->pos = reader_int(r);
 	reader_fixed(r, m->rolling, sizeof(m->rolling));
 	m->kind = (uint8_t)reader_uint(r, UINT8_MAX);
 	m->head = reader_bytes(r, MESSAGE_BYTES_MAX);
 	m->body = reader_bytes(r, BODY_SQUEEZED_MAX);
-	if (m->kind == ENTRY_SEGMENT && reader_done(r) && !get_short(memory_of(s), m->head, m->body, a, &m->head))
+	if (m->kind == ENTRY_SEGMENT && reader_done(r) &&
+	    !get_short(memory_of(s), m->head, m->body, a, &m->head))
 		r->bad = true;
 }
 
@@ -695,8 +696,7 @@ static void put_joined(const struct msg_joined *m, struct buf *out)
 	pack_array(out, 3);
 	pack_uint(out, MSG_JOINED);
 	pack_array(out, m->chain_count);
-	for (size_t i = 0; i < m->chain_count; i++)
-		pack_bytes(out, m->chain[i].p, m->chain[i].len);
+	for (size_t i = 0; i < m->chain_count; i++) pack_bytes(out, m->chain[i].p, m->chain[i].len);
 	pack_int(out, m->clock_ms);
 }
 
@@ -704,11 +704,9 @@ static void get_joined(struct reader *r, struct msg_joined *m)
 {
 	uint32_t count = reader_array(r);
 
-	if (count > CERT_CHAIN_MAX)
-		r->bad = true;
+	if (count > CERT_CHAIN_MAX) r->bad = true;
 	m->chain_count = r->bad ? 0 : count;
-	for (size_t i = 0; i < m->chain_count; i++)
-		m->chain[i] = reader_bytes(r, CERT_BYTES_MAX);
+	for (size_t i = 0; i < m->chain_count; i++) m->chain[i] = reader_bytes(r, CERT_BYTES_MAX);
 	m->clock_ms = reader_int(r);
 }
 
@@ -719,8 +717,7 @@ static void put_marks(const struct msg_marks *m, struct buf *out)
 	pack_uint(out, MSG_MARKS);
 	pack_uint(out, m->session);
 	pack_array(out, 3 * m->count);
-	for (size_t i = 0; i < m->count; i++)
-		put_mark(out, &m->marks[i]);
+	for (size_t i = 0; i < m->count; i++) put_mark(out, &m->marks[i]);
 }
 
 static void get_marks(struct reader *r, struct msg_marks *m)
@@ -729,11 +726,9 @@ static void get_marks(struct reader *r, struct msg_marks *m)
 
 	m->session = reader_uint(r, UINT64_MAX);
 	count = reader_array(r);
-	if (count % 3 || count / 3 > MARKS_MAX)
-		r->bad = true;
+	if (count % 3 || count / 3 > MARKS_MAX) r->bad = true;
 	m->count = r->bad ? 0 : count / 3;
-	for (size_t i = 0; i < m->count; i++)
-		get_mark(r, &m->marks[i]);
+	for (size_t i = 0; i < m->count; i++) get_mark(r, &m->marks[i]);
 }
 
 void message_pack(const struct message *m, struct short_form *s, struct buf *out)
@@ -766,9 +761,10 @@ void message_pack(const struct message *m, struct short_form *s, struct buf *out
 		pack_uint(out, m->ack.credit);
 		return;
 	case MSG_PLACE:
-		pack_array(out, 6);
+		pack_array(out, 7);
 		pack_uint(out, MSG_PLACE);
 		pack_uint(out, m->place.session);
+		pack_uint(out, m->place.number);
 		put_mark(out, &m->place.mark);
 		pack_bool(out, m->place.restart);
 		return;
@@ -810,9 +806,10 @@ void message_pack(const struct message *m, struct short_form *s, struct buf *out
 static uint32_t message_elements(uint8_t type)
 {
 	static const uint8_t elements[MSG_JOINED + 1] = {
-		[MSG_HELLO] = 7, [MSG_WELCOME] = 8, [MSG_REFUSE] = 6, [MSG_DATA] = 7, [MSG_ACK] = 4,
-		[MSG_PLACE] = 6, [MSG_MARKS] = 3, [MSG_ASK] = 4, [MSG_STATE] = 8, [MSG_BYE] = 2,
-		[MSG_CERT] = 3, [MSG_JOIN] = 7, [MSG_JOINED] = 3,
+	        [MSG_HELLO] = 7,  [MSG_WELCOME] = 8, [MSG_REFUSE] = 6, [MSG_DATA] = 8,
+	        [MSG_ACK] = 4,    [MSG_PLACE] = 7,   [MSG_MARKS] = 3,  [MSG_ASK] = 4,
+	        [MSG_STATE] = 8,  [MSG_BYE] = 2,     [MSG_CERT] = 3,   [MSG_JOIN] = 7,
+	        [MSG_JOINED] = 3,
 	};
 
 	return type < ARRAY_COUNT(elements) ? elements[type] : 0;
@@ -844,6 +841,7 @@ static void get_message(struct reader *r, struct short_form *s, struct arena *a,
 		return;
 	case MSG_PLACE:
 		m->place.session = reader_uint(r, UINT64_MAX);
+		m->place.number = (uint32_t)reader_uint(r, UINT32_MAX);
 		get_mark(r, &m->place.mark);
 		m->place.restart = reader_bool(r);
 		return;
@@ -875,7 +873,8 @@ static void get_message(struct reader *r, struct short_form *s, struct arena *a,
 	r->bad = true;
 }
 
-int message_read(struct span in, struct short_form *s, struct arena *a, struct message *ret, struct error *err)
+int message_read(struct span in, struct short_form *s, struct arena *a, struct message *ret,
+                 struct error *err)
 {
 	struct message m = {0};
 	struct reader r;
@@ -889,7 +888,8 @@ int message_read(struct span in, struct short_form *s, struct arena *a, struct m
 	if (r.bad || !message_elements(m.type))
 		return error_set(err, ERR_PROTOCOL, NULL, "a message of unknown type %u", m.type);
 	if (count != message_elements(m.type))
-		return error_set(err, ERR_PROTOCOL, NULL, "message type %u with %u elements", m.type, count);
+		return error_set(err, ERR_PROTOCOL, NULL, "message type %u with %u elements",
+		                 m.type, count);
 	get_message(&r, s, a, &m);
 	if (!reader_done(&r))
 		return error_set(err, ERR_PROTOCOL, NULL, "malformed message of type %u", m.type);

@@ -28,7 +28,7 @@ enum message_type {
 };
 
 struct cursor {
-	uint8_t journal[8];       /* id of the journal it is about (first 8 bytes); zeros: none yet */
+	uint8_t journal[8];       /* reserved, zeros: the rolling hash begins with the journal's id */
 	struct mark mark;         /* pos 0: start */
 };
 
@@ -38,23 +38,23 @@ struct msg_hello {
 	uint8_t cert[8];          /* first bytes of its certificate id */
 	uint32_t schema_version;
 	struct cursor cursor;     /* its place in the parent's journal */
-	uint8_t journal[8];       /* id of its own journal */
-	uint8_t filter[8];        /* what it admits: see feed.h */
+	uint8_t journal[8];       /* reserved, zeros */
+	uint8_t filter[8];        /* what it will send: feed.c; zeros: as in the parent's cursor */
 	uint8_t state[16];        /* digest of the shared scopes and lanes */
 	int64_t clock_ms;
-	uint64_t credit;          /* bytes it takes from the start of the session */
-	uint64_t nonce;           /* echoed in WELCOME */
+	uint64_t credit;          /* bytes of DATA it takes from the start of the session; 0: 1 MiB */
+	uint64_t nonce;           /* becomes the session's nonce; not 0 */
 };
 struct msg_welcome {
 	uint16_t protocol;
 	uint64_t run, last_run;
 	uint32_t schema_version;
 	struct cursor cursor;     /* its place in the child's journal */
-	uint8_t journal[8], filter[8];
+	uint8_t journal[8], filter[8]; /* filter: zeros: as in the cursor of HELLO */
 	uint8_t state[16];
 	int64_t clock_ms;
-	uint64_t nonce, session;  /* echo of HELLO's; the session's nonce */
-	uint64_t credit;
+	uint64_t nonce, session;  /* reserved, 0; the session's nonce, which is HELLO's */
+	uint64_t credit;          /* as in HELLO */
 	int64_t safe;             /* child's journal position below which every backup of the parent reaches; 0 */
 	uint32_t retry_after_s;   /* 0: go on */
 	uint8_t cert[8];          /* of the hub */
@@ -69,6 +69,7 @@ struct msg_refuse {
 };
 struct msg_data {
 	uint64_t session;
+	uint32_t number;          /* of the ordered message (DATA, PLACE) in this direction, from 1: one that was lost is noticed */
 	int64_t pos;              /* the sender's journal position */
 	uint8_t rolling[16];      /* after it */
 	uint8_t kind;             /* enum entry_kind */
@@ -81,6 +82,7 @@ struct msg_ack {
 };
 struct msg_place {
 	uint64_t session;
+	uint32_t number;          /* as in DATA, which it never overtakes */
 	struct mark mark;         /* filter: what the feed admitted */
 	bool restart;             /* the receiver's cursor was not confirmed: go on from here */
 };

@@ -231,6 +231,7 @@ int replica_begin(struct replica *r)
 	rc = rc ? rc : identity_load(r);
 	rc = rc ? rc : guard(r);
 	int64_t parked = 0;
+	rc = rc ? rc : engine_upgrade(r);
 	rc = rc ? rc : store_parked_count(r->st, &parked);
 	r->parked_any = parked > 0;
 	if (rc) {

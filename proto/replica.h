@@ -84,6 +84,8 @@ int replica_enrol(struct replica *r, struct span cert);
 bool replica_parent(struct replica *r, struct cert *ret);
 
 /* ---- writing */
+/* DELETE of a row of a `once` table writes its reversal: a row whose id is derived from it, so that two people who
+ * correct at once write the same row; `row` is then filled with the reversal's id. */
 enum write_kind { WRITE_INSERT = 1, WRITE_UPDATE, WRITE_DELETE, WRITE_RESTORE /* of a deleted row: alive again */ };
 struct field_write {
 	const struct field *field;
@@ -119,6 +121,8 @@ int replica_append(struct replica *r, unsigned kind, struct span head, struct sp
 int replica_apply(struct replica *r, size_t ops_max, bool *ret_more);
 /* Tries parked records again (0: all).  *ret_mended: how many went through. */
 int replica_retry(struct replica *r, int64_t parked_id, size_t *ret_mended);
+/* The owner's word on a proposal that is parked here: accepted, it becomes the owner's own edit; refused, its author is told. */
+int replica_settle(struct replica *r, int64_t parked_id, bool accept, const uint8_t author[8]);
 /* Custodian hub: states corrections K wherever they are not what they should be.  Writes rows like replica_write. */
 int replica_correct(struct replica *r);
 
@@ -129,6 +133,7 @@ struct replica_counts {
 	int64_t received;             /* acknowledged, no admission seen yet */
 	int64_t merged;               /* admitted */
 	int64_t refused;              /* own records refused and not mended */
+	int64_t refused_children;     /* hubs: records of their children refused here */
 	int64_t parked, waiting, unapplied, conflicts, gaps, alarms;
 	int64_t journal;              /* head position */
 	int64_t runs;                 /* own runs known */

@@ -1,15 +1,16 @@
 /*
  * segment.c - segments: the signed header, making, opening, the static check.
  *
- * Header, little-endian; the signed bytes, and with the 64 bytes of signature behind them what a journal
- * holds as the entry's head:
+ * Header, little-endian; the signed bytes, and with the 64 bytes of signature behind them what a
+ * journal holds as the entry's head:
  *
  *   "JGS" 3, format 1, suite 1, lane 1, flags 1, dictionary 4, origin 16, scope 16,
  *   also count 1, also 16 each, seal 8, k 2, n 2, nonces count 1, nonces 8 each,
  *   first sequence 8, count 4, plain bytes 4, hash before 32, body hash 32
  *
- * The Ed25519 signature is over the BLAKE2b-256 hash of these bytes, which is also the segment's name.  The
- * first three letters differ between all signed layouts, so that no signature fits two of them.
+ * The Ed25519 signature is over the BLAKE2b-256 hash of these bytes, which is also the segment's
+ * name.  The first three letters differ between all signed layouts, so that no signature fits two
+ * of them.
  */
 #include "common/base.h"
 
@@ -49,16 +50,14 @@ static void get(struct cut *c, void *ret, size_t len)
 {
 	const uint8_t *p = cut_take(c, len);
 
-	if (p)
-		memcpy(ret, p, len);
+	if (p) memcpy(ret, p, len);
 }
 
 static bool nonces_distinct(const struct segment_head *h)
 {
 	for (size_t i = 0; i < h->nonces_count; i++)
 		for (size_t k = 0; k < i; k++)
-			if (memcmp(h->nonces[i], h->nonces[k], 8) == 0)
-				return false;
+			if (memcmp(h->nonces[i], h->nonces[k], 8) == 0) return false;
 	return true;
 }
 
@@ -70,11 +69,13 @@ static int head_check(const struct segment_head *h, struct error *err)
 	if (!h->seal || !h->k || h->k > h->n)
 		return error_set(err, ERR_PROTOCOL, NULL, "segment %u of %u of a seal", h->k, h->n);
 	if (!h->nonces_count || !nonces_distinct(h))
-		return error_set(err, ERR_PROTOCOL, NULL, "segment without runs, or with one named twice");
+		return error_set(err, ERR_PROTOCOL, NULL,
+		                 "segment without runs, or with one named twice");
 	if (!h->seq_first || h->seq_first > UINT64_MAX - SEGMENT_CHANGESETS_MAX)
 		return error_set(err, ERR_PROTOCOL, NULL, "sequence out of range");
 	if (!h->count || h->count > SEGMENT_CHANGESETS_MAX || h->plain_bytes > BODY_BYTES_MAX)
-		return error_set(err, ERR_LIMIT, NULL, "%u changesets in %u bytes", h->count, h->plain_bytes);
+		return error_set(err, ERR_LIMIT, NULL, "%u changesets in %u bytes", h->count,
+		                 h->plain_bytes);
 	return 0;
 }
 
@@ -91,7 +92,8 @@ int segment_head_read(struct span in, struct segment_head *ret, struct error *er
 	h.format = cut_u8(&c);
 	h.suite = cut_u8(&c);
 	if (!c.bad && (h.format != FORMAT_1 || h.suite != SUITE_1))
-		return error_set(err, ERR_VERSION, NULL, "segment of format %u, suite %u", h.format, h.suite);
+		return error_set(err, ERR_VERSION, NULL, "segment of format %u, suite %u", h.format,
+		                 h.suite);
 	h.lane = cut_u8(&c);
 	h.flags = cut_u8(&c);
 	h.dictionary = cut_u32(&c);
@@ -116,8 +118,7 @@ int segment_head_read(struct span in, struct segment_head *ret, struct error *er
 	if (c.bad || cut_left(&c))
 		return error_set(err, ERR_PROTOCOL, NULL, "malformed segment header");
 	rc = head_check(&h, err);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	*ret = h;
 	return 0;
 }
@@ -129,12 +130,12 @@ void segment_hash(struct span head, uint8_t ret[32])
 
 void segment_runs(const struct segment_head *h, uint64_t ret_runs[SEGMENT_NONCES_MAX])
 {
-	for (size_t i = 0; i < h->nonces_count; i++)
-		ret_runs[i] = run_of(h->origin, h->nonces[i]);
+	for (size_t i = 0; i < h->nonces_count; i++) ret_runs[i] = run_of(h->origin, h->nonces[i]);
 }
 
-int segment_make(struct segment_head *h, const struct changeset *cs, const uint64_t *runs, const uint8_t sign_secret[64],
-		 struct buf *out_head, struct buf *out_body, uint8_t ret_hash[32], struct error *err)
+int segment_make(struct segment_head *h, const struct changeset *cs, const uint64_t *runs,
+                 const uint8_t sign_secret[64], struct buf *out_head, struct buf *out_body,
+                 uint8_t ret_hash[32], struct error *err)
 {
 	size_t head_from = out_head->len, body_from = out_body->len;
 	uint64_t own[SEGMENT_NONCES_MAX];
@@ -154,11 +155,11 @@ int segment_make(struct segment_head *h, const struct changeset *cs, const uint6
 		return error_set(err, ERR_LIMIT, NULL, "%u changesets", h->count);
 	buf_init(&plain, BODY_BYTES_MAX);
 	rc = body_encode(cs, h->count, runs, h->nonces_count, &plain, err);
-	if (rc)
-		goto out;
+	if (rc) goto out;
 	if (squeeze(buf_span(&plain), h->dictionary, out_body) != 0 ||
 	    out_body->len - body_from > BODY_SQUEEZED_MAX) {
-		rc = error_set(err, ERR_LIMIT, NULL, "a body of more than %d bytes", (int)BODY_SQUEEZED_MAX);
+		rc = error_set(err, ERR_LIMIT, NULL, "a body of more than %d bytes",
+		               (int)BODY_SQUEEZED_MAX);
 		goto out;
 	}
 	squeezed = span_of(out_body->p + body_from, out_body->len - body_from);
@@ -166,8 +167,7 @@ int segment_make(struct segment_head *h, const struct changeset *cs, const uint6
 	h->plain_bytes = (uint32_t)plain.len;
 	h->seq_first = cs[0].seq;
 	rc = head_check(h, err);
-	if (rc)
-		goto out;
+	if (rc) goto out;
 	segment_head_pack(h, out_head);
 	if (!out_head->full)
 		segment_hash(span_of(out_head->p + head_from, out_head->len - head_from), hash);
@@ -191,13 +191,13 @@ int segment_open(struct span head, struct span body, struct segment *ret, struct
 	int rc;
 
 	if (head.len <= 64 || head.len > HEAD_BYTES_MAX)
-		return error_set(err, ERR_PROTOCOL, NULL, "a segment header of %zu bytes", head.len);
+		return error_set(err, ERR_PROTOCOL, NULL, "a segment header of %zu bytes",
+		                 head.len);
 	if (!body.len || body.len > BODY_SQUEEZED_MAX)
 		return error_set(err, ERR_LIMIT, NULL, "a body of %zu bytes", body.len);
 	stated = span_of(head.p, head.len - 64);
 	rc = segment_head_read(stated, &s.head, err);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	segment_hash(stated, s.hash);
 	memcpy(s.sign, stated.p + stated.len, 64);
 	*ret = s;
@@ -208,9 +208,12 @@ int segment_open(struct span head, struct span body, struct segment *ret, struct
 static int plain_body(const struct segment *s, struct buf *out, struct error *err)
 {
 	if (!squeeze_knows(s->head.dictionary))
-		return error_set(err, ERR_VERSION, NULL, "a body with dictionary %" PRIu32, s->head.dictionary);
-	if (unsqueeze(s->body, s->head.dictionary, s->head.plain_bytes, out) != 0 || out->len != s->head.plain_bytes)
-		return error_set(err, ERR_PROTOCOL, NULL, "a body that does not unpack to its stated length");
+		return error_set(err, ERR_VERSION, NULL, "a body with dictionary %" PRIu32,
+		                 s->head.dictionary);
+	if (unsqueeze(s->body, s->head.dictionary, s->head.plain_bytes, out) != 0 ||
+	    out->len != s->head.plain_bytes)
+		return error_set(err, ERR_PROTOCOL, NULL,
+		                 "a body that does not unpack to its stated length");
 	return 0;
 }
 
@@ -221,13 +224,16 @@ static int check_ids(const struct changeset *c, struct error *err)
 		const struct op *op = &c->ops[i];
 
 		if (op->kind == OP_INSERT && id_is_created(op->row) && !op_row_implied(op, c->run))
-			return error_set(err, ERR_PROTOCOL, NULL, "operation %zu of changeset %" PRIu64
-					 " inserts an id of another run or time", i, c->seq);
+			return error_set(err, ERR_PROTOCOL, NULL,
+			                 "operation %zu of changeset %" PRIu64
+			                 " inserts an id of another run or time",
+			                 i, c->seq);
 	}
 	return 0;
 }
 
-int segment_check(const struct segment *s, const uint8_t public_key[32], struct arena *a, struct error *err)
+int segment_check(const struct segment *s, const uint8_t public_key[32], struct arena *a,
+                  struct error *err)
 {
 	uint64_t runs[SEGMENT_NONCES_MAX];
 	uint8_t body_hash[32], origin[16];
@@ -237,22 +243,24 @@ int segment_check(const struct segment *s, const uint8_t public_key[32], struct 
 
 	hash_of(s->body, body_hash, 32);
 	origin_of(public_key, origin);
-	if (memcmp(origin, s->head.origin, 16) != 0 || memcmp(body_hash, s->head.body_hash, 32) != 0 ||
+	if (memcmp(origin, s->head.origin, 16) != 0 ||
+	    memcmp(body_hash, s->head.body_hash, 32) != 0 ||
 	    !sign_check(span_of(s->hash, 32), s->sign, public_key))
-		return error_set(err, ERR_SIGNATURE, NULL, "a segment that its origin did not sign");
+		return error_set(err, ERR_SIGNATURE, NULL,
+		                 "a segment that its origin did not sign");
 	buf_init(&plain, s->head.plain_bytes);
 	rc = plain_body(s, &plain, err);
 	segment_runs(&s->head, runs);
 	if (!rc) /* borrows from plain: the changesets do not leave this function */
 		rc = body_decode_borrowed(buf_span(&plain), s->head.seq_first, s->head.count, runs,
-					  s->head.nonces_count, a, &cs, err);
-	for (size_t i = 0; !rc && i < s->head.count; i++)
-		rc = check_ids(&cs[i], err);
+		                          s->head.nonces_count, a, &cs, err);
+	for (size_t i = 0; !rc && i < s->head.count; i++) rc = check_ids(&cs[i], err);
 	buf_done(&plain);
 	return rc;
 }
 
-int segment_changesets(const struct segment *s, struct arena *a, struct changeset **ret, size_t *ret_count, struct error *err)
+int segment_changesets(const struct segment *s, struct arena *a, struct changeset **ret,
+                       size_t *ret_count, struct error *err)
 {
 	uint64_t runs[SEGMENT_NONCES_MAX];
 	struct changeset *cs = NULL;
@@ -262,17 +270,16 @@ int segment_changesets(const struct segment *s, struct arena *a, struct changese
 
 	buf_init(&plain, s->head.plain_bytes);
 	rc = plain_body(s, &plain, err);
-	if (rc)
-		goto out;
+	if (rc) goto out;
 	kept = arena_span(a, buf_span(&plain));
 	if (a->full) {
 		rc = error_set(err, ERR_LIMIT, NULL, "a body takes too much memory");
 		goto out;
 	}
 	segment_runs(&s->head, runs);
-	rc = body_decode_trusted(kept, s->head.seq_first, s->head.count, runs, s->head.nonces_count, a, &cs, err);
-	if (rc)
-		goto out;
+	rc = body_decode_trusted(kept, s->head.seq_first, s->head.count, runs, s->head.nonces_count,
+	                         a, &cs, err);
+	if (rc) goto out;
 	*ret = cs;
 	*ret_count = s->head.count;
 out:

@@ -16,7 +16,7 @@
 #include "proto/engine.h"
 
 enum {
-	CREDIT_DEFAULT = 1024 * 1024,
+	CREDIT_DEFAULT = 1024 * 1024,   /* said as 0 in HELLO and WELCOME */
 	TIMEOUT_DEFAULT_MS = 30 * 1000,
 	PUMP_FRAMES_MAX = 64,          /* DATA frames a step may make: the driver's queue stays short */
 	PUMP_BYTES_MAX = 1024 * 1024,
@@ -48,8 +48,11 @@ struct session {
 	bool in_open;
 	struct mark marks[MARKS_MAX];
 	size_t marks_count;
-	uint8_t in_filter[8], peer_journal[8];
+	uint8_t in_filter[8], hello_filter[8];
 	uint64_t in_granted, in_bytes;
+	uint32_t in_number, out_number; /* ordered messages: DATA and PLACE */
+
+	uint64_t counted_in, counted_out; /* bytes already in struct peer */
 
 	/* agreement */
 	uint8_t said_state[16], heard_state[16];
@@ -177,8 +180,24 @@ static int last_own_run(struct session *s, uint64_t *ret)
 /* Before anything of ours can have reached the peer under the new run. */
 static int keep_own_run(struct session *s)
 {
+	uint64_t before;
+	int rc = last_own_run(s, &before);
 	s->own_run = s->r->s.run;
-	return remember(s, "last_run", &s->own_run, sizeof(s->own_run));
+	return rc || before == s->own_run ? rc : remember(s, "last_run", &s->own_run, sizeof(s->own_run));
+}
+
+/* What is kept of the peer, with the bytes of this session so far added. */
+static int peer_load(struct session *s, struct peer *ret)
+{
+	bool known;
+	memset(ret, 0, sizeof(*ret));
+	int rc = store_peer_get(s->r->st, s->peer_origin, ret, &known);
+	memcpy(ret->origin, s->peer_origin, 16);
+	ret->bytes_in += (int64_t)(s->p.bytes_in - s->counted_in);
+	ret->bytes_out += (int64_t)(s->p.bytes_out - s->counted_out);
+	s->counted_in = s->p.bytes_in;
+	s->counted_out = s->p.bytes_out;
+	return rc;
 }
 
 /* ---- cursors: ours on the peer's journal */
@@ -188,28 +207,22 @@ static int marks_save(struct session *s)
 	return store_cursor_put(s->r->st, s->peer_origin, s->p.peer_run, s->marks, s->marks_count);
 }
 
-/* The cursor goes on under the peer's new run; another journal (new database) starts at 0. */
-static int marks_load(struct session *s, uint64_t run, uint64_t last_run, const uint8_t journal[8])
+/* The cursor goes on under the peer's new run.  (A new journal begins with another rolling hash, so no cursor on the old
+ * one is ever confirmed on it.) */
+static int marks_load(struct session *s, uint64_t run, uint64_t last_run)
 {
 	struct mark *marks;
 	size_t n = 0;
-	bool known;
-	uint8_t was[8];
-	int rc = recall(s, "journal", was, sizeof(was), &known);
-	s->marks_count = 0;
-	memcpy(s->peer_journal, journal, 8);
-	if (!rc && known && !memcmp(was, journal, 8)) {
-		rc = store_cursor_get(s->r->st, run, &s->memory, &marks, &n);
-		if (!rc && !n && last_run)
-			rc = store_cursor_get(s->r->st, last_run, &s->memory, &marks, &n);
-	}
+	int rc = store_cursor_get(s->r->st, run, &s->memory, &marks, &n);
+	bool moved = !rc && !n && last_run;
+	if (moved)
+		rc = store_cursor_get(s->r->st, last_run, &s->memory, &marks, &n);
 	n = n > MARKS_MAX ? MARKS_MAX : n;
 	if (!rc && n)
 		memcpy(s->marks, marks, n * sizeof(*marks));
 	s->marks_count = n;
 	s->p.peer_run = run;
-	rc = rc ? rc : remember(s, "journal", journal, 8);
-	return rc ? rc : marks_save(s);
+	return rc || !moved ? rc : marks_save(s);
 }
 
 static struct mark marks_newest(const struct session *s)
@@ -315,13 +328,11 @@ static int out_start(struct session *s, const struct mark *at)
 
 static int acknowledged(struct session *s, int64_t pos)
 {
-	struct peer p = {0};
-	bool known;
+	struct peer p;
 	s->p.acked = pos;
-	int rc = store_peer_get(s->r->st, s->peer_origin, &p, &known);
-	if (rc || (known && p.acked == pos))
+	int rc = peer_load(s, &p);
+	if (rc || p.acked == pos)
 		return rc;
-	memcpy(p.origin, s->peer_origin, 16);
 	p.acked = pos;
 	return store_peer_put(s->r->st, &p);
 }
@@ -329,7 +340,7 @@ static int acknowledged(struct session *s, int64_t pos)
 static int send_entry(struct session *s, struct session_actions *a, const struct entry *e)
 {
 	struct message m = {.type = MSG_DATA};
-	m.data = (struct msg_data){.session = s->nonce, .pos = e->recv, .kind = e->kind, .head = e->head, .body = e->body};
+	m.data = (struct msg_data){.session = s->nonce, .number = ++s->out_number, .pos = e->recv, .kind = e->kind, .head = e->head, .body = e->body};
 	/* While a widened filter is caught up with, the receiver's cursor stays where it is. */
 	int64_t at = s->rescanning ? s->rescan_until : e->recv;
 	m.data.pos = at;
@@ -360,7 +371,7 @@ static int tell_place(struct session *s, struct session_actions *a)
 	memcpy(m.place.mark.filter, s->feed.id, 8);
 	s->out_last = s->out_pos = m.place.mark.pos;
 	s->out_told = true;
-	send_message(s, a, &m, FRAME_CONTROL);
+	send_message(s, a, &m, FRAME_BULK); /* never past the DATA before it */
 	return 0;
 }
 
@@ -426,12 +437,10 @@ static int out_done(struct session *s, bool *ret)
 
 static int agreed_now(struct session *s)
 {
-	struct peer p = {0};
-	bool known;
-	int rc = store_peer_get(s->r->st, s->peer_origin, &p, &known);
+	struct peer p;
+	int rc = peer_load(s, &p);
 	if (rc)
 		return rc;
-	memcpy(p.origin, s->peer_origin, 16);
 	p.agreed_ms = p.last_contact_ms = s->r->env->now_ms(s->r->env->ctx);
 	memcpy(p.state, s->heard_state, 16);
 	return store_peer_put(s->r->st, &p);
@@ -494,10 +503,12 @@ static int end_if_done(struct session *s, struct session_actions *a)
 	struct message m = {.type = MSG_BYE};
 	if (s->c.parent || s->c.stay || s->state != SESSION_OPEN || !s->p.idle)
 		return 0;
-	if (!s->p.agreed && !(s->heard_idle && s->heard_acked >= s->out_last))
+	/* Equal digests are not enough: an admission on its way to us changes no row. */
+	if (!s->heard_idle || s->heard_acked < s->out_last)
 		return 0;
 	m.bye.session = s->nonce;
-	send_message(s, a, &m, FRAME_CONTROL);
+	if (s->p.entries_in || s->p.entries_out || !s->p.agreed) /* nothing to do: one round trip, not a message more */
+		send_message(s, a, &m, FRAME_CONTROL);
 	return close_with(s, a, 0);
 }
 
@@ -505,10 +516,8 @@ static int end_if_done(struct session *s, struct session_actions *a)
 
 static int greet_peer(struct session *s, int64_t clock_ms, uint32_t schema, uint16_t protocol)
 {
-	struct peer p = {0};
-	bool known;
-	int rc = store_peer_get(s->r->st, s->peer_origin, &p, &known);
-	memcpy(p.origin, s->peer_origin, 16);
+	struct peer p;
+	int rc = peer_load(s, &p);
 	p.run = s->p.peer_run;
 	p.last_contact_ms = s->r->env->now_ms(s->r->env->ctx);
 	p.clock_offset_ms = s->p.clock_offset_ms = clock_ms - p.last_contact_ms;
@@ -536,20 +545,20 @@ static int say_hello(struct session *s, struct session_actions *a)
 {
 	struct message m = {.type = MSG_HELLO};
 	struct msg_hello *h = &m.hello;
-	struct peer p = {0};
-	bool known;
+	struct peer p;
 	int rc = begin_work(s);
-	rc = rc ? rc : store_peer_get(s->r->st, s->peer_origin, &p, &known);
-	s->p.peer_run = known ? p.run : 0;
+	rc = rc ? rc : peer_load(s, &p);
+	s->p.peer_run = rc ? 0 : p.run;
 	if (!rc && s->p.peer_run) {
-		bool journal_known;
-		rc = recall(s, "journal", s->peer_journal, 8, &journal_known);
-		rc = rc ? rc : marks_load(s, s->p.peer_run, 0, s->peer_journal);
+		rc = marks_load(s, s->p.peer_run, 0);
 		rc = rc ? rc : store_run_ord(s->r->st, s->p.peer_run, &s->peer_ord);
 	}
 	rc = rc ? rc : last_own_run(s, &h->last_run);
 	rc = rc ? rc : open_feed(s);
 	rc = rc ? rc : digest_now(s, h->state);
+	uint8_t told_filter[8];
+	bool told = false;
+	rc = rc ? rc : recall(s, "told", told_filter, sizeof(told_filter), &told);
 	if (rc)
 		return rc;
 	h->protocol_min = s->c.protocol_min;
@@ -557,13 +566,17 @@ static int say_hello(struct session *s, struct session_actions *a)
 	h->run = s->r->s.run;
 	memcpy(h->cert, s->r->cert.id, 8);
 	h->schema_version = s->c.schema_version;
-	memcpy(h->cursor.journal, s->peer_journal, 8);
 	h->cursor.mark = marks_newest(s);
-	memcpy(h->journal, s->r->journal_id, 8);
-	memcpy(h->filter, s->feed.id, 8);
+	memcpy(s->hello_filter, h->cursor.mark.filter, 8);
+	if (h->last_run == s->r->s.run)
+		h->last_run = 0;
+	if (!told || memcmp(told_filter, s->feed.id, 8) != 0)
+		memcpy(h->filter, s->feed.id, 8);
 	h->clock_ms = s->r->env->now_ms(s->r->env->ctx);
-	h->credit = s->in_granted = s->c.credit_window;
+	s->in_granted = s->c.credit_window;
+	h->credit = s->in_granted == CREDIT_DEFAULT ? 0 : s->in_granted;
 	s->r->env->random(s->r->env->ctx, &s->hello_nonce, sizeof(s->hello_nonce));
+	s->hello_nonce |= 1; /* 0 means none */
 	h->nonce = s->hello_nonce;
 	memcpy(s->said_state, h->state, 16);
 	s->said_acked = h->cursor.mark.pos;
@@ -584,10 +597,8 @@ static int send_marks(struct session *s, struct session_actions *a)
 
 static int note_restored(struct session *s)
 {
-	struct peer p = {0};
-	bool known;
-	int rc = store_peer_get(s->r->st, s->peer_origin, &p, &known);
-	memcpy(p.origin, s->peer_origin, 16);
+	struct peer p;
+	int rc = peer_load(s, &p);
 	p.restored = true;
 	return rc ? rc : store_peer_put(s->r->st, &p);
 }
@@ -605,47 +616,45 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 		return refuse(s, a, ERR_CERT_BAD);
 	s->hello_nonce = h->nonce;
 	int rc = begin_work(s);
-	rc = rc ? rc : marks_load(s, h->run, h->last_run, h->journal);
+	rc = rc ? rc : marks_load(s, h->run, h->last_run);
 	rc = rc ? rc : greet_peer(s, h->clock_ms, h->schema_version, s->c.protocol_max < h->protocol_max ? s->c.protocol_max : h->protocol_max);
 	rc = rc ? rc : last_own_run(s, &w->last_run);
 	rc = rc ? rc : keep_own_run(s);
 	rc = rc ? rc : open_feed(s);
 	rc = rc ? rc : digest_now(s, w->state);
-	static const uint8_t none[8];
-	bool same_journal = !memcmp(h->cursor.journal, s->r->journal_id, 8) || !memcmp(h->cursor.journal, none, 8);
-	struct mark start = {0};
-	rc = rc ? rc : confirm(s, same_journal ? &h->cursor.mark : &start, &w->confirmed);
+	rc = rc ? rc : confirm(s, &h->cursor.mark, &w->confirmed);
 	if (rc)
 		return rc;
-	s->r->env->random(s->r->env->ctx, &s->nonce, sizeof(s->nonce));
-	s->nonce |= 1; /* 0 means none */
+	s->nonce = h->nonce;
 	w->protocol = s->c.protocol_max < h->protocol_max ? s->c.protocol_max : h->protocol_max;
 	w->run = s->r->s.run;
 	w->schema_version = s->c.schema_version;
-	memcpy(w->cursor.journal, s->peer_journal, 8);
 	w->cursor.mark = marks_newest(s);
-	memcpy(w->journal, s->r->journal_id, 8);
-	memcpy(w->filter, s->feed.id, 8);
+	if (memcmp(h->cursor.mark.filter, s->feed.id, 8) != 0)
+		memcpy(w->filter, s->feed.id, 8);
+	if (w->last_run == w->run)
+		w->last_run = 0;
 	w->clock_ms = s->r->env->now_ms(s->r->env->ctx);
-	w->nonce = h->nonce;
 	w->session = s->nonce;
-	w->credit = s->in_granted = s->c.credit_window;
-	memcpy(w->cert, s->r->cert.id, 8);
+	s->in_granted = s->c.credit_window;
+	w->credit = s->in_granted == CREDIT_DEFAULT ? 0 : s->in_granted;
 	struct msg_state held = {0};
 	rc = held_for_peer(s, &held);
 	w->unsettled = held.parked || held.refused;
 	if (rc)
 		return rc;
-	s->credit = h->credit;
-	memcpy(s->in_filter, h->filter, 8);
+	s->credit = h->credit ? h->credit : CREDIT_DEFAULT;
+	static const uint8_t as_before[8];
+	memcpy(s->in_filter, memcmp(h->filter, as_before, 8) != 0 ? h->filter : marks_newest(s).filter, 8);
 	memcpy(s->heard_state, h->state, 16);
 	memcpy(s->said_state, w->state, 16);
+	s->said_idle = !memcmp(w->state, h->state, 16); /* equal: WELCOME has said all there is to say */
 	s->said_acked = w->cursor.mark.pos;
 	s->said_unapplied = held.parked + held.refused;
 	s->in_open = true;
 	s->state = SESSION_OPEN;
 	send_message(s, a, &m, FRAME_CONTROL);
-	return w->confirmed ? out_start(s, same_journal ? &h->cursor.mark : &start) : note_restored(s);
+	return w->confirmed ? out_start(s, &h->cursor.mark) : note_restored(s);
 }
 
 /* Child: the parent answered. */
@@ -653,7 +662,7 @@ static int on_welcome(struct session *s, const struct msg_welcome *w, struct ses
 {
 	struct message m = {.type = MSG_ASK};
 	bool ours;
-	if (s->c.parent || s->state != SESSION_GREETED || w->nonce != s->hello_nonce)
+	if (s->c.parent || s->state != SESSION_GREETED || w->session != s->hello_nonce)
 		return 0; /* of another session: dropped */
 	if (w->retry_after_s) {
 		a->retry_after_s = w->retry_after_s;
@@ -663,23 +672,25 @@ static int on_welcome(struct session *s, const struct msg_welcome *w, struct ses
 		return refuse(s, a, ERR_VERSION);
 	s->nonce = w->session;
 	s->p.round_trips++;
-	int rc = marks_load(s, w->run, w->last_run ? w->last_run : s->p.peer_run, w->journal);
+	int rc = marks_load(s, w->run, w->last_run ? w->last_run : s->p.peer_run);
 	rc = rc ? rc : greet_peer(s, w->clock_ms, w->schema_version, w->protocol);
 	rc = rc ? rc : keep_own_run(s);
 	rc = rc ? rc : open_feed(s);
-	bool same_journal = !memcmp(w->cursor.journal, s->r->journal_id, 8);
+	rc = rc || !memcmp(w->cursor.mark.filter, s->feed.id, 8) ? rc : remember(s, "told", s->feed.id, 8);
 	rc = rc ? rc : confirm(s, &w->cursor.mark, &ours);
 	if (rc)
 		return rc;
-	s->credit = w->credit;
-	memcpy(s->in_filter, w->filter, 8);
+	static const uint8_t as_before[8];
+	s->credit = w->credit ? w->credit : CREDIT_DEFAULT;
+	memcpy(s->in_filter, memcmp(w->filter, as_before, 8) != 0 ? w->filter : s->hello_filter, 8);
 	memcpy(s->heard_state, w->state, 16);
+	s->said_idle = !memcmp(w->state, s->said_state, 16);
 	s->heard.parked = w->unsettled;
 	s->in_open = true;
 	s->state = SESSION_OPEN;
 	if (!w->confirmed) /* the parent's journal went back */
 		rc = send_marks(s, a);
-	if (!rc && ours && same_journal)
+	if (!rc && ours)
 		return out_start(s, &w->cursor.mark);
 	if (rc)
 		return rc;
@@ -705,12 +716,21 @@ static int on_marks(struct session *s, const struct msg_marks *k, struct session
 		}
 	}
 	m.place = (struct msg_place){.session = s->nonce, .mark = at, .restart = true};
-	send_message(s, a, &m, FRAME_CONTROL);
+	send_message(s, a, &m, FRAME_BULK); /* never past the DATA before it */
 	return out_start(s, &at);
 }
 
-static int on_place(struct session *s, const struct msg_place *p)
+/* Links deliver in order or break; should one lose a message all the same, the session ends before the cursor could
+ * pass over what was lost. */
+static bool in_order(struct session *s, uint32_t number)
 {
+	return number == ++s->in_number;
+}
+
+static int on_place(struct session *s, const struct msg_place *p, struct session_actions *a)
+{
+	if (!in_order(s, p->number))
+		return refuse(s, a, ERR_GAP);
 	if (!p->restart)
 		return p->mark.pos >= marks_newest(s).pos ? marks_add(s, p->mark.pos, p->mark.rolling, s->in_filter) : 0;
 	while (s->marks_count && marks_newest(s).pos > p->mark.pos) s->marks_count--;
@@ -733,7 +753,7 @@ static int send_ack(struct session *s, struct session_actions *a)
 static bool peers_fault(int rc)
 {
 	return rc == -ERR_SIGNATURE || rc == -ERR_UNKNOWN_ORIGIN || rc == -ERR_PROTOCOL || rc == -ERR_CERT_BAD ||
-	       rc == -ERR_CERT_EXPIRED || rc == -ERR_LIMIT || rc == -ERR_CEILING;
+	       rc == -ERR_CERT_EXPIRED || rc == -ERR_VERSION || rc == -ERR_LIMIT || rc == -ERR_CEILING;
 }
 
 static int on_data(struct session *s, const struct msg_data *d, size_t frame_bytes, struct session_actions *a)
@@ -741,6 +761,8 @@ static int on_data(struct session *s, const struct msg_data *d, size_t frame_byt
 	bool fresh;
 	if (!s->in_open)
 		return refuse(s, a, ERR_PROTOCOL);
+	if (!in_order(s, d->number))
+		return refuse(s, a, ERR_GAP);
 	s->in_bytes += frame_bytes;
 	if (s->in_bytes > s->in_granted)
 		return refuse(s, a, ERR_LIMIT);
@@ -765,14 +787,12 @@ static int on_ack(struct session *s, const struct msg_ack *k)
 
 static int on_state(struct session *s, const struct msg_state *st)
 {
-	struct peer p = {0};
-	bool known;
+	struct peer p;
 	memcpy(s->heard_state, st->state, 16);
 	s->heard_idle = st->idle;
 	s->heard_acked = st->acked;
 	s->heard = *st;
-	int rc = store_peer_get(s->r->st, s->peer_origin, &p, &known);
-	memcpy(p.origin, s->peer_origin, 16);
+	int rc = peer_load(s, &p);
 	memcpy(p.state, st->state, 16);
 	p.parked = st->parked;
 	p.refused = st->refused;
@@ -804,6 +824,16 @@ static int on_cert(struct session *s, const struct msg_cert *c, struct session_a
 	bool fresh;
 	int rc = replica_append(s->r, ENTRY_CERT, c->cert, span_of(NULL, 0), s->peer_ord, &fresh);
 	return peers_fault(rc) ? refuse(s, a, -rc) : rc;
+}
+
+/* The child leaves when it is satisfied; whether we are, its last word of its state tells. */
+static int on_bye(struct session *s, struct session_actions *a)
+{
+	uint8_t now[16];
+	int rc = digest_now(s, now);
+	if (!rc && !memcmp(now, s->heard_state, 16))
+		rc = agreed_now(s);
+	return rc ? rc : close_with(s, a, 0);
 }
 
 static uint64_t nonce_of(const struct message *m)
@@ -848,12 +878,12 @@ static int on_frame(struct session *s, struct span frame, struct session_actions
 	switch (m.type) {
 	case MSG_DATA: return on_data(s, &m.data, frame.len, a);
 	case MSG_ACK: return on_ack(s, &m.ack);
-	case MSG_PLACE: return on_place(s, &m.place);
+	case MSG_PLACE: return on_place(s, &m.place, a);
 	case MSG_MARKS: return on_marks(s, &m.marks, a);
 	case MSG_ASK: return on_ask(s, &m.ask, a);
 	case MSG_STATE: return on_state(s, &m.state);
 	case MSG_CERT: return on_cert(s, &m.cert, a);
-	case MSG_BYE: return close_with(s, a, 0);
+	case MSG_BYE: return on_bye(s, a);
 	default: return refuse(s, a, ERR_PROTOCOL);
 	}
 }
@@ -927,7 +957,7 @@ int session_step(struct session *s, const struct session_event *e, struct sessio
 	rc = rc || s->state != SESSION_OPEN ? rc : end_if_done(s, a);
 	if (a->due_ms)
 		a->due_ms = e->now_ms;
-	else if (s->state == SESSION_GREETED || s->state == SESSION_OPEN)
+	else if (s->state == SESSION_GREETED || (s->state == SESSION_OPEN && (!s->p.idle || !s->c.stay)))
 		a->due_ms = s->heard_ms + (int64_t)s->c.timeout_ms;
 	return rc ? engine_fail(s->r, rc) : 0;
 }

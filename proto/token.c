@@ -1,8 +1,8 @@
 /*
  * token.c - the invitation: one line of text that a person can copy, print or scan.
  *
- *   token = "JG1-" base64url(msgpack [endpoint, link key bin 32, root fingerprint bin 32, secret bin 16, unit bin 16,
- *           role, expires ms, code, name]), no padding
+ *   token = "JG1-" base64url(msgpack [endpoint, link key bin 32, root fingerprint bin 32,
+ *           secret bin 16, unit bin 16, role, expires ms, code, name]), no padding
  *
  * There is one text for a token: what is read is written again and compared.
  */
@@ -46,8 +46,7 @@ static void read_text(struct reader *r, char *ret, size_t size)
 {
 	struct span s = reader_text(r, size - 1);
 
-	if (s.len)
-		memcpy(ret, s.p, s.len);
+	if (s.len) memcpy(ret, s.p, s.len);
 }
 
 static bool is_space(char c)
@@ -82,11 +81,9 @@ int token_parse(const char *text, struct token *ret, struct error *err)
 	size_t len;
 	int rc = 0;
 
-	while (is_space(*text))
-		text++;
+	while (is_space(*text)) text++;
 	len = strnlen(text, TOKEN_TEXT_MAX + 64);
-	while (len && is_space(text[len - 1]))
-		len--;
+	while (len && is_space(text[len - 1])) len--;
 	if (len > TOKEN_TEXT_MAX || len < 4 || memcmp(text, "JG1-", 4) != 0)
 		return error_set(err, ERR_TOKEN_FORM, NULL, "an invitation begins with JG1-");
 	memcpy(copy, text, len);
@@ -94,14 +91,14 @@ int token_parse(const char *text, struct token *ret, struct error *err)
 	buf_init(&bytes, TOKEN_BYTES_MAX);
 	buf_init(&again, TOKEN_TEXT_MAX);
 	if (!base64_parse(copy + 4, &bytes) || bytes.full || !token_read(buf_span(&bytes), &t))
-		rc = error_set(err, ERR_TOKEN_FORM, NULL, "the invitation is damaged or not complete");
+		rc = error_set(err, ERR_TOKEN_FORM, NULL,
+		               "the invitation is damaged or not complete");
 	if (!rc) {
 		token_text(&t, &again);
 		if (!span_equal(buf_span(&again), span_of(copy, len)))
 			rc = error_set(err, ERR_TOKEN_FORM, NULL, "the invitation is damaged");
 	}
-	if (!rc)
-		*ret = t;
+	if (!rc) *ret = t;
 	crypt_wipe(bytes.p, bytes.len);
 	crypt_wipe(again.p, again.len);
 	crypt_wipe(copy, sizeof(copy));

@@ -122,6 +122,38 @@ static bool dead(struct value alive)
 	return alive.type != VALUE_INT || alive.i != 1;
 }
 
+/* What was entered once is not edited: its reversal repeats it and takes it back. */
+static int resolve_reversal(struct replica *r, struct write *w, struct target *x, const struct row_view *view)
+{
+	const struct table *t = w->table;
+	const struct field *reverses = table_field_named(t, "reverses");
+	struct span parts[] = {{w->row, 16}};
+	uint8_t id[16];
+	struct row_view *there;
+	if (!reverses || view->values[reverses - t->fields].type != VALUE_NULL)
+		return refuse(r, t, NULL, ERR_NO_PERMISSION, "a reversal is not reversed; enter the record anew");
+	id_derive("reversal", parts, 1, id);
+	int rc = store_row_view(r->st, t, id, &r->scratch, &there);
+	if (rc)
+		return engine_fail(r, rc);
+	if (there)
+		return refuse(r, t, NULL, ERR_NOT_FOUND, "the record is reversed already");
+	for (size_t i = 0; i < t->fields_count; i++) {
+		const struct field *f = &t->fields[i];
+		if (!(view->lanes >> field_lane(f) & 1) || view->values[i].type == VALUE_NULL)
+			continue;
+		x->slots[field_lane(f)] |= UINT64_C(1) << field_slot(f);
+		x->v[field_lane(f)][field_slot(f)] = view->values[i];
+	}
+	unsigned lane = field_lane(reverses), slot = field_slot(reverses);
+	x->slots[lane] |= UINT64_C(1) << slot;
+	x->v[lane][slot] = value_bytes(arena_copy(&r->scratch, w->row, 16), 16);
+	x->scope = view->scope;
+	x->insert = true;
+	memcpy(w->row, id, 16);
+	return 0;
+}
+
 /* The row as it would be; only what the edit itself says is held against it, since what others wrote may have met here. */
 static int check_edited(struct replica *r, const struct write *w, const struct row_view *view)
 {
@@ -147,6 +179,8 @@ static int resolve_update(struct replica *r, struct write *w, struct target *x)
 		return engine_fail(r, rc);
 	if (!view)
 		return refuse(r, t, NULL, ERR_NOT_FOUND, "no such record");
+	if (t->kind == TABLE_ONCE && w->kind == WRITE_DELETE)
+		return resolve_reversal(r, w, x, view);
 	if (t->kind == TABLE_ONCE)
 		return refuse(r, t, NULL, ERR_NO_PERMISSION, "these records are entered once; a mistake is reversed, not edited");
 	if (t->kind == TABLE_SYSTEM)

@@ -1,9 +1,10 @@
 /*
- * fuzz.c - one entry point for each decoder.  `make fuzz F=body` builds a libFuzzer program of one (clang);
- * tests/test_corpus.c includes this file and replays tests/corpus/NAME and the golden bytes under gcc.
+ * fuzz.c - one entry point for each decoder. `make fuzz F=body` builds a libFuzzer program of one
+ * (clang); tests/test_corpus.c includes this file and replays tests/corpus/NAME and the golden
+ * bytes under gcc.
  *
- * What they promise is more than not crashing: what is accepted is encoded again, and the bytes are the
- * same.  Anything else aborts.
+ * What they promise is more than not crashing: what is accepted is encoded again, and the bytes
+ * are the same.  Anything else aborts.
  */
 #include "common/base.h"
 
@@ -17,8 +18,7 @@ enum { FUZZ_ARENA_MAX = 64 * 1024 * 1024 };
 
 static void must(bool good)
 {
-	if (!good)
-		abort();
+	if (!good) abort();
 }
 
 /* At most the stated factor of the input, and some for alignment. */
@@ -60,8 +60,7 @@ static int fuzz_frames(const uint8_t *p, size_t len)
 		const uint8_t *m = cut_take(&c, n);
 		struct message got;
 
-		if (!m || message_read(span_of(m, n), &in, &a, &got, NULL) != 0)
-			break;
+		if (!m || message_read(span_of(m, n), &in, &a, &got, NULL) != 0) break;
 		buf_reset(&b);
 		message_pack(&got, &out, &b);
 		must(!b.full && span_equal(buf_span(&b), span_of(m, n)));
@@ -103,7 +102,8 @@ static int fuzz_segment(const uint8_t *p, size_t len)
 	struct buf b;
 
 	must(crypt_init() == 0);
-	if (!head || segment_open(span_of(head, head_len), span_of(head + head_len, cut_left(&c)), &s, NULL) != 0)
+	if (!head || segment_open(span_of(head, head_len), span_of(head + head_len, cut_left(&c)),
+	                          &s, NULL) != 0)
 		return 0;
 	buf_init(&b, HEAD_BYTES_MAX);
 	segment_head_pack(&s.head, &b);
@@ -128,8 +128,7 @@ static int fuzz_body(const uint8_t *p, size_t len)
 	struct arena a;
 	struct buf b;
 
-	if (len < 3)
-		return 0;
+	if (len < 3) return 0;
 	must(crypt_init() == 0);
 	fuzz_runs(runs);
 	count = (size_t)p[0] | (size_t)p[1] << 8;
@@ -221,7 +220,8 @@ static int fuzz_token(const uint8_t *p, size_t len)
 	buf_init(&text, 4096);
 	buf_init(&again, 4096);
 	buf_add(&text, p, len);
-	if (!text.full && memchr(buf_cstr(&text), 0, len) == NULL && token_parse(buf_cstr(&text), &t, NULL) == 0) {
+	if (!text.full && memchr(buf_cstr(&text), 0, len) == NULL &&
+	    token_parse(buf_cstr(&text), &t, NULL) == 0) {
 		token_text(&t, &again);
 		must(memmem(p, len, again.p, again.len) != NULL);
 	}
@@ -234,9 +234,9 @@ static const struct fuzz_target {
 	const char *name;
 	int (*run)(const uint8_t *p, size_t len);
 } fuzz_targets[] __attribute__((unused)) = {
-	{"frames", fuzz_frames}, {"hello", fuzz_hello}, {"segment", fuzz_segment}, {"body", fuzz_body},
-	{"changeset", fuzz_changeset}, {"admission", fuzz_admission}, {"hole", fuzz_hole}, {"cert", fuzz_cert},
-	{"token", fuzz_token},
+        {"frames", fuzz_frames}, {"hello", fuzz_hello},         {"segment", fuzz_segment},
+        {"body", fuzz_body},     {"changeset", fuzz_changeset}, {"admission", fuzz_admission},
+        {"hole", fuzz_hole},     {"cert", fuzz_cert},           {"token", fuzz_token},
 };
 
 #ifdef FUZZ

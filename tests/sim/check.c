@@ -328,7 +328,7 @@ static size_t candidates_of(const struct holding *h, const struct oracle_row *ro
 	size_t n = 0;
 
 	for (size_t i = 0; i < h->count; i++)
-		n += h->c[i].kind == CANDIDATE_VALUE && h->c[i].lane == row->lane && h->c[i].slot == slot &&
+		n += h->c[i].kind != CANDIDATE_EDIT_OF_DELETED && h->c[i].lane == row->lane && h->c[i].slot == slot &&
 		     memcmp(h->c[i].row, row->id, 16) == 0;
 	return n;
 }
@@ -339,7 +339,7 @@ static bool candidate_there(struct device *d, const struct holding *h, const str
 	for (size_t i = 0; i < h->count; i++) {
 		struct run_info info = {0};
 
-		if (h->c[i].kind != CANDIDATE_VALUE || h->c[i].lane != row->lane || h->c[i].slot != slot ||
+		if (h->c[i].kind == CANDIDATE_EDIT_OF_DELETED || h->c[i].lane != row->lane || h->c[i].slot != slot ||
 		    memcmp(h->c[i].row, row->id, 16) != 0 || h->c[i].stamp != want->stamp)
 			continue;
 		if (store_run_get(d->keeper, h->c[i].run, &info) == 0 && info.run == want->run)

@@ -72,7 +72,7 @@ static int on_storage(void *ctx, const char *what)
 	struct device *d = ctx;
 
 	if (d->dying) return -ERR_STORAGE;
-	if (d->fault_after < 0 || d->fault_after-- > 0) return 0;
+	if (!d->working || d->fault_after < 0 || d->fault_after-- > 0) return 0;
 	d->faulted = true;
 	world_trace(d->world, "%s: fault %d at %s", d->label, d->fault_code, what);
 	if (d->fault_code != 0) return -d->fault_code;
@@ -213,9 +213,11 @@ int device_transaction(struct device *d, const char *what, device_work *work, vo
 		else if (random_chance(&w->crash, (unsigned)w->config.fault))
 			device_arm(d, random_range(&w->crash, 0, 120), ERR_DISK_FULL);
 	}
+	d->working = true;
 	rc = replica_begin(d->replica);
 	if (rc == 0) rc = work(d, ctx);
 	if (rc == 0) rc = replica_commit(d->replica);
+	d->working = false;
 	if (rc < 0 && !d->faulted && !d->dying) {
 		const struct error *err = replica_error(d->replica);
 
@@ -329,17 +331,29 @@ void device_turn_at(struct world *w, struct device *d, int64_t at_ms)
 
 void device_disconnected(struct world *w, struct device *d)
 {
-	int64_t wait = RECONNECT_MS + (int64_t)random_below(&w->net, RECONNECT_MS);
+	/* Long worlds call less often: what matters is the number of sessions, not of hours. */
+	int64_t least = w->config.hours * 9000 > RECONNECT_MS ? w->config.hours * 9000 : RECONNECT_MS;
+	int64_t wait = least + (int64_t)random_below(&w->net, (uint64_t)least);
 
 	d->conn = NULL;
 	if (w->healed || d->replica == NULL) return;
 	/* Most sites call now and then, some stay in touch. */
-	if (!random_chance(&w->net, (unsigned)w->config.stay)) wait *= random_range(&w->net, 1, 100);
+	if (!random_chance(&w->net, (unsigned)w->config.stay)) wait *= random_range(&w->net, 1, 60);
 	world_at(w, w->now_ms + wait, AT_CONNECT, d->number, 0, 0);
+}
+
+static void drop_ends(struct device *d)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < d->ends_count; i++)
+		if (d->ends[i].conn->ends[d->ends[i].side].session != NULL) d->ends[kept++] = d->ends[i];
+	d->ends_count = kept;
 }
 
 static bool end_add(struct device *d, struct conn *c, unsigned side)
 {
+	if (d->ends_count == DEVICE_ENDS_MAX) drop_ends(d);
 	if (d->ends_count == DEVICE_ENDS_MAX) return false;
 	d->ends[d->ends_count++] = (struct device_end){c, side};
 	return true;
@@ -389,12 +403,12 @@ void device_connect(struct world *w, struct device *d)
 	c->stay = !w->healed && random_chance(&w->net, (unsigned)w->config.stay);
 	child.stay = c->stay;
 	parent.stay = true; /* a hub lets its children decide */
+	c->ends[SIDE_CHILD].session = session_new(d->replica, &child);
+	c->ends[SIDE_PARENT].session = session_new(hub->replica, &parent);
 	if (!end_add(d, c, SIDE_CHILD) || !end_add(hub, c, SIDE_PARENT)) {
 		world_fail(w, "setup", "too many connections at %s", hub->label);
 		return;
 	}
-	c->ends[SIDE_CHILD].session = session_new(d->replica, &child);
-	c->ends[SIDE_PARENT].session = session_new(hub->replica, &parent);
 	c->ends[SIDE_CHILD].start = true;
 	d->conn = c;
 	d->seal_at_ms = hub->seal_at_ms = w->now_ms;
@@ -530,13 +544,10 @@ static void release(struct device *d, struct steps *steps)
 	}
 }
 
-static void drop_ends(struct device *d)
+size_t device_sessions(struct device *d)
 {
-	size_t kept = 0;
-
-	for (size_t i = 0; i < d->ends_count; i++)
-		if (d->ends[i].conn->ends[d->ends[i].side].session != NULL) d->ends[kept++] = d->ends[i];
-	d->ends_count = kept;
+	drop_ends(d);
+	return d->ends_count;
 }
 
 static bool turn_sessions(struct device *d)
@@ -563,7 +574,6 @@ static bool turn_sessions(struct device *d)
 	for (size_t i = 0; i < steps.count; i++)
 		session_actions_done(&steps.p[i].actions);
 	free(steps.p);
-	if (rc != 1) drop_ends(d);
 	return rc != 1;
 }
 
@@ -594,7 +604,7 @@ static int work_seal(struct device *d, void *ctx)
 static void check_rc(struct device *d, int rc, const char *what)
 {
 	/* Only an injected fault may make the daemon's own work fail (died_or has cleared and counted it). */
-	if (rc < 0 && rc != -ERR_DISK_FULL && rc != -ERR_STORAGE)
+	if (rc < 0 && rc != -ERR_DISK_FULL)
 		world_fail(d->world, "engine", "%s: %s: %d %s", d->label, what, rc,
 			   replica_error(d->replica) ? replica_error(d->replica)->detail : "");
 }
@@ -607,6 +617,7 @@ void device_turn(struct device *d)
 
 	if (d->replica == NULL) return;
 	if (d->turn_at_ms != 0 && d->turn_at_ms <= w->now_ms) d->turn_at_ms = 0;
+	drop_ends(d);
 	if (d->joined && d->seal_at_ms != 0 && d->seal_at_ms <= w->now_ms) {
 		if (d->hub && d->correct_due) {
 			rc = device_transaction(d, "correct", work_correct, NULL);
@@ -619,7 +630,10 @@ void device_turn(struct device *d)
 		if (rc == 1) return;
 		check_rc(d, rc, "seal");
 		if (rc < 0) d->seal_at_ms = w->now_ms + 1000;
-		if (sealed) pump_all(d);
+		if (sealed) {
+			pump_all(d);
+			d->apply_due = true;
+		}
 	}
 	if (!turn_sessions(d)) return;
 	if (d->apply_due) {

@@ -56,7 +56,7 @@ struct device {
 
 	int64_t fault_after;      /* storage calls until the next fault; < 0: none armed */
 	int fault_code;           /* 0: the machine dies; else this error once */
-	bool dying, faulted;
+	bool dying, faulted, working;
 
 	struct device_end ends[DEVICE_ENDS_MAX];
 	size_t ends_count;
@@ -90,5 +90,6 @@ void device_arm(struct device *d, int64_t calls, int code);
 const struct schema *device_schema(const struct device *d);
 /* Local transactions are written, sealed and sessions ended when the world heals. */
 void device_end_sessions(struct device *d);
+size_t device_sessions(struct device *d); /* alive */
 
 #endif

@@ -141,6 +141,8 @@ static void transmit(struct world *w, struct conn *c, unsigned side)
 		w->counts.frames++;
 		w->counts.bytes += x->bytes.len;
 		if (x->bytes.len > 1 && x->bytes.p[1] == MSG_DATA) w->counts.data++;
+		world_trace(w, "conn %u %s type %u, %zu bytes", c->number, side == SIDE_CHILD ? "up" : "down",
+			    x->bytes.len > 1 ? x->bytes.p[1] : 0u, x->bytes.len);
 		if (w->config.rate_bytes > 0) takes = (int64_t)x->bytes.len / w->config.rate_bytes;
 		arrives = w->now_ms + takes + w->config.latency_ms / 2 +
 			  (int64_t)random_below(&w->net, (uint64_t)w->config.latency_ms + 1);

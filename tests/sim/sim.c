@@ -5,7 +5,7 @@
 
 #include "tests/sim/sim.h"
 
-enum { HOUR_MS = 3600 * 1000, ROUNDS_MAX = 40, ROUND_MS = 30 * 60 * 1000, QUIET_BYTES = 200 };
+enum { HOUR_MS = 3600 * 1000, ROUNDS_MAX = 40, ROUND_MS = 30 * 60 * 1000, QUIET_BYTES = 400, EVENTS_MAX = 400000 };
 
 /* ---- configurations */
 #define CONFIG_FIELDS(X)                                                                           \
@@ -241,8 +241,12 @@ bool sim_until(struct sim *s, int64_t until_ms)
 	struct world *w = &s->world;
 	struct event e;
 
-	while (w->failed_rule[0] == '\0' && w->queue_count > 0 && w->queue[0].at_ms <= until_ms && world_next(w, &e))
+	while (w->failed_rule[0] == '\0' && w->queue_count > 0 && w->queue[0].at_ms <= until_ms && world_next(w, &e)) {
 		handle(s, &e);
+		if (w->counts.events > EVENTS_MAX)
+			world_fail(w, "livelock", "%d events: the last at device %u, conn %u, kind %d", EVENTS_MAX, e.device, e.conn,
+				   (int)e.kind);
+	}
 	if (w->now_ms < until_ms) w->now_ms = until_ms;
 	return w->failed_rule[0] == '\0';
 }
@@ -251,10 +255,10 @@ bool sim_until(struct sim *s, int64_t until_ms)
 static bool quiet(const struct world *w)
 {
 	for (size_t i = 0; i < w->devices_count; i++) {
-		const struct device *d = w->devices[i];
+		struct device *d = w->devices[i];
 
 		if (!d->alive) continue;
-		if (d->replica == NULL || !d->joined || d->ends_count > 0 || d->seal_at_ms != 0 || d->apply_due) return false;
+		if (d->replica == NULL || !d->joined || device_sessions(d) > 0 || d->seal_at_ms != 0 || d->apply_due) return false;
 	}
 	return true;
 }
@@ -341,8 +345,11 @@ void sim_settle(struct sim *s)
 	}
 	if (!settle_round(s, /* connect= */ false)) return;
 	for (s->rounds = 1; s->rounds <= ROUNDS_MAX; s->rounds++) {
-		for (size_t i = 0; i < w->devices_count; i++)
+		for (size_t i = 0; i < w->devices_count; i++) {
 			w->devices[i]->correct_due = w->devices[i]->hub;
+			w->devices[i]->seal_at_ms = w->now_ms;
+			device_turn_at(w, w->devices[i], w->now_ms);
+		}
 		conns = w->conns_count;
 		data = w->counts.data;
 		if (!settle_round(s, /* connect= */ true)) return;

@@ -129,10 +129,14 @@ void world_fail(struct world *w, const char *rule, const char *format, ...)
 int world_unit_add(struct world *w, int parent, int64_t level)
 {
 	struct unit *u = &w->units[w->units_count];
+	struct span part;
+	uint64_t n;
 
 	assert(w->units_count < WORLD_UNITS_MAX);
 	*u = (struct unit){.parent = parent, .level = level};
-	id_make(stamp_of_ms(w->start_ms - 1000) + w->units_count, random_next(&w->topology) & RUN_MASK, u->id);
+	n = random_next(&w->topology);
+	part = span_of(&n, sizeof(n));
+	id_derive("unit", &part, 1, u->id);
 	return (int)w->units_count++;
 }
 

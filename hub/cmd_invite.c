@@ -1,0 +1,170 @@
+/*
+ * cmd_invite.c - a hub's own init, run and invite.
+ */
+#include "common/base.h"
+
+#include "hub/commands.h"
+
+#include "common/ident.h"
+#include "hub/enrol.h"
+#include "node/place.h"
+#include "node/serve.h"
+
+enum { TOKEN_BYTES_MAX = 4096, HOURS_MAX = 24 * 366 };
+
+static int set_links(struct call *c)
+{
+	static const char *const keys[][2] = {{"listen", "link.listen"}, {"public", "link.public"}};
+
+	for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+		const char *value = call_option(c, keys[i][0]);
+		int rc = value ? place_config_set(c->place, keys[i][1], value, &c->error) : 0;
+		if (rc) return rc;
+	}
+	return 0;
+}
+
+/* init --org CODE: the root of a tree; without: a hub that will join one. */
+static int run_init(struct call *c)
+{
+	const char *code = call_option(c, "org"), *name = call_option(c, "name");
+	uint8_t unit[16] = {0};
+	char hex[40];
+	struct buf b;
+	int rc;
+
+	if (code && !division_code_valid(span_of(code, strlen(code))))
+		return error_set(&c->error, ERR_DIVISION_CODE, "org", "12 digits");
+	if (name && !code)
+		return error_set(&c->error, ERR_MISSING_OPTION, "org",
+		                 "--name says the name of --org CODE");
+	if (c->dir && place_exists(c->dir))
+		return error_set(&c->error, ERR_EXISTS, "dir", "there is a data directory already");
+	rc = call_open(c, CALL_CREATE);
+	rc = rc ? rc : set_links(c);
+	if (!rc && code) rc = enrol_init_root(c->place, code, name ? name : code, unit, &c->error);
+	if (rc) return rc;
+	if (c->json) {
+		json_t *j = json_object();
+		hex_text(replica_identity(c->replica)->origin, 16, hex);
+		json_object_set_new(j, "device", json_string(hex));
+		json_object_set_new(j, "org_id", json_id(unit));
+		call_json(c, j);
+		return 0;
+	}
+	buf_init(&b, 2048);
+	word_fill(&b, c->language, WORD_INIT_DONE, c->dir, WORD_END);
+	call_say(c, &b);
+	buf_done(&b);
+	return 0;
+}
+
+static int run_run(struct call *c)
+{
+	struct enrol *enrol = NULL;
+	int rc = call_open(c, CALL_LINK);
+
+	rc = rc ? rc : set_links(c);
+	rc = rc ? rc : place_config_reload(c->place, &c->error);
+	if (rc) return rc;
+	enrol = enrol_new(c->place);
+	rc = serve_run(c, enrol_strangers(enrol));
+	enrol_free(enrol);
+	return rc;
+}
+
+static int parse_role(struct call *c, unsigned *ret)
+{
+	const char *role = call_option(c, "role");
+
+	*ret = CERT_NODE;
+	if (!role)
+		return error_set(&c->error, ERR_MISSING_OPTION, "role",
+		                 "--role node or --role hub");
+	if (!strcmp(role, "hub"))
+		*ret = CERT_HUB;
+	else if (strcmp(role, "node") != 0)
+		return call_usage(c, "role", "node or hub");
+	return 0;
+}
+
+static int show_token(struct call *c, struct buf *text, const struct token *t)
+{
+	struct buf b;
+
+	if (c->json) {
+		json_t *j = json_object();
+		json_object_set_new(j, "token", json_string(buf_cstr(text)));
+		json_object_set_new(j, "role", json_string(t->role == CERT_HUB ? "hub" : "node"));
+		json_object_set_new(j, "code", json_string(t->code));
+		json_object_set_new(j, "name", json_span(span_of(t->name, strlen(t->name))));
+		json_object_set_new(j, "org_id", json_id(t->unit));
+		json_object_set_new(j, "expires", json_time(t->expires_ms));
+		json_object_set_new(j, "endpoint", json_string(t->endpoint));
+		call_json(c, j);
+		return 0;
+	}
+	buf_init(&b, 1024);
+	word_fill(&b, c->language, WORD_INVITE_DONE, t->code, t->name, call_time(c, t->expires_ms),
+	          WORD_END);
+	if (c->terminal) call_say(c, &b);
+	buf_done(&b);
+	buf_text(text, "\n");
+	call_print(c, text);
+	return 0;
+}
+
+static int run_invite(struct call *c)
+{
+	const char *org = call_option(c, "org");
+	int64_t level = 0, hours = 0;
+	unsigned role = 0;
+	uint8_t unit[16];
+	struct token t = {0};
+	struct buf text;
+	int rc;
+
+	if (!org)
+		return error_set(&c->error, ERR_MISSING_OPTION, "org",
+		                 "--org CODE: the unit that is invited");
+	rc = parse_role(c, &role);
+	rc = rc ? rc : call_option_int(c, "level", 0, LEVEL_NATION, LEVEL_COMMUNITY, &level);
+	rc = rc ? rc : call_option_int(c, "hours", 0, 1, HOURS_MAX, &hours);
+	rc = rc ? rc : call_open(c, 0);
+	rc = rc ? rc : call_find_org(c, org, (unsigned)level, unit);
+	if (rc) return rc;
+	buf_init(&text, TOKEN_BYTES_MAX);
+	rc = enrol_invite(c->place, unit, role, hours * 3600 * 1000, &text, &t, &c->error);
+	rc = rc ? rc : show_token(c, &text, &t);
+	buf_done(&text);
+	return rc;
+}
+
+const struct command commands_invite[] = {
+        {.name = "init",
+         .zh = "建立数据目录;--org 同时成为一棵组织树的根。",
+         .en = "Makes a data directory; with --org it becomes the root of a tree.",
+         .options = "org= name= listen= public=",
+         .examples = "init --org 350000000000 --name 福建省 --listen tcp://0.0.0.0:7443 --public "
+                     "tcp://hub.example.cn:7443 --dir hub",
+         .args_min = 0,
+         .args_max = 0,
+         .run = run_init},
+        {.name = "invite",
+         .zh = "邀请一个单位入网(只能用一次)。",
+         .en = "Invites a unit to join; the invitation is good once.",
+         .options = "org= role= level= hours=",
+         .examples = "invite --org 350102001001 --role node --dir hub",
+         .args_min = 0,
+         .args_max = 0,
+         .run = run_invite},
+        {.name = "run",
+         .zh = "常驻运行:接受下级,自动同步。",
+         .en = "Runs: serves its children and synchronises upward.",
+         .options = "listen= public=",
+         .examples = "run --dir hub",
+         .args_min = 0,
+         .args_max = 0,
+         .run = run_run},
+        {.name = NULL},
+};

@@ -1,0 +1,11 @@
+/*
+ * commands.h - what a hub's command line adds to a node's.
+ */
+#ifndef HUB_COMMANDS_H
+#define HUB_COMMANDS_H
+
+#include "node/command.h"
+
+extern const struct command commands_org[], commands_invite[], commands_peers[];
+
+#endif

@@ -1,0 +1,693 @@
+/*
+ * enrol.c - see enrol.h.
+ */
+#include "common/base.h"
+
+#include "hub/enrol.h"
+
+#include "common/calendar.h"
+#include "common/crypt.h"
+#include "common/ident.h"
+#include "common/validate.h"
+#include "node/keys.h"
+
+#define ROOT_KEY "root.key"
+
+enum {
+	ROOT_YEARS = 20,
+	CERT_YEARS = 2,
+	YEAR_DAYS = 365,
+	LANES_ALL = 1 << LANE_OPEN | 1 << LANE_COUNTY | 1 << LANE_SEALED,
+	LANES_OPEN = 1 << LANE_OPEN, /* above the county nothing else comes to rest */
+	ANCESTORS_MAX = 12,
+	MINUTE_MS = 60 * 1000,
+	WAIT_S = 60
+};
+
+struct enrol {
+	struct reactor_strangers strangers;
+	uint32_t wrong_max, wrong; /* wrong secrets: allowed in a minute, counted in this one */
+	int64_t minute_ms;
+};
+
+/* An org unit's row as far as enrolment needs it; texts in the arena. */
+struct org {
+	uint8_t id[16], parent[16];
+	char code[13];
+	unsigned level;
+	const char *name;
+};
+
+/* A failed call of the replica or its store: takes its sentence over. */
+static int fail(struct replica *r, int rc, struct error *err)
+{
+	const struct error *e = replica_error(r);
+
+	if (!e || e->code != -rc) e = store_error(replica_store(r));
+	if (err && e && e->code == -rc)
+		*err = *e;
+	else if (err && err->code != -rc)
+		error_set(err, -rc, "", "%s", "");
+	return rc;
+}
+
+static int64_t now_ms(struct replica *r)
+{
+	const struct env *env = replica_env(r);
+
+	return env->now_ms(env->ctx);
+}
+
+/* ---- org units */
+
+static const struct table *table_of(struct replica *r, uint16_t number)
+{
+	const struct table *t = schema_table(store_schema(replica_store(r)), number);
+
+	assert(t); /* every build knows its own first tables */
+	return t;
+}
+
+static struct value value_of(const struct table *t, const struct row_view *v, const char *name)
+{
+	const struct field *f = table_field_named(t, name);
+
+	return f ? v->values[f - t->fields] : value_null();
+}
+
+static void org_read(const struct table *t, const struct row_view *v, struct arena *a,
+                     struct org *ret)
+{
+	struct value code = value_of(t, v, "code"), level = value_of(t, v, "level");
+	struct value name = value_of(t, v, "name"), parent = value_of(t, v, "parent");
+
+	*ret = (struct org){.name = ""};
+	memcpy(ret->id, v->id, 16);
+	if (code.type == VALUE_TEXT && code.s.len < sizeof(ret->code))
+		memcpy(ret->code, code.s.p, code.s.len);
+	if (level.type == VALUE_INT && level.i >= LEVEL_NATION && level.i <= LEVEL_COMMUNITY)
+		ret->level = (unsigned)level.i;
+	if (name.type == VALUE_TEXT) ret->name = arena_text(a, name.s);
+	if (parent.type == VALUE_BYTES && parent.s.len == 16) memcpy(ret->parent, parent.s.p, 16);
+}
+
+static int org_get(struct replica *r, const uint8_t id[16], struct arena *a, struct org *ret,
+                   bool *ret_known)
+{
+	const struct table *t = table_of(r, TABLE_ORG_UNIT);
+	struct row_view *v;
+	int rc = store_row_view(replica_store(r), t, id, a, &v);
+
+	*ret_known = !rc && v && !v->dead;
+	if (*ret_known) org_read(t, v, a, ret);
+	return rc;
+}
+
+/* Is the unit ours or below ours? */
+static int org_is_below(struct replica *r, const struct org *unit, const uint8_t top[16],
+                        struct arena *a, bool *ret)
+{
+	struct org at = *unit;
+	int rc = 0;
+
+	*ret = false;
+	for (unsigned depth = 0; depth < ANCESTORS_MAX && !rc; depth++) {
+		bool known;
+
+		if (!memcmp(at.id, top, 16)) {
+			*ret = true;
+			return 0;
+		}
+		rc = org_get(r, at.parent, a, &at, &known);
+		if (!known) break;
+	}
+	return rc;
+}
+
+int enrol_unit_by_code(struct place *p, const char *code, uint8_t ret_unit[16], struct error *err)
+{
+	const struct table *t = table_of(p->replica, TABLE_ORG_UNIT);
+	struct row_where where = {table_field_named(t, "code"), value_text(code)};
+	struct row_view *rows;
+	unsigned best = LEVEL_COMMUNITY + 1;
+	size_t count = 0;
+	struct arena a;
+	int rc;
+
+	arena_init(&a, 0);
+	rc = store_rows_view(p->store, t, &where, 1, /* scope= */ 0, /* all= */ false,
+	                     /* after= */ NULL, 16, &a, &rows, &count);
+	if (rc) rc = fail(p->replica, rc, err);
+	/* A city without counties may stand twice under one code: the upper one has the hub. */
+	for (size_t i = 0; i < count && !rc; i++) {
+		struct org o;
+
+		org_read(t, &rows[i], &a, &o);
+		if (!o.level || o.level >= best) continue;
+		best = o.level;
+		memcpy(ret_unit, o.id, 16);
+	}
+	if (!rc && best > LEVEL_COMMUNITY)
+		rc = error_set(err, ERR_NOT_FOUND, "org_unit.code",
+		               "no org unit has the code %.12s", code);
+	arena_done(&a);
+	return rc;
+}
+
+/* ---- the root of a province */
+
+static unsigned level_of_code(const char *code)
+{
+	if (!strcmp(code + 2, "0000000000")) return LEVEL_PROVINCE;
+	if (!strcmp(code + 4, "00000000")) return LEVEL_PREFECTURE;
+	if (!strcmp(code + 6, "000000")) return LEVEL_COUNTY;
+	if (!strcmp(code + 9, "000")) return LEVEL_TOWNSHIP;
+	return LEVEL_COMMUNITY;
+}
+
+static uint8_t lanes_of_level(unsigned level)
+{
+	return level >= LEVEL_COUNTY ? LANES_ALL : LANES_OPEN;
+}
+
+/* The unit's id has to be known before its row is written, since only a device with a certificate writes it, and a
+ * created id names its creation exactly: so it is a derived one, of the root key and the code. */
+static void unit_id(const uint8_t seed[32], const char *code, uint8_t ret[16])
+{
+	uint8_t key[32], secret[64];
+	struct span parts[2];
+
+	sign_keypair(seed, key, secret);
+	parts[0] = span_of(key, sizeof(key));
+	parts[1] = span_of(code, strlen(code));
+	id_derive("root unit", parts, ARRAY_COUNT(parts), ret);
+	crypt_wipe(secret, sizeof(secret));
+}
+
+static int root_certs(struct replica *r, const uint8_t seed[32], const uint8_t unit[16],
+                      const char *code, unsigned level, struct buf *out_root, struct buf *out_hub,
+                      uint8_t ret_fingerprint[32], struct error *err)
+{
+	const struct identity *id = replica_identity(r);
+	struct cert root = {.role = CERT_ROOT, .level = (uint8_t)level, .lanes = LANES_ALL};
+	struct cert hub = {
+	        .role = CERT_HUB, .level = (uint8_t)level, .lanes = lanes_of_level(level)};
+	uint8_t secret[64];
+	int rc;
+
+	sign_keypair(seed, root.origin_key, secret);
+	memcpy(root.unit, unit, 16);
+	snprintf(root.code, sizeof(root.code), "%s", code);
+	root.not_before_ms = now_ms(r) - DAY_MS;
+	root.not_after_ms = root.not_before_ms + (int64_t)ROOT_YEARS * YEAR_DAYS * DAY_MS;
+	rc = cert_make(&root, secret, out_root, err);
+	memcpy(hub.origin_key, id->sign_public, 32);
+	memcpy(hub.link_key, id->link_public, 32);
+	memcpy(hub.unit, unit, 16);
+	memcpy(hub.issuer, root.id, 16);
+	memcpy(hub.code, root.code, sizeof(hub.code));
+	hub.not_before_ms = root.not_before_ms;
+	hub.not_after_ms = root.not_before_ms + (int64_t)CERT_YEARS * YEAR_DAYS * DAY_MS;
+	if (!rc) rc = cert_make(&hub, secret, out_hub, err);
+	cert_fingerprint(root.origin_key, ret_fingerprint);
+	crypt_wipe(secret, sizeof(secret));
+	return rc;
+}
+
+static int write_unit(struct replica *r, const uint8_t unit[16], const char *code, unsigned level,
+                      const char *name)
+{
+	static const uint8_t program[8];
+	const struct table *t = table_of(r, TABLE_ORG_UNIT);
+	struct field_write fields[] = {
+	        {table_field_named(t, "code"), value_text(code)},
+	        {table_field_named(t, "level"), value_int(level)},
+	        {table_field_named(t, "name"), value_text(name)},
+	};
+	struct write w = {.kind = WRITE_INSERT,
+	                  .table = t,
+	                  .has_id = true,
+	                  .fields = fields,
+	                  .fields_count = ARRAY_COUNT(fields)};
+
+	memcpy(w.row, unit, 16);
+	memcpy(w.scope, unit, 16);
+	return replica_write(r, &w, 1, /* whole= */ false, program);
+}
+
+static int root_in_transaction(struct replica *r, const uint8_t seed[32], const char *code,
+                               const char *name, uint8_t ret_unit[16], struct error *err)
+{
+	unsigned level = level_of_code(code);
+	uint8_t fingerprint[32];
+	struct buf root, hub;
+	struct span chain[2];
+	int rc;
+
+	if (replica_cert(r))
+		return error_set(err, ERR_ALREADY_JOINED, "", "as %s", replica_cert(r)->code);
+	unit_id(seed, code, ret_unit);
+	buf_init(&root, CERT_BYTES_MAX);
+	buf_init(&hub, CERT_BYTES_MAX);
+	rc = root_certs(r, seed, ret_unit, code, level, &root, &hub, fingerprint, err);
+	chain[0] = buf_span(&hub);
+	chain[1] = buf_span(&root);
+	if (!rc) {
+		rc = replica_join(r, chain, 2, fingerprint);
+		if (!rc) rc = write_unit(r, ret_unit, code, level, name);
+		if (rc) fail(r, rc, err);
+	}
+	buf_done(&root);
+	buf_done(&hub);
+	return rc;
+}
+
+int enrol_init_root(struct place *p, const char *code, const char *name, uint8_t ret_unit[16],
+                    struct error *err)
+{
+	char path[PLACE_PATH + 32];
+	uint8_t seed[32];
+	int rc;
+
+	if (!division_code_valid(span_of(code, strlen(code))))
+		return error_set(err, ERR_DIVISION_CODE, "code", "%.20s", code);
+	if (!place_file(p, ROOT_KEY, path, sizeof(path)))
+		return error_set(err, ERR_KEYS, "", "the path is too long");
+	p->env.random(p->env.ctx, seed, sizeof(seed));
+	rc = keys_seed_write(path, seed,
+	                     err); /* before the certificate that needs it; refuses to overwrite */
+	if (rc) return rc;
+	rc = replica_begin(p->replica);
+	if (rc) fail(p->replica, rc, err);
+	if (!rc) {
+		rc = root_in_transaction(p->replica, seed, code, name, ret_unit, err);
+		if (rc)
+			replica_rollback(p->replica);
+		else if ((rc = replica_commit(p->replica)))
+			fail(p->replica, rc, err);
+	}
+	if (rc) (void)remove(path); /* nothing was signed with it */
+	crypt_wipe(seed, sizeof(seed));
+	return rc;
+}
+
+/* ---- inviting */
+
+/* The certificates above and including our own, leaf first. */
+static int own_chain(struct replica *r, struct arena *a, struct span ret[CERT_CHAIN_MAX],
+                     size_t *ret_count)
+{
+	const struct cert *own = replica_cert(r);
+	uint8_t id[16];
+	size_t n = 0;
+
+	memcpy(id, own->id, 16);
+	while (n < CERT_CHAIN_MAX) {
+		struct cert_row *row;
+		int rc = store_cert_by_id(replica_store(r), id, a, &row);
+
+		if (rc) return rc;
+		if (!row) break;
+		ret[n++] = row->body;
+		if (row->role == CERT_ROOT) break;
+		memcpy(id, row->issuer, 16);
+	}
+	*ret_count = n;
+	return 0;
+}
+
+static int root_fingerprint(struct replica *r, struct arena *a, uint8_t ret[32], size_t *ret_links,
+                            struct error *err)
+{
+	struct span chain[CERT_CHAIN_MAX];
+	struct cert root;
+	int rc = own_chain(r, a, chain, ret_links);
+
+	if (rc) return fail(r, rc, err);
+	if (!*ret_links) return error_set(err, ERR_CERT_BAD, "", "our own certificate is missing");
+	rc = cert_open(chain[*ret_links - 1], &root, err);
+	if (rc) return rc;
+	if (root.role != CERT_ROOT)
+		return error_set(err, ERR_CERT_BAD, "",
+		                 "the chain of our certificate does not reach a root");
+	cert_fingerprint(root.origin_key, ret);
+	return 0;
+}
+
+static int endpoint_named(const struct place *p, char ret[CONFIG_ENDPOINT], struct error *err)
+{
+	const char *named = p->config.public[0] ? p->config.public : p->config.listen;
+
+	if (!config_endpoint_ok(named, /* may_be_any= */ false))
+		return error_set(err, ERR_CONFIG, "link.public",
+		                 "invitations need an address that others can reach: set "
+		                 "link.public or link.listen");
+	snprintf(ret, CONFIG_ENDPOINT, "%s", named);
+	return 0;
+}
+
+static int check_unit(struct replica *r, const uint8_t unit[16], unsigned role, struct arena *a,
+                      struct org *ret, struct error *err)
+{
+	const struct cert *own = replica_cert(r);
+	bool known = false, below = false;
+	int rc = org_get(r, unit, a, ret, &known);
+
+	if (rc) return fail(r, rc, err);
+	if (!known || !ret->level)
+		return error_set(err, ERR_NOT_FOUND, "org_unit", "no such org unit here");
+	rc = org_is_below(r, ret, own->unit, a, &below);
+	if (rc) return fail(r, rc, err);
+	if (!below)
+		return error_set(err, ERR_NOT_YOURS, "org_unit", "%s is not below %s", ret->code,
+		                 own->code);
+	if (role == CERT_HUB && !memcmp(unit, own->unit, 16))
+		return error_set(err, ERR_NOT_YOURS, "org_unit", "%s has its hub: this one",
+		                 ret->code);
+	return 0;
+}
+
+/* Cuts at a character: the name is for people, the token holds 96 bytes. */
+static void copy_name(char ret[97], const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len > 96) {
+		len = 96;
+		while (len && ((uint8_t)name[len] & 0xc0) == 0x80) len--;
+	}
+	memcpy(ret, name, len);
+	ret[len] = 0;
+}
+
+static int token_make(struct place *p, const uint8_t unit[16], unsigned role, int64_t expires_ms,
+                      struct arena *a, struct token *t, struct error *err)
+{
+	struct replica *r = p->replica;
+	struct org org;
+	size_t links = 0;
+	int rc;
+
+	if (!replica_cert(r))
+		return error_set(err, ERR_NOT_JOINED, "", "this hub has no certificate yet");
+	if (!replica_is_hub(r)) return error_set(err, ERR_NO_PERMISSION, "", "only a hub invites");
+	*t = (struct token){.role = (uint8_t)role};
+	rc = endpoint_named(p, t->endpoint, err);
+	if (!rc) rc = check_unit(r, unit, role, a, &org, err);
+	if (!rc) rc = root_fingerprint(r, a, t->root_fingerprint, &links, err);
+	if (!rc && links >= CERT_CHAIN_MAX)
+		rc = error_set(err, ERR_LIMIT, "", "a chain of %d certificates ends here",
+		               CERT_CHAIN_MAX);
+	if (rc) return rc;
+	memcpy(t->link_key, p->identity.link_public, 32);
+	memcpy(t->unit, unit, 16);
+	memcpy(t->code, org.code, sizeof(t->code));
+	copy_name(t->name, org.name);
+	t->expires_ms = now_ms(r) + (expires_ms > 0 ? expires_ms : ENROL_INVITE_MS);
+	p->env.random(p->env.ctx, t->secret, sizeof(t->secret));
+	return 0;
+}
+
+static int invite_keep(struct replica *r, const struct token *t)
+{
+	struct invite i = {.role = t->role, .made_ms = now_ms(r), .expires_ms = t->expires_ms};
+
+	hash_of(span_of(t->secret, sizeof(t->secret)), i.hash, sizeof(i.hash));
+	memcpy(i.unit, t->unit, 16);
+	return store_invite_put(replica_store(r), &i);
+}
+
+int enrol_invite(struct place *p, const uint8_t unit[16], unsigned role, int64_t expires_ms,
+                 struct buf *out, struct token *ret, struct error *err)
+{
+	struct arena a;
+	struct token t;
+	int rc;
+
+	if (role != CERT_NODE && role != CERT_HUB)
+		return error_set(err, ERR_USAGE, "role", "node or hub");
+	rc = replica_begin(p->replica);
+	if (rc) return fail(p->replica, rc, err);
+	arena_init(&a, 0);
+	rc = token_make(p, unit, role, expires_ms, &a, &t, err);
+	if (!rc && (rc = invite_keep(p->replica, &t))) fail(p->replica, rc, err);
+	if (rc)
+		replica_rollback(p->replica);
+	else if ((rc = replica_commit(p->replica)))
+		fail(p->replica, rc, err);
+	if (!rc) {
+		token_text(&t, out);
+		if (ret) *ret = t;
+	}
+	crypt_wipe(t.secret, sizeof(t.secret));
+	arena_done(&a);
+	return rc;
+}
+
+int enrol_invite_code(struct place *p, const char *code, unsigned role, int64_t expires_ms,
+                      struct buf *out, struct token *ret, struct error *err)
+{
+	uint8_t unit[16];
+	int rc = enrol_unit_by_code(p, code, unit, err);
+
+	return rc ? rc : enrol_invite(p, unit, role, expires_ms, out, ret, err);
+}
+
+/* ---- redeeming, called by the reactor inside its transaction */
+
+static void answer_refuse(struct buf *out, int code, uint32_t retry_after_s)
+{
+	struct message m = {.type = MSG_REFUSE};
+
+	m.refuse = (struct msg_refuse){.code = code,
+	                               .retry_after_s = retry_after_s,
+	                               .protocol_min = PROTOCOL_MIN,
+	                               .protocol_max = PROTOCOL_MAX};
+	message_pack(&m, NULL, out);
+}
+
+static int answer_joined(struct replica *r, struct span cert, struct arena *a, struct buf *out)
+{
+	struct message m = {.type = MSG_JOINED};
+	struct span above[CERT_CHAIN_MAX];
+	size_t n = 0;
+	int rc = own_chain(r, a, above, &n);
+
+	if (rc) return rc;
+	if (!n || n >= CERT_CHAIN_MAX) {
+		answer_refuse(out, ERR_CERT_BAD, 0);
+		return 0;
+	}
+	m.joined.chain[0] = cert;
+	memcpy(&m.joined.chain[1], above, n * sizeof(above[0]));
+	m.joined.chain_count = n + 1;
+	m.joined.clock_ms = now_ms(r);
+	message_pack(&m, NULL, out);
+	return 0;
+}
+
+/* Does it own the key that it brings?  The CURVE key is proven by the link itself. */
+static bool proof_good(const struct msg_join *m)
+{
+	static const char what[] = "jinguo join";
+	uint8_t digest[32];
+	struct hash h;
+
+	hash_begin(&h, sizeof(digest));
+	hash_add(&h, what, sizeof(what) - 1);
+	hash_add(&h, m->secret, sizeof(m->secret));
+	hash_add(&h, m->origin_key, sizeof(m->origin_key));
+	hash_add(&h, m->link_key, sizeof(m->link_key));
+	hash_end(&h, digest, sizeof(digest));
+	return sign_check(span_of(digest, sizeof(digest)), m->proof, m->origin_key);
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int cert_issue(struct replica *r, const struct msg_join *m, const struct invite *i,
+                      const struct org *org, struct buf *out, struct error *err)
+{
+	const struct cert *own = replica_cert(r);
+	struct cert c = {
+	        .role = i->role, .level = (uint8_t)org->level, .lanes = lanes_of_level(org->level)};
+	int64_t now = now_ms(r);
+	int rc;
+
+	if (c.role == CERT_NODE) c.lanes &= own->lanes; /* a node holds no more than its hub */
+	memcpy(c.origin_key, m->origin_key, 32);
+	memcpy(c.link_key, m->link_key, 32);
+	memcpy(c.unit, i->unit, 16);
+	memcpy(c.issuer, own->id, 16);
+	memcpy(c.code, org->code, sizeof(c.code));
+	c.not_before_ms = now - DAY_MS > own->not_before_ms ? now - DAY_MS : own->not_before_ms;
+	c.not_after_ms = smaller(now + (int64_t)CERT_YEARS * YEAR_DAYS * DAY_MS, own->not_after_ms);
+	rc = cert_make(&c, replica_identity(r)->sign_secret, out, err);
+	return rc ? rc : cert_check_issued(&c, own, err);
+}
+
+static int write_device(struct replica *r, const struct invite *i, const uint8_t origin[16])
+{
+	static const uint8_t program[8];
+	const struct table *t = table_of(r, TABLE_DEVICE);
+	struct field_write fields[] = {
+	        {table_field_named(t, "origin"), value_bytes(origin, 16)},
+	        {table_field_named(t, "role"), value_text(i->role == CERT_HUB ? "hub" : "node")},
+	        {table_field_named(t, "org"), value_bytes(i->unit, 16)},
+	        {table_field_named(t, "enrolled"), value_int(now_ms(r))},
+	};
+	struct write w = {.kind = WRITE_INSERT,
+	                  .table = t,
+	                  .fields = fields,
+	                  .fields_count = ARRAY_COUNT(fields)};
+	int rc;
+
+	memcpy(w.scope, i->unit, 16);
+	rc = replica_write(r, &w, 1, /* whole= */ false, program);
+	/* A level that does not keep the list of devices still enrols: the certificate says it all. */
+	return rc == -ERR_NO_PERMISSION ? 0 : rc;
+}
+
+static bool is_of_store(int rc)
+{
+	return rc == -ERR_DISK_FULL || rc == -ERR_STORAGE || rc == -ERR_DATABASE_DAMAGED ||
+	       rc == -ERR_BUSY || rc == -ERR_INTERNAL;
+}
+
+/* First use: certificate, device row and the invitation's end stand or fall together. */
+static int redeem_first(struct replica *r, const struct msg_join *m, struct invite *i,
+                        const uint8_t origin[16], struct arena *a, struct buf *out)
+{
+	struct error err = {0};
+	struct org org;
+	struct buf cert;
+	bool known;
+	int rc = org_get(r, i->unit, a, &org, &known);
+
+	if (rc) return rc;
+	if (!known || !org.level) {
+		answer_refuse(out, ERR_INVITE_OLD, 0); /* the unit went since */
+		return 0;
+	}
+	buf_init(&cert, CERT_BYTES_MAX);
+	if (cert_issue(r, m, i, &org, &cert, &err)) {
+		answer_refuse(out, err.code == ERR_CERT_BAD ? ERR_CERT_EXPIRED : err.code,
+		              0); /* our own has run out */
+		goto out;
+	}
+	rc = write_device(r, i, origin);
+	if (rc &&
+	    !is_of_store(
+	            rc)) { /* nothing was written: a refusal of ours, not an error of the machine */
+		answer_refuse(out, -rc, 0);
+		rc = 0;
+		goto out;
+	}
+	if (!rc) rc = replica_enrol(r, buf_span(&cert));
+	i->used_ms = now_ms(r);
+	memcpy(i->used_by, origin, 16);
+	if (!rc) rc = store_invite_put(replica_store(r), i);
+	if (!rc) rc = answer_joined(r, buf_span(&cert), a, out);
+out:
+	buf_done(&cert);
+	return rc;
+}
+
+/* The answer was lost: the same device, with the same keys, gets it again. */
+static int redeem_again(struct replica *r, const struct msg_join *m, const uint8_t origin[16],
+                        struct arena *a, struct buf *out)
+{
+	struct cert_row *row;
+	int rc = store_cert_by_origin(replica_store(r), origin, a, &row);
+
+	if (rc) return rc;
+	if (!row || memcmp(row->issuer, replica_cert(r)->id, 16) != 0 ||
+	    !crypt_equal(row->link, m->link_key, 32)) {
+		answer_refuse(out, ERR_INVITE_USED, 0);
+		return 0;
+	}
+	if (row->revoked_ms) {
+		answer_refuse(out, ERR_REVOKED, 0);
+		return 0;
+	}
+	return answer_joined(r, row->body, a, out);
+}
+
+static int redeem(struct enrol *e, struct replica *r, const struct msg_join *m,
+                  const uint8_t link_key[32], int64_t now, struct arena *a, struct buf *out)
+{
+	struct invite i;
+	uint8_t hash[32], origin[16];
+	bool known;
+	int code = 0, rc;
+
+	if (m->protocol_min > PROTOCOL_MAX || m->protocol_max < PROTOCOL_MIN)
+		code = ERR_VERSION;
+	else if (!replica_is_hub(r))
+		code = ERR_NOT_JOINED;
+	else if (!crypt_equal(m->link_key, link_key, 32))
+		code = ERR_WRONG_KEY;
+	if (code) {
+		answer_refuse(out, code, 0);
+		return 0;
+	}
+	hash_of(span_of(m->secret, sizeof(m->secret)), hash, sizeof(hash));
+	rc = store_invite_get(replica_store(r), hash, &i, &known);
+	if (rc) return rc;
+	if (!known) {
+		if (now - e->minute_ms >= MINUTE_MS) {
+			e->minute_ms = now;
+			e->wrong = 0;
+		}
+		if (e->wrong < e->wrong_max)
+			e->wrong++, answer_refuse(out, ERR_INVITE_UNKNOWN, 0);
+		else
+			answer_refuse(out, ERR_BUSY, WAIT_S);
+		return 0;
+	}
+	origin_of(m->origin_key, origin);
+	if (!proof_good(m))
+		answer_refuse(out, ERR_SIGNATURE, 0);
+	else if (i.used_ms && memcmp(i.used_by, origin, 16) != 0)
+		answer_refuse(out, ERR_INVITE_USED, 0);
+	else if (i.used_ms)
+		return redeem_again(r, m, origin, a, out);
+	else if (now_ms(r) >= i.expires_ms)
+		answer_refuse(out, ERR_INVITE_OLD, 0);
+	else
+		return redeem_first(r, m, &i, origin, a, out);
+	return 0;
+}
+
+static int on_join(void *ctx, struct replica *r, const struct msg_join *m,
+                   const uint8_t link_key[32], int64_t now, struct buf *ret_answer)
+{
+	struct arena a;
+	int rc;
+
+	arena_init(&a, 0);
+	rc = redeem(ctx, r, m, link_key, now, &a, ret_answer);
+	arena_done(&a);
+	return rc;
+}
+
+struct enrol *enrol_new(const struct place *p)
+{
+	struct enrol *e = mem_alloc(sizeof(*e));
+
+	e->wrong_max = p->config.strangers_per_minute;
+	e->strangers = (struct reactor_strangers){.ctx = e, .join = on_join};
+	return e;
+}
+
+void enrol_free(struct enrol *e)
+{
+	free(e);
+}
+
+const struct reactor_strangers *enrol_strangers(struct enrol *e)
+{
+	return &e->strangers;
+}
