@@ -221,7 +221,8 @@ struct held {
 int store_parked_add(struct store *st, const struct held *h);       /* no-op when (recv, ordinal) is parked */
 int store_parked_remove(struct store *st, int64_t id);
 int store_parked_by_wait(struct store *st, const uint8_t wait[16], struct arena *a, struct held **ret, size_t *ret_count); /* by id */
-int store_parked_on_row(struct store *st, const uint8_t row[16], unsigned lane, int64_t *ret_count);
+/* How many on this row and lane stand before a place (segment's position, ordinal): those that it waits behind. */
+int store_parked_on_row(struct store *st, const uint8_t row[16], unsigned lane, int64_t recv, uint32_t ordinal, int64_t *ret_count);
 int store_parked_list(struct store *st, int64_t after_id, size_t limit, struct arena *a, struct held **ret, size_t *ret_count);
 int store_parked_count(struct store *st, int64_t *ret_count);
 int store_refused_add(struct store *st, const struct held *h);      /* key (row, lane, run, stamp): later ones are ignored */

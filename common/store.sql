@@ -269,7 +269,7 @@ DELETE FROM parked WHERE id = ?1
 SELECT id, recv, ordinal, scope, run, tbl, row, lane, admitted, stamp, cause, field, wait, since_ms,
 	by_hub, mine FROM parked WHERE wait = ?1 ORDER BY id
 -- name: parked_on_row
-SELECT count(*) FROM parked WHERE row = ?1 AND lane = ?2
+SELECT count(*) FROM parked WHERE row = ?1 AND lane = ?2 AND (recv < ?3 OR (recv = ?3 AND ordinal < ?4))
 -- name: parked_list
 SELECT id, recv, ordinal, scope, run, tbl, row, lane, admitted, stamp, cause, field, wait, since_ms,
 	by_hub, mine FROM parked WHERE id > ?1 ORDER BY id LIMIT ?2

@@ -665,13 +665,16 @@ int store_parked_by_wait(struct store *st, const uint8_t wait[16], struct arena 
 	return read_all(st, s, sizeof(**ret), read_held, a, ret, ret_count);
 }
 
-int store_parked_on_row(struct store *st, const uint8_t row[16], unsigned lane, int64_t *ret_count)
+int store_parked_on_row(struct store *st, const uint8_t row[16], unsigned lane, int64_t recv, uint32_t ordinal,
+                        int64_t *ret_count)
 {
 	sqlite3_stmt *s = query(st, Q_PARKED_ON_ROW);
 
 	STORE_ENTER(st);
 	bind_span(s, 1, row, 16);
 	bind_int(s, 2, lane);
+	bind_int(s, 3, recv);
+	bind_int(s, 4, ordinal);
 	return step_int(st, s, ret_count);
 }
 

@@ -692,14 +692,14 @@ int store_candidates_set(struct store *st, uint16_t table, const uint8_t row[16]
 	STORE_ENTER_WRITE(st);
 	bind_candidate_key(s, table, row, lane);
 	rc = step_int(st, s, &before);
-	if (rc == 0 && before > 0) {
+	if (rc == 0) { /* also where all that stood said the same */
 		s = query(st, Q_CANDIDATE_CLEAR);
 		bind_candidate_key(s, table, row, lane);
 		rc = step_done(st, s);
 	}
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		assert(c[i].slot < SLOTS_MAX);
-		slots |= UINT64_C(1) << c[i].slot;
+		if (c[i].kind != CANDIDATE_SAME) slots |= UINT64_C(1) << c[i].slot;
 		rc = add_candidate(st, table, row, lane, i, &c[i]);
 	}
 	after = __builtin_popcountll(slots);

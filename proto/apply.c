@@ -154,7 +154,7 @@ static int judge_record(struct applying *x, const struct record *rec, struct lan
 	*ret = (struct judgement){.accepted = 1};
 	if (lane_knows(l, rec->op, rec->run))
 		return 0;
-	int rc = r->parked_any ? store_parked_on_row(r->st, rec->op->row, rec->lane, &parked) : 0;
+	int rc = r->parked_any ? store_parked_on_row(r->st, rec->op->row, rec->lane, rec->recv, rec->ordinal, &parked) : 0;
 	if (rc)
 		return rc;
 	if (parked) {

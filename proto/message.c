@@ -392,7 +392,8 @@ enum {
 	SAME_RUN = 1 << 14,
 	SAME_FILTER = 1 << 15,
 	BIT_CONFIRMED = 1 << 12,
-	BIT_UNSETTLED = 1 << 13
+	BIT_UNSETTLED = 1 << 13,
+	BIT_IDLE = 1 << 11 /* WELCOME has eleven parts */
 };
 
 struct part {
@@ -582,7 +583,8 @@ static void put_welcome(const struct msg_welcome *m, struct buf *out)
 	pack_int(out, m->safe);
 	pack_uint(out, m->retry_after_s);
 	put_parts(out, &parts,
-	          (m->confirmed ? BIT_CONFIRMED : 0u) | (m->unsettled ? BIT_UNSETTLED : 0u),
+	          (m->confirmed ? BIT_CONFIRMED : 0u) | (m->unsettled ? BIT_UNSETTLED : 0u) |
+	                  (m->idle ? BIT_IDLE : 0u),
 	          m->clock_ms);
 }
 
@@ -597,9 +599,10 @@ static void get_welcome(struct reader *r, struct msg_welcome *m)
 	m->credit = reader_uint(r, UINT64_MAX);
 	m->safe = reader_int(r);
 	m->retry_after_s = (uint32_t)reader_uint(r, UINT32_MAX);
-	flags = get_parts(r, &parts, BIT_CONFIRMED | BIT_UNSETTLED, &m->clock_ms);
+	flags = get_parts(r, &parts, BIT_CONFIRMED | BIT_UNSETTLED | BIT_IDLE, &m->clock_ms);
 	m->confirmed = flags & BIT_CONFIRMED;
 	m->unsettled = flags & BIT_UNSETTLED;
+	m->idle = flags & BIT_IDLE;
 }
 
 static void put_data(const struct msg_data *m, struct short_form *s, struct buf *out)

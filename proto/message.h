@@ -59,6 +59,7 @@ struct msg_welcome {
 	uint32_t retry_after_s;   /* 0: go on */
 	uint8_t cert[8];          /* of the hub */
 	bool confirmed;           /* the child's cursor was confirmed; false: send MARKS */
+	bool idle;                /* the parent has nothing to send or to apply */
 	bool unsettled;           /* work of this child waits here unapplied, parked or refused */
 };
 struct msg_refuse {

@@ -371,6 +371,7 @@ static int tell_place(struct session *s, struct session_actions *a)
 	memcpy(m.place.mark.filter, s->feed.id, 8);
 	s->out_last = s->out_pos = m.place.mark.pos;
 	s->out_told = true;
+	m.place.number = ++s->out_number;
 	send_message(s, a, &m, FRAME_BULK); /* never past the DATA before it */
 	return 0;
 }
@@ -603,6 +604,19 @@ static int note_restored(struct session *s)
 	return rc ? rc : store_peer_put(s->r->st, &p);
 }
 
+/* Is there nothing to send from this cursor on, and nothing here that is not yet applied? */
+static int nothing_for(struct session *s, const struct mark *at, bool *ret)
+{
+	struct entry *entries;
+	uint8_t rolling[ROLLING_BYTES];
+	int64_t head;
+	size_t n;
+	int rc = store_journal_head(s->r->st, &head, rolling);
+	rc = rc ? rc : store_journal_scan(s->r->st, &s->feed.filter, at->pos, 1, 1, &s->memory, &entries, &n);
+	*ret = !rc && !n && head == s->r->s.applied && !memcmp(at->filter, s->feed.id, 8);
+	return rc;
+}
+
 /* Parent: the child is there. */
 static int on_hello(struct session *s, const struct msg_hello *h, struct session_actions *a)
 {
@@ -648,13 +662,25 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	memcpy(s->in_filter, memcmp(h->filter, as_before, 8) != 0 ? h->filter : marks_newest(s).filter, 8);
 	memcpy(s->heard_state, h->state, 16);
 	memcpy(s->said_state, w->state, 16);
-	s->said_idle = !memcmp(w->state, h->state, 16); /* equal: WELCOME has said all there is to say */
 	s->said_acked = w->cursor.mark.pos;
 	s->said_unapplied = held.parked + held.refused;
 	s->in_open = true;
 	s->state = SESSION_OPEN;
+	rc = w->confirmed ? nothing_for(s, &h->cursor.mark, &w->idle) : 0;
+	s->said_idle = w->idle && !memcmp(w->state, h->state, 16); /* WELCOME has said all there is to say */
+	if (rc)
+		return rc;
 	send_message(s, a, &m, FRAME_CONTROL);
 	return w->confirmed ? out_start(s, &h->cursor.mark) : note_restored(s);
+}
+
+/* The filter that the parent's cursor knows us by: HELLO need not repeat it. */
+static int remember_filter(struct session *s, const uint8_t filter[8])
+{
+	uint8_t was[8];
+	bool known;
+	int rc = recall(s, "told", was, sizeof(was), &known);
+	return rc || (known && !memcmp(was, filter, 8)) ? rc : remember(s, "told", filter, 8);
 }
 
 /* Child: the parent answered. */
@@ -676,7 +702,7 @@ static int on_welcome(struct session *s, const struct msg_welcome *w, struct ses
 	rc = rc ? rc : greet_peer(s, w->clock_ms, w->schema_version, w->protocol);
 	rc = rc ? rc : keep_own_run(s);
 	rc = rc ? rc : open_feed(s);
-	rc = rc || !memcmp(w->cursor.mark.filter, s->feed.id, 8) ? rc : remember(s, "told", s->feed.id, 8);
+	rc = rc ? rc : remember_filter(s, w->cursor.mark.filter);
 	rc = rc ? rc : confirm(s, &w->cursor.mark, &ours);
 	if (rc)
 		return rc;
@@ -684,7 +710,8 @@ static int on_welcome(struct session *s, const struct msg_welcome *w, struct ses
 	s->credit = w->credit ? w->credit : CREDIT_DEFAULT;
 	memcpy(s->in_filter, memcmp(w->filter, as_before, 8) != 0 ? w->filter : s->hello_filter, 8);
 	memcpy(s->heard_state, w->state, 16);
-	s->said_idle = !memcmp(w->state, s->said_state, 16);
+	s->said_idle = s->heard_idle = w->idle && !memcmp(w->state, s->said_state, 16);
+	s->heard_acked = w->cursor.mark.pos;
 	s->heard.parked = w->unsettled;
 	s->in_open = true;
 	s->state = SESSION_OPEN;
@@ -716,6 +743,8 @@ static int on_marks(struct session *s, const struct msg_marks *k, struct session
 		}
 	}
 	m.place = (struct msg_place){.session = s->nonce, .mark = at, .restart = true};
+	memcpy(m.place.mark.filter, s->feed.id, 8);
+	m.place.number = ++s->out_number;
 	send_message(s, a, &m, FRAME_BULK); /* never past the DATA before it */
 	return out_start(s, &at);
 }
@@ -731,6 +760,7 @@ static int on_place(struct session *s, const struct msg_place *p, struct session
 {
 	if (!in_order(s, p->number))
 		return refuse(s, a, ERR_GAP);
+	memcpy(s->in_filter, p->mark.filter, 8);
 	if (!p->restart)
 		return p->mark.pos >= marks_newest(s).pos ? marks_add(s, p->mark.pos, p->mark.rolling, s->in_filter) : 0;
 	while (s->marks_count && marks_newest(s).pos > p->mark.pos) s->marks_count--;
@@ -836,32 +866,32 @@ static int on_bye(struct session *s, struct session_actions *a)
 	return rc ? rc : close_with(s, a, 0);
 }
 
-static uint64_t nonce_of(const struct message *m)
-{
-	switch (m->type) {
-	case MSG_DATA: return m->data.session;
-	case MSG_ACK: return m->ack.session;
-	case MSG_PLACE: return m->place.session;
-	case MSG_MARKS: return m->marks.session;
-	case MSG_ASK: return m->ask.session;
-	case MSG_STATE: return m->state.session;
-	case MSG_BYE: return m->bye.session;
-	case MSG_CERT: return m->cert.session;
-	default: return 0;
-	}
-}
-
 static int on_refuse(struct session *s, const struct msg_refuse *f, struct session_actions *a)
 {
+	if (f->session && f->session != s->nonce)
+		return 0;
 	s->p.refused_code = f->code;
 	a->retry_after_s = f->retry_after_s;
 	return close_with(s, a, f->code ? f->code : ERR_PROTOCOL);
+}
+
+/* A frame of a session before this one must not be read at all: it speaks in short forms that are not ours. */
+static bool of_this_session(const struct session *s, struct span frame)
+{
+	struct reader r;
+	reader_init(&r, frame);
+	reader_array(&r);
+	uint64_t type = reader_uint(&r, UINT8_MAX), session = reader_uint(&r, UINT64_MAX);
+	bool greeting = type == MSG_HELLO || type == MSG_WELCOME || type == MSG_REFUSE;
+	return r.bad || greeting || (s->state == SESSION_OPEN && session == s->nonce);
 }
 
 static int on_frame(struct session *s, struct span frame, struct session_actions *a)
 {
 	struct message m;
 	struct error err = {0};
+	if (!of_this_session(s, frame))
+		return 0;
 	s->p.bytes_in += frame.len;
 	if (message_read(frame, &s->in_form, &s->memory, &m, &err)) {
 		s->r->err = err;
@@ -873,8 +903,6 @@ static int on_frame(struct session *s, struct span frame, struct session_actions
 		return on_welcome(s, &m.welcome, a);
 	if (m.type == MSG_REFUSE)
 		return on_refuse(s, &m.refuse, a);
-	if (s->state != SESSION_OPEN || nonce_of(&m) != s->nonce)
-		return 0; /* of a session before this one: dropped */
 	switch (m.type) {
 	case MSG_DATA: return on_data(s, &m.data, frame.len, a);
 	case MSG_ACK: return on_ack(s, &m.ack);

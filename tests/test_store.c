@@ -1204,9 +1204,9 @@ static void parked_and_refused(void **state)
 	OK(store_parked_add(p->st, &other));
 	OK(store_parked_count(p->st, &n));
 	assert_int_equal(n, 4);
-	OK(store_parked_on_row(p->st, h.row, 1, &n));
+	OK(store_parked_on_row(p->st, h.row, 1, INT64_MAX, 0, &n));
 	assert_int_equal(n, 4);
-	OK(store_parked_on_row(p->st, h.row, 0, &n));
+	OK(store_parked_on_row(p->st, h.row, 0, INT64_MAX, 0, &n));
 	assert_int_equal(n, 0);
 	OK(store_parked_by_wait(p->st, h.wait, &p->a, &got, &count));
 	assert_int_equal(count, 4);

@@ -74,9 +74,11 @@ struct sites {
 /* `count` sites enrolled at the hub, with their volunteers and activities merged there. */
 void sites_open(struct sites *s, struct machine *hub, size_t count, uint64_t seed);
 void sites_close(struct sites *s);
+/* County-lane participation rows of 12 columns (tests/support/changes.c), not sealed. */
+struct changeset *sites_rows(struct sites *s, size_t which, size_t count, struct arena *a);
 /* The next site's segment of `count` changesets of one row each; memory of the changesets in a. */
 void sites_batch(struct sites *s, size_t count, struct arena *a, struct batch *ret);
-/* One-column updates of rows[i] by one of the sites. */
+/* One site's segment of these changesets. */
 void sites_seal(struct sites *s, size_t which, struct changeset *cs, size_t count, struct batch *ret);
 void batch_done(struct batch *b);
 /* As a hub does with what a link brings. */

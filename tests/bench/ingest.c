@@ -90,9 +90,11 @@ static void check_all_merged(struct machine *hub, int64_t rows)
 	machine_begin(hub);
 	bench_must(replica_counts(hub->r, &c), replica_error(hub->r), "counts");
 	machine_commit(hub);
-	if (c.parked || c.waiting || c.unapplied || c.conflicts || c.refused) {
-		fprintf(stderr, "ingest: %" PRId64 " parked, %" PRId64 " waiting, %" PRId64 " unapplied\n", c.parked,
-		        c.waiting, c.unapplied);
+	int64_t refused = 0;
+	bench_must(store_refused_count(hub->st, false, &refused), NULL, "counts");
+	/* Its own admission is the one entry behind the apply position. */
+	if (c.parked || c.waiting || c.unapplied > 1 || c.conflicts || refused) {
+		fprintf(stderr, "ingest: %" PRId64 " parked, %" PRId64 " refused\n", c.parked, refused);
 		bench_must(1, NULL, "not all of it was merged");
 	}
 	fprintf(stderr, "ingest: %" PRId64 " rows merged\n", rows);
@@ -108,7 +110,7 @@ int main(int argc, char **argv)
 	struct figures f[2] = {0};
 	struct arena a;
 	bool profile = argc > 1 && !strcmp(argv[1], "profile");
-	int pairs = bench_size(9, 1);
+	int pairs = profile ? 0 : bench_size(9, 1);
 
 	machine_open(&hub, "hub", NULL, unit);
 	sites_open(&sites, &hub, SITES, 7);

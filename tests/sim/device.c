@@ -128,6 +128,47 @@ void device_free(struct device *d)
 	free(d);
 }
 
+struct device *device_twin(struct device *like, unsigned number)
+{
+	struct device *d = mem_alloc(sizeof(*d));
+
+	d->world = like->world;
+	d->number = like->number;
+	d->parent = like->parent;
+	d->unit = like->unit;
+	d->hub = like->hub;
+	d->next_schema = like->next_schema;
+	d->fault_after = -1;
+	d->alive = true;
+	d->identity = like->identity;
+	d->cert = like->cert;
+	buf_init(&d->cert_bytes, CERT_BYTES_MAX);
+	buf_add(&d->cert_bytes, like->cert_bytes.p, like->cert_bytes.len);
+	d->rnd = random_stream(d->world->config.seed, 100000 + number);
+	d->env = like->env;
+	d->env.ctx = d;
+	(void)snprintf(d->label, sizeof(d->label), "twin%u", number);
+	(void)snprintf(d->path, sizeof(d->path), "sim-%p-twin-%u", (void *)d, number);
+	if (store_open(d->path, device_schema(d), STORE_CREATE | STORE_MEMORY_VFS, &d->keeper, &d->err) < 0 ||
+	    replica_create(d->keeper, &d->env, &d->identity, &d->err) < 0)
+		world_fail(d->world, "setup", "%s: %s", d->label, d->err.detail);
+	return d;
+}
+
+int device_upgrade(struct device *d)
+{
+	struct store *keeper = NULL;
+	int rc;
+
+	device_kill(d);
+	d->next_schema = true;
+	rc = store_open(d->path, device_schema(d), STORE_MEMORY_VFS, &keeper, &d->err);
+	if (rc < 0) return rc;
+	store_close(d->keeper);
+	d->keeper = keeper;
+	return device_start(d, /* reboot= */ false);
+}
+
 int device_start(struct device *d, bool reboot)
 {
 	struct world *w = d->world;
@@ -251,6 +292,14 @@ static int work_join(struct device *d, void *ctx)
 	(void)ctx;
 	chain[n++] = buf_span(&d->world->root_bytes);
 	return replica_join(d->replica, chain, n, d->world->root_fingerprint);
+}
+
+int device_adopt(struct device *d)
+{
+	int rc = device_transaction(d, "join", work_join, NULL);
+
+	d->joined = rc == 0;
+	return rc;
 }
 
 static int work_enrol(struct device *d, void *ctx)

@@ -70,6 +70,12 @@ struct device {
 
 struct device *device_new(struct world *w, struct device *parent, int unit, bool hub, bool next_schema);
 void device_free(struct device *d);
+/* Another machine with the same keys and certificate and an empty database; not in the world's list.  Joins by
+ * device_adopt, which does not enrol. */
+struct device *device_twin(struct device *like, unsigned number);
+int device_adopt(struct device *d);
+/* The next version of the program on the same database. */
+int device_upgrade(struct device *d);
 /* Opens database and engine; 0, or the engine's error (noted as a failure). */
 int device_start(struct device *d, bool reboot);
 /* The machine stops here, in the middle of whatever it did. */

@@ -237,7 +237,7 @@ void link_event(struct world *w, const struct event *e)
 		if (c->broken) return;
 		if (from->closing && from->stalled_until_ms != INT64_MAX &&
 		    (to->in.count > 0 || from->wire.count > 0 || from->out[0].count > 0 || from->out[1].count > 0)) {
-			world_at(w, w->now_ms + 5, AT_BROKEN, 0, c->number, e->side); /* first what was sent */
+			world_at(w, w->now_ms + 200, AT_BROKEN, 0, c->number, e->side); /* first what was sent */
 			return;
 		}
 		link_break(w, c, w->healed);

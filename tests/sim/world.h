@@ -13,7 +13,7 @@
 #include "tests/sim/random.h"
 #include "tests/sim/things.h"
 
-enum { WORLD_DEVICES_MAX = 64, WORLD_UNITS_MAX = 64, CONNS_MAX = 4096 };
+enum { WORLD_DEVICES_MAX = 64, WORLD_UNITS_MAX = 64, CONNS_MAX = 65536 };
 
 /* Everything that varies from seed to seed, as plain integers, so that shrinking can walk over them.  Rates are
  * in thousandths.  0 takes the fault away. */

@@ -36,12 +36,15 @@ FAST = {
 
 
 class Failure(Exception):
-    """Something is not as it must be; the text says what."""
+    """Something is not as it must be; the text says what, more lines say in whose words."""
+
+    def __init__(self, text, *more):
+        super().__init__(text + "".join(f"\n    {m}" for m in more))
 
 
 def must(condition, text, *more):
     if not condition:
-        raise Failure(text + "".join(f"\n    {m}" for m in more))
+        raise Failure(text, *more)
 
 
 def die_with_parent():
@@ -389,6 +392,21 @@ class Book:
 
     def count(self, sql, *values):
         return self.db.execute(sql, values).fetchone()[0]
+
+
+def ask(place, sql, *values):
+    """One value from the live database, read-only: for polling."""
+    db = sqlite3.connect(f"file:{place.dir}/jinguo.db?mode=ro", uri=True, timeout=20)
+    try:
+        return db.execute(sql, values).fetchone()[0]
+    finally:
+        db.close()
+
+
+def has(place, table, ids, lane):
+    """Are all these rows in this lane there?"""
+    return all(ask(place, f'SELECT count(*) FROM "{table}" WHERE id = ? AND alive{lane} IS NOT NULL',
+                   bytes.fromhex(i.replace("-", ""))) for i in ids)
 
 
 def differences(lower, upper, lanes, scopes, most=5):

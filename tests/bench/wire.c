@@ -1,0 +1,228 @@
+/*
+ * wire.c - bytes that go over a link: DATA messages of 1,000 and 10 transactions against the plain msgpack of
+ * the same rows, a one-column update, and sessions with nothing to do.  Deterministic but for compression.
+ */
+#include "common/base.h"
+
+#include "tests/bench/bench.h"
+
+#include "common/ident.h"
+#include "proto/session.h"
+
+/* One DATA message, the first of its session: nothing of it is short yet. */
+static size_t data_bytes(const struct batch *b)
+{
+	struct short_form form = {0};
+	struct message m = {.type = MSG_DATA};
+	struct buf out;
+	size_t len;
+
+	m.data = (struct msg_data){.session = UINT64_C(0x123456789abcdef0),
+	                           .number = 1,
+	                           .pos = 12345,
+	                           .kind = ENTRY_SEGMENT,
+	                           .head = buf_span(&b->head),
+	                           .body = buf_span(&b->body)};
+	memset(m.data.rolling, 0x5a, sizeof(m.data.rolling));
+	buf_init(&out, MESSAGE_BYTES_MAX);
+	message_pack(&m, &form, &out);
+	len = out.len;
+	buf_done(&out);
+	short_form_done(&form);
+	return len;
+}
+
+static void wire_rows(struct sites *s, const char *name, size_t count, size_t times)
+{
+	struct pairs ratios = {0};
+	struct arena a;
+	char text[64];
+	double bytes = 0;
+
+	arena_init(&a, 0);
+	for (size_t i = 0; i < times; i++) {
+		struct batch b;
+
+		sites_batch(s, count, &a, &b);
+		pairs_add(&ratios, (double)data_bytes(&b) / (double)changes_plain(b.cs, b.count));
+		bytes += (double)data_bytes(&b);
+		if (getenv("JINGUO_BENCH_PARTS")) fprintf(stderr, "head %zu body %zu message %zu\n", b.head.len, b.body.len, data_bytes(&b));
+		batch_done(&b);
+		arena_reset(&a);
+	}
+	arena_done(&a);
+	pairs_print(&ratios, name);
+	snprintf(text, sizeof(text), "%s_bytes_row", name);
+	bench_value(text, bytes / (double)(times * count), "B/row");
+}
+
+/* 1,000 of the 10,000 rows that 40 sites made, by site and time as a list shows them, or in any order. */
+static void wire_updates(struct sites *s, const char *name, bool any_order)
+{
+	enum { ROWS = 250, COUNT = 1000 };
+	size_t n = s->count * ROWS;
+	struct changeset *cs;
+	struct batch b;
+	struct arena a;
+
+	arena_init(&a, 0);
+	uint8_t(*ids)[16] = ARENA_ARRAY(&a, uint8_t[16], n);
+	for (size_t i = 0; i < s->count; i++) {
+		struct changeset *rows = sites_rows(s, i, ROWS, &a);
+		for (size_t k = 0; k < ROWS; k++) memcpy(ids[i * ROWS + k], rows[k].ops[0].row, 16);
+	}
+	cs = changes_updates(&s->dice, &a, &s->sites[0].o, &s->sites[0].place, COUNT);
+	for (size_t i = 0; i < COUNT; i++) {
+		size_t at = any_order ? dice_below(&s->dice, n)
+		                      : i * (n / COUNT) + dice_below(&s->dice, n / COUNT);
+
+		memcpy(cs[i].ops[0].row, ids[at], 16);
+	}
+	sites_seal(s, 0, cs, COUNT, &b);
+	bench_value(name, (double)data_bytes(&b) / COUNT, "B");
+	batch_done(&b);
+	arena_done(&a);
+}
+
+/* ---- sessions */
+
+struct end {
+	struct machine *m;
+	struct session *s;
+	struct session_actions a;
+};
+
+static void step_end(struct end *e, enum session_event_kind kind, struct span frame)
+{
+	struct session_event event = {.kind = kind, .now_ms = e->m->env.boot_ms(e->m->env.ctx), .frame = frame};
+
+	machine_begin(e->m);
+	bench_must(session_step(e->s, &event, &e->a), replica_error(e->m->r), "session");
+	machine_commit(e->m);
+}
+
+static size_t deliver(struct end *from, struct end *to, size_t *ret_frames)
+{
+	struct session_actions a = from->a;
+	size_t bytes = 0;
+
+	from->a = (struct session_actions){0};
+	for (size_t i = 0; i < a.count; i++) {
+		bytes += a.frames[i].bytes.len;
+		++*ret_frames;
+		step_end(to, EVENT_FRAME, buf_span(&a.frames[i].bytes));
+	}
+	session_actions_done(&a);
+	return bytes;
+}
+
+struct traffic {
+	size_t bytes, frames, turns;
+	bool agreed;
+};
+
+/* One session from HELLO until neither side has anything to say; applying in between, as a driver does. */
+static struct traffic session_run(struct machine *node, struct machine *hub)
+{
+	struct session_config up = {.peer = hub->cert, .stay = true},
+	                      down = {.parent = true, .peer = node->cert, .stay = true};
+	struct end child = {.m = node, .s = session_new(node->r, &up)};
+	struct end parent = {.m = hub, .s = session_new(hub->r, &down)};
+	struct session_progress p;
+	struct traffic t = {0};
+	size_t quiet = 0;
+
+	step_end(&child, EVENT_START, span_of(NULL, 0));
+	while (quiet < 2) {
+		size_t before = t.frames;
+
+		t.bytes += deliver(&child, &parent, &t.frames);
+		t.bytes += deliver(&parent, &child, &t.frames);
+		if (t.frames != before) {
+			t.turns++;
+			quiet = 0;
+			continue;
+		}
+		hub_apply(hub);
+		hub_apply(node);
+		step_end(&parent, EVENT_PUMP, span_of(NULL, 0));
+		step_end(&child, EVENT_PUMP, span_of(NULL, 0));
+		if (!child.a.count && !parent.a.count) quiet++;
+	}
+	session_progress(child.s, &p);
+	t.agreed = p.agreed;
+	session_actions_done(&child.a);
+	session_actions_done(&parent.a);
+	session_free(child.s);
+	session_free(parent.s);
+	return t;
+}
+
+static void volunteers(struct machine *m, size_t count)
+{
+	const struct table *t = schema_table_named(&schema_current, "volunteer");
+
+	for (size_t i = 0; i < count; i++) {
+		char name[64];
+		snprintf(name, sizeof(name), "测试志愿者%zu", i);
+		struct field_write f[] = {{table_field_named(t, "name"), value_text(name)},
+		                          {table_field_named(t, "vstat"), value_text("active")},
+		                          {table_field_named(t, "registered"), value_int(20000)}};
+		struct write w = {.kind = WRITE_INSERT, .table = t, .fields = f, .fields_count = 3};
+
+		machine_begin(m);
+		bench_must(replica_write(m->r, &w, 1, false, NULL), replica_error(m->r), "write");
+		machine_commit(m);
+	}
+}
+
+static void seal(struct machine *m)
+{
+	bool sealed;
+
+	machine_begin(m);
+	bench_must(replica_seal(m->r, &sealed), replica_error(m->r), "seal");
+	machine_commit(m);
+}
+
+static void sessions(void)
+{
+	static struct machine hub, node;
+	static const uint8_t county[16] = {9}, site[16] = {9, 1};
+	struct traffic t;
+
+	machine_open(&hub, "session-hub", NULL, county);
+	machine_open(&node, "session-node", &hub, site);
+	volunteers(&node, 100);
+	seal(&node);
+	for (int i = 0; i < 3; i++) session_run(&node, &hub);
+	t = session_run(&node, &hub);
+	if (!t.agreed) bench_must(1, NULL, "hub and node do not agree");
+	bench_value("noop_bytes", (double)t.bytes, "B");
+	bench_value("noop_round_trips", (double)t.turns, "round trips");
+	volunteers(&node, 10);
+	seal(&node);
+	t = session_run(&node, &hub);
+	bench_value("wire_session_10", (double)t.bytes, "B");
+	bench_value("wire_session_10_round_trips", (double)t.turns, "round trips");
+	machine_close(&node);
+	machine_close(&hub);
+}
+
+int main(void)
+{
+	static struct machine hub;
+	static struct sites s;
+	static const uint8_t unit[16] = {8};
+
+	machine_open(&hub, "hub", NULL, unit);
+	sites_open(&s, &hub, 40, 1234567);
+	wire_rows(&s, "wire_ratio_1000", 1000, (size_t)bench_size(40, 4));
+	wire_rows(&s, "wire_ratio_10", 10, (size_t)bench_size(40, 4));
+	wire_updates(&s, "wire_bytes_update", false);
+	wire_updates(&s, "wire_bytes_update_any_order", true);
+	sites_close(&s);
+	machine_close(&hub);
+	sessions();
+	return 0;
+}
