@@ -83,6 +83,16 @@ int store_rows_get(struct store *st, uint16_t table, unsigned lane, const uint8_
 		   struct arena *a, struct row **ret_rows);
 /* Inserts in this lane; ret_fresh[i] false (and nothing done) where the lane is already there. */
 int store_rows_insert(struct store *st, uint16_t table, unsigned lane, const struct row *rows, size_t count, bool *ret_fresh);
+/*
+ * The same for one row that only its creation speaks of (alive 1, no clock, no extra; a lane with fields in this
+ * build), not at once: with its like, before anything reads or writes rows of the table.  row, its values and
+ * *ret_fresh are borrowed until store_rows_settle, which says of all rows whether they were fresh; to be called before
+ * commit.
+ */
+int store_rows_insert_later(struct store *st, uint16_t table, unsigned lane, const struct row *row, bool *ret_fresh);
+int store_rows_settle(struct store *st);
+/* Is there a row of this id, in any lane? */
+int store_row_known(struct store *st, uint16_t table, const uint8_t id[16], bool *ret_known);
 /* Writes the slots of masks[i] (bit 0: alive) and, always, clock and extra.  The rows exist. */
 int store_rows_update(struct store *st, uint16_t table, unsigned lane, const struct row *rows, const uint64_t *masks, size_t count);
 /* Takes the lane away; the row goes when no lane is left. */

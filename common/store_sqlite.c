@@ -688,6 +688,7 @@ static void drop_caches(struct store *st)
 	if (st->runs_room > 0) memset(st->runs, 0, st->runs_room * sizeof(*st->runs));
 	st->scope_ords.count = st->run_ords.count = 0;
 	st->head_known = false;
+	memset(st->known, 0, sizeof(st->known));
 }
 
 static int begin(struct store *st, const char *sql)
@@ -697,6 +698,7 @@ static int begin(struct store *st, const char *sql)
 
 	assert(!st->in_transaction);
 	st->failed = false;
+	st->refused = REFUSED_UNKNOWN;
 	rc = run_text(st, sql);
 	if (rc != 0) return rc;
 	rc = step_int(st, st->data_version, &version); /* also fixes the snapshot of a reader */
@@ -727,6 +729,9 @@ int store_commit(struct store *st)
 	int rc;
 
 	STORE_ENTER_WRITE(st);
+	assert(st->later.rows_count == 0); /* they are borrowed: whoever lent them settles */
+	rc = later_sums(st);
+	if (rc != 0) return rc;
 	rc = run_text(st, "COMMIT");
 	if (rc == 0) st->in_transaction = false;
 	return rc;
@@ -741,6 +746,7 @@ void store_rollback(struct store *st)
 		assert(rc == SQLITE_OK || sqlite3_get_autocommit(st->db) != 0);
 	}
 	st->in_transaction = st->failed = false;
+	later_forget(st);
 	drop_caches(st);
 }
 
@@ -1111,6 +1117,7 @@ int store_scope_set_feed(struct store *st, uint32_t ord, uint32_t feed)
 	if (rc != 0 || sc.feed == feed) return rc;
 	rc = set_scope_int(st, Q_SCOPE_SET_FEED, ord, feed);
 	if (rc == 0) rc = set_scope_int(st, Q_SCOPE_MOVE_JOURNAL, ord, feed);
+	if (rc == 0) rc = later_sums(st); /* a state hash that is not there yet would get the old feed */
 	if (rc == 0) rc = set_scope_int(st, Q_SCOPE_MOVE_STATE, ord, feed);
 	if (rc != 0) return rc;
 	sc.feed = feed;

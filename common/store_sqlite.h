@@ -51,6 +51,7 @@ struct lane_rows {
 	size_t slots_count, columns_count;
 	uint8_t columns[SLOTS_MAX]; /* slots, without alive */
 	sqlite3_stmt *get, *insert, *drop, *scan, *scan_scope;
+	sqlite3_stmt *insert_many; /* LATER_ROWS creations; made when first used */
 };
 struct table_rows {
 	const struct table *table;
@@ -76,6 +77,32 @@ struct ord_map {
 	size_t room, count;
 };
 
+/* Writes that wait for company: store_sqlite_later.c. */
+enum { LATER_ROWS = 10, LATER_STATES = 64, LATER_CELLS = 1024 };
+struct later {
+	uint16_t table;
+	unsigned lane;
+	const struct row *rows[LATER_ROWS]; /* of one lane of one table; borrowed */
+	bool *fresh[LATER_ROWS];
+	size_t rows_count;
+	struct later_state {
+		uint32_t scope;
+		unsigned lane;
+		uint8_t sum[STATE_BYTES];
+	} states[LATER_STATES];
+	size_t states_count;
+	struct cell cells[LATER_CELLS / 2];
+	size_t cells_count;
+	uint16_t cell_at[LATER_CELLS]; /* by key: index in cells + 1 */
+};
+
+/* Rows that are known to be there: references are asked for again and again. */
+enum { KNOWN_ROWS = 1024 };
+struct known_row {
+	uint8_t id[16];
+	uint16_t table; /* 0: free */
+};
+
 struct store {
 	sqlite3 *db;
 	const struct schema *schema;
@@ -99,6 +126,9 @@ struct store {
 	bool head_known;
 	int64_t head_recv;
 	uint8_t head_rolling[ROLLING_BYTES];
+	enum { REFUSED_UNKNOWN, REFUSED_NONE, REFUSED_SOME } refused; /* in this transaction */
+	struct known_row known[KNOWN_ROWS];
+	struct later later;
 };
 
 /* First line of every function of the contract.  _WRITE also holds it to a transaction. */
@@ -126,6 +156,18 @@ int store_plan_of(struct store *st, const char *name, const char *sql, struct bu
 /* As store_open, with other steps: steps[i] takes a file from format i to i+1.  For the tests. */
 int store_open_steps(const char *path, const struct schema *schema, unsigned flags, const char *const *steps,
 		     size_t steps_count, struct store **ret, struct error *err);
+int later_row(struct store *st, uint16_t table, unsigned lane, const struct row *row, bool *ret_fresh);
+int later_rows(struct store *st);       /* writes the rows that wait */
+int later_state(struct store *st, uint32_t scope, unsigned lane, const uint8_t delta[STATE_BYTES]);
+int later_cell(struct store *st, const struct cell *delta);
+int later_sums(struct store *st);       /* writes the state hashes and cells that wait */
+void later_forget(struct store *st);
+int store_state_write(struct store *st, uint32_t scope, unsigned lane, const uint8_t delta[STATE_BYTES]);
+int store_cell_write(struct store *st, const struct cell *delta);
+void store_add_128(uint8_t sum[STATE_BYTES], const uint8_t add[STATE_BYTES]);
+int store_row_insert(struct store *st, uint16_t table, unsigned lane, const struct row *r, bool *ret_fresh);
+/* LATER_ROWS rows; *ret_done: how many, from the first, were fresh and are written. */
+int store_rows_insert_many(struct store *st, uint16_t table, unsigned lane, const struct row *const *rows, size_t *ret_done);
 int store_scope_load(struct store *st, uint32_t ord, struct scope *ret); /* store_scope_get without the hook */
 
 static inline sqlite3_stmt *query(struct store *st, enum store_query q)

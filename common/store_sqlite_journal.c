@@ -12,7 +12,7 @@
 
 /* ---- state hashes */
 
-static void add_128(uint8_t sum[STATE_BYTES], const uint8_t delta[STATE_BYTES])
+void store_add_128(uint8_t sum[STATE_BYTES], const uint8_t delta[STATE_BYTES])
 {
 	unsigned carry = 0;
 
@@ -41,26 +41,31 @@ static int get_state(struct store *st, uint32_t scope, unsigned lane, uint8_t re
 int store_state_get(struct store *st, uint32_t scope, unsigned lane, uint8_t ret[STATE_BYTES])
 {
 	STORE_ENTER(st);
+	if (later_sums(st) != 0) return -st->err.code;
 	return get_state(st, scope, lane, ret);
 }
 
-int store_state_add(struct store *st, uint32_t scope, unsigned lane, const uint8_t delta[STATE_BYTES])
+int store_state_write(struct store *st, uint32_t scope, unsigned lane, const uint8_t delta[STATE_BYTES])
 {
 	sqlite3_stmt *s = query(st, Q_STATE_PUT);
 	uint8_t sum[STATE_BYTES];
 	struct scope sc;
-	int rc;
+	int rc = store_scope_load(st, scope, &sc);
 
-	STORE_ENTER_WRITE(st);
-	rc = store_scope_load(st, scope, &sc);
 	if (rc == 0) rc = get_state(st, scope, lane, sum);
 	if (rc != 0) return rc;
-	add_128(sum, delta);
+	store_add_128(sum, delta);
 	bind_int(s, 1, scope);
 	bind_int(s, 2, lane);
 	bind_span(s, 3, sum, sizeof(sum));
 	bind_int(s, 4, sc.feed);
 	return step_done(st, s);
+}
+
+int store_state_add(struct store *st, uint32_t scope, unsigned lane, const uint8_t delta[STATE_BYTES])
+{
+	STORE_ENTER_WRITE(st);
+	return later_state(st, scope, lane, delta);
 }
 
 static int sum_state(struct store *st, sqlite3_stmt *s, uint8_t lane_mask, uint8_t sum[STATE_BYTES])
@@ -71,7 +76,7 @@ static int sum_state(struct store *st, sqlite3_stmt *s, uint8_t lane_mask, uint8
 	while ((rc = step(st, s)) == 1) {
 		if ((lane_mask >> col_int(s, 0) & 1) == 0) continue;
 		col_fixed(s, 1, hash, sizeof(hash));
-		add_128(sum, hash);
+		store_add_128(sum, hash);
 	}
 	return rc;
 }
@@ -81,6 +86,7 @@ int store_state_sum(struct store *st, const uint32_t *feeds, const uint8_t *lane
 	uint8_t sum[STATE_BYTES] = {0};
 
 	STORE_ENTER(st);
+	if (later_sums(st) != 0) return -st->err.code;
 	for (size_t i = 0; i < count; i++) {
 		sqlite3_stmt *s = query(st, Q_STATE_OF_FEED);
 		int rc;
@@ -99,6 +105,7 @@ int store_state_sum_all(struct store *st, uint8_t lane_mask, uint8_t ret[STATE_B
 	int rc;
 
 	STORE_ENTER(st);
+	if (later_sums(st) != 0) return -st->err.code;
 	rc = sum_state(st, query(st, Q_STATE_ALL), lane_mask, sum);
 	if (rc == 0) memcpy(ret, sum, sizeof(sum));
 	return rc;
@@ -691,6 +698,7 @@ int store_parked_list(struct store *st, int64_t after_id, size_t limit, struct a
 int store_refused_add(struct store *st, const struct held *h)
 {
 	STORE_ENTER_WRITE(st);
+	st->refused = REFUSED_SOME;
 	return add_held(st, Q_REFUSED_ADD, h);
 }
 
@@ -712,6 +720,15 @@ int store_refused_get(struct store *st, const uint8_t row[16], unsigned lane, ui
 	int rc;
 
 	STORE_ENTER(st);
+	if (st->in_transaction && st->refused == REFUSED_UNKNOWN) { /* usually none, and asked for every operation */
+		rc = tally(st, "refused", &found);
+		if (rc != 0) return rc;
+		st->refused = found > 0 ? REFUSED_SOME : REFUSED_NONE;
+	}
+	if (st->in_transaction && st->refused == REFUSED_NONE) {
+		*ret_refused = false;
+		return 0;
+	}
 	rc = step_int(st, refused_key(st, Q_REFUSED_GET, row, lane, run, stamp), &found);
 	if (rc == 0) *ret_refused = found != 0;
 	return rc;
@@ -786,7 +803,7 @@ int store_pending_clear(struct store *st)
 	return step_done(st, query(st, Q_PENDING_CLEAR));
 }
 
-static int add_cell(struct store *st, const struct cell *d)
+int store_cell_write(struct store *st, const struct cell *d)
 {
 	sqlite3_stmt *s = figure_key(st, Q_CELL_GET, d->scope, d->month, d->kind);
 	int64_t have[3] = {0};
@@ -807,7 +824,7 @@ int store_cells_add(struct store *st, const struct cell *deltas, size_t count)
 	int rc = 0;
 
 	STORE_ENTER_WRITE(st);
-	for (size_t i = 0; i < count && rc == 0; i++) rc = add_cell(st, &deltas[i]);
+	for (size_t i = 0; i < count && rc == 0; i++) rc = later_cell(st, &deltas[i]);
 	return rc;
 }
 
@@ -828,12 +845,14 @@ static void read_cell(sqlite3_stmt *s, void *item, struct arena *a)
 int store_cells_dirty(struct store *st, struct arena *a, struct cell **ret, size_t *ret_count)
 {
 	STORE_ENTER(st);
+	if (later_sums(st) != 0) return -st->err.code;
 	return read_all(st, query(st, Q_CELL_DIRTY), sizeof(**ret), read_cell, a, ret, ret_count);
 }
 
 int store_cells_clean(struct store *st)
 {
 	STORE_ENTER_WRITE(st);
+	if (later_sums(st) != 0) return -st->err.code;
 	return step_done(st, query(st, Q_CELL_CLEAN));
 }
 
@@ -842,6 +861,7 @@ int store_cells_all(struct store *st, uint32_t scope, struct arena *a, struct ce
 	sqlite3_stmt *s = query(st, scope != 0 ? Q_CELL_OF_SCOPE : Q_CELL_ALL);
 
 	STORE_ENTER(st);
+	if (later_sums(st) != 0) return -st->err.code;
 	if (scope != 0) bind_int(s, 1, scope);
 	return read_all(st, s, sizeof(**ret), read_cell, a, ret, ret_count);
 }

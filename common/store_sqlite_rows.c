@@ -66,6 +66,20 @@ static void print_insert(const struct table *t, unsigned lane, const struct lane
 	buf_print(sql, " WHERE alive%u IS NULL", lane);
 }
 
+/* OR FAIL: no statement journal, and what was inserted before a row that is there already stays. */
+static void print_insert_many(const struct table *t, unsigned lane, const struct lane_rows *l, struct buf *sql)
+{
+	buf_print(sql, "INSERT OR FAIL INTO \"%s\"(id, scope, alive%u", t->name, lane);
+	for (size_t i = 0; i < l->columns_count; i++)
+		buf_print(sql, ", \"%s\"", table_slot(t, lane, l->columns[i])->name);
+	buf_text(sql, ") VALUES");
+	for (size_t k = 0; k < LATER_ROWS; k++) {
+		buf_print(sql, "%s(?, ?, 1", k > 0 ? ", " : "");
+		for (size_t i = 0; i < l->columns_count; i++) buf_text(sql, ", ?");
+		buf_text(sql, ")");
+	}
+}
+
 static void print_drop(const struct table *t, unsigned lane, const struct lane_rows *l, struct buf *sql)
 {
 	buf_print(sql, "UPDATE \"%s\" SET alive%u = NULL, clock%u = NULL, extra%u = NULL", t->name, lane, lane, lane);
@@ -170,6 +184,7 @@ void store_rows_close(struct store *st)
 
 			sqlite3_finalize(l->get);
 			sqlite3_finalize(l->insert);
+			sqlite3_finalize(l->insert_many);
 			sqlite3_finalize(l->drop);
 			sqlite3_finalize(l->scan);
 			sqlite3_finalize(l->scan_scope);
@@ -241,6 +256,12 @@ static struct row *read_row(sqlite3_stmt *s, const struct lane_rows *l, struct a
 	return a->full ? NULL : r;
 }
 
+/* What waits for this table is written first. */
+static int later_of(struct store *st, uint16_t table)
+{
+	return st->later.rows_count > 0 && st->later.table == table ? later_rows(st) : 0;
+}
+
 static sqlite3_stmt *other_statement(struct store *st, enum store_query q, uint16_t table, unsigned lane, const uint8_t *id)
 {
 	sqlite3_stmt *s = query(st, q);
@@ -257,6 +278,7 @@ int store_rows_get(struct store *st, uint16_t table, unsigned lane, const uint8_
 	const struct lane_rows *l = lane_of(st, table, lane);
 
 	STORE_ENTER(st);
+	if (later_of(st, table) != 0) return -st->err.code;
 	for (size_t i = 0; i < count; i++) {
 		sqlite3_stmt *s;
 		int rc;
@@ -286,32 +308,92 @@ static void bind_row(sqlite3_stmt *s, const struct lane_rows *l, const struct ro
 	for (size_t i = 0; i < l->columns_count; i++) bind_value(s, 6 + (int)i, r->v[l->columns[i]]);
 }
 
-int store_rows_insert(struct store *st, uint16_t table, unsigned lane, const struct row *rows, size_t count, bool *ret_fresh)
+int store_row_insert(struct store *st, uint16_t table, unsigned lane, const struct row *r, bool *ret_fresh)
 {
 	const struct lane_rows *l = lane_of(st, table, lane);
+	sqlite3_stmt *s;
+	int rc;
+
+	assert(r->v[0].type != VALUE_NULL);
+	if (l == NULL) {
+		s = other_statement(st, Q_OTHER_INSERT, table, lane, r->id);
+		bind_int(s, 4, r->scope);
+		bind_value(s, 5, r->v[0]);
+		bind_maybe(s, 6, r->clock);
+		bind_maybe(s, 7, r->extra);
+	} else {
+		s = l->insert;
+		bind_row(s, l, r);
+	}
+	rc = step_done(st, s);
+	if (rc == 0) *ret_fresh = sqlite3_changes(st->db) > 0;
+	return rc;
+}
+
+int store_rows_insert(struct store *st, uint16_t table, unsigned lane, const struct row *rows, size_t count, bool *ret_fresh)
+{
+	int rc;
 
 	STORE_ENTER_WRITE(st);
-	for (size_t i = 0; i < count; i++) {
-		const struct row *r = &rows[i];
-		sqlite3_stmt *s;
-		int rc;
+	rc = later_of(st, table);
+	for (size_t i = 0; i < count && rc == 0; i++) rc = store_row_insert(st, table, lane, &rows[i], &ret_fresh[i]);
+	return rc;
+}
 
-		assert(r->v[0].type != VALUE_NULL);
-		if (l == NULL) {
-			s = other_statement(st, Q_OTHER_INSERT, table, lane, r->id);
-			bind_int(s, 4, r->scope);
-			bind_value(s, 5, r->v[0]);
-			bind_maybe(s, 6, r->clock);
-			bind_maybe(s, 7, r->extra);
-		} else {
-			s = l->insert;
-			bind_row(s, l, r);
-		}
-		rc = step_done(st, s);
-		if (rc != 0) return rc;
-		ret_fresh[i] = sqlite3_changes(st->db) > 0;
+int store_rows_insert_later(struct store *st, uint16_t table, unsigned lane, const struct row *row, bool *ret_fresh)
+{
+	STORE_ENTER_WRITE(st);
+	assert(lane_of(st, table, lane) != NULL && row->clock.len == 0 && row->extra.len == 0);
+	assert(row->v[0].type == VALUE_INT && row->v[0].i == 1);
+	return later_row(st, table, lane, row, ret_fresh);
+}
+
+int store_rows_settle(struct store *st)
+{
+	STORE_ENTER_WRITE(st);
+	return later_rows(st);
+}
+
+static int many_statement(struct store *st, uint16_t table, unsigned lane, sqlite3_stmt **ret)
+{
+	struct lane_rows *l = &st->tables[table]->lanes[lane];
+	struct buf sql;
+	int rc = 0;
+
+	if (l->insert_many == NULL) {
+		buf_init(&sql, SQL_BYTES_MAX);
+		print_insert_many(st->tables[table]->table, lane, l, &sql);
+		rc = prepare_buf(st, &sql, &l->insert_many);
+		buf_done(&sql);
 	}
-	return 0;
+	*ret = l->insert_many;
+	return rc;
+}
+
+int store_rows_insert_many(struct store *st, uint16_t table, unsigned lane, const struct row *const *rows, size_t *ret_done)
+{
+	const struct lane_rows *l = lane_of(st, table, lane);
+	sqlite3_stmt *s = NULL;
+	int rc = many_statement(st, table, lane, &s), at = 1;
+
+	if (rc != 0) return rc;
+	for (size_t k = 0; k < LATER_ROWS; k++) {
+		bind_span(s, at++, rows[k]->id, 16);
+		bind_int(s, at++, rows[k]->scope);
+		for (size_t i = 0; i < l->columns_count; i++) bind_value(s, at++, rows[k]->v[l->columns[i]]);
+	}
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_DONE) {
+		*ret_done = LATER_ROWS;
+	} else if (rc == SQLITE_CONSTRAINT_PRIMARYKEY || rc == SQLITE_CONSTRAINT_UNIQUE) {
+		*ret_done = (size_t)sqlite3_changes(st->db);
+		assert(*ret_done < LATER_ROWS);
+		rc = SQLITE_DONE;
+	}
+	if (rc != SQLITE_DONE) rc = store_fail(st, sqlite3_extended_errcode(st->db), "database");
+	else rc = 0;
+	sqlite3_reset(s);
+	return rc;
 }
 
 static int update_other(struct store *st, uint16_t table, unsigned lane, const struct row *r, uint64_t mask)
@@ -344,6 +426,7 @@ int store_rows_update(struct store *st, uint16_t table, unsigned lane, const str
 	const struct lane_rows *l = lane_of(st, table, lane);
 
 	STORE_ENTER_WRITE(st);
+	if (later_of(st, table) != 0) return -st->err.code;
 	for (size_t i = 0; i < count; i++) {
 		int rc;
 
@@ -356,18 +439,62 @@ int store_rows_update(struct store *st, uint16_t table, unsigned lane, const str
 	return 0;
 }
 
+static struct known_row *known_place(struct store *st, uint16_t table, const uint8_t id[16]);
+
 int store_row_drop(struct store *st, uint16_t table, unsigned lane, const uint8_t id[16])
 {
 	const struct lane_rows *l = lane_of(st, table, lane);
 	int rc;
 
 	STORE_ENTER_WRITE(st);
+	if (later_of(st, table) != 0) return -st->err.code;
+	memset(known_place(st, table, id), 0, sizeof(struct known_row));
 	if (l == NULL) return step_done(st, other_statement(st, Q_OTHER_DROP, table, lane, id));
 	bind_span(l->drop, 1, id, 16);
 	rc = step_done(st, l->drop);
 	if (rc != 0) return rc;
 	bind_span(st->tables[table]->drop_empty, 1, id, 16);
 	return step_done(st, st->tables[table]->drop_empty);
+}
+
+static struct known_row *known_place(struct store *st, uint16_t table, const uint8_t id[16])
+{
+	uint64_t a, b;
+
+	memcpy(&a, id, 8);
+	memcpy(&b, id + 8, 8);
+	a = (a ^ (b << 32 | b >> 32) ^ table) * UINT64_C(0x9e3779b97f4a7c15);
+	return &st->known[(a >> 32) % KNOWN_ROWS];
+}
+
+int store_row_known(struct store *st, uint16_t table, const uint8_t id[16], bool *ret_known)
+{
+	struct known_row *k = known_place(st, table, id);
+	sqlite3_stmt *s;
+	int rc = 0;
+
+	STORE_ENTER(st);
+	*ret_known = st->in_transaction && table != 0 && k->table == table && memcmp(k->id, id, 16) == 0;
+	if (*ret_known) return 0;
+	if (later_of(st, table) != 0) return -st->err.code;
+	if (table < TABLES_MAX && st->tables[table] != NULL) {
+		s = st->tables[table]->has;
+		bind_span(s, 1, id, 16);
+		rc = step(st, s);
+		sqlite3_reset(s);
+	}
+	for (unsigned lane = 0; lane < LANES && rc == 0; lane++) {
+		if (lane_of(st, table, lane) != NULL) continue;
+		s = other_statement(st, Q_OTHER_GET, table, lane, id);
+		rc = step(st, s);
+		sqlite3_reset(s);
+	}
+	if (rc < 0) return rc;
+	*ret_known = rc == 1;
+	if (rc != 1 || !st->in_transaction) return 0;
+	k->table = table;
+	memcpy(k->id, id, 16);
+	return 0;
 }
 
 static void note_table(uint16_t *tables, size_t *count, uint16_t table)
@@ -384,6 +511,7 @@ int store_row_tables(struct store *st, const uint8_t id[16], uint16_t *ret_table
 	int rc;
 
 	STORE_ENTER(st);
+	if (later_rows(st) != 0) return -st->err.code;
 	for (uint16_t i = 0; i < TABLES_MAX; i++) {
 		if (st->tables[i] == NULL) continue;
 		s = st->tables[i]->has;
@@ -425,6 +553,7 @@ int store_rows_scan(struct store *st, uint16_t table, unsigned lane, uint32_t sc
 	sqlite3_stmt *s;
 
 	STORE_ENTER(st);
+	if (later_of(st, table) != 0) return -st->err.code;
 	if (l == NULL) {
 		s = other_statement(st, scope != 0 ? Q_OTHER_SCAN_SCOPE : Q_OTHER_SCAN, table, lane, after);
 		bind_size(s, 4, limit);
@@ -444,6 +573,7 @@ int store_other_scan(struct store *st, uint16_t table, unsigned lane, const uint
 	sqlite3_stmt *s = other_statement(st, Q_OTHER_SCAN, table, lane, after);
 
 	STORE_ENTER(st);
+	if (later_of(st, table) != 0) return -st->err.code;
 	bind_size(s, 4, limit);
 	return scan(st, s, NULL, a, ret_rows, ret_count);
 }
@@ -451,6 +581,8 @@ int store_other_scan(struct store *st, uint16_t table, unsigned lane, const uint
 int store_other_drop(struct store *st, uint16_t table, unsigned lane, const uint8_t id[16])
 {
 	STORE_ENTER_WRITE(st);
+	if (later_of(st, table) != 0) return -st->err.code;
+	memset(known_place(st, table, id), 0, sizeof(struct known_row));
 	return step_done(st, other_statement(st, Q_OTHER_DROP, table, lane, id));
 }
 
@@ -550,6 +682,7 @@ int store_rows_view(struct store *st, const struct table *t, const struct row_wh
 	int rc;
 
 	STORE_ENTER(st);
+	if (later_of(st, t->number) != 0) return -st->err.code;
 	assert(w.t != NULL);
 	rc = view_statement(st, &w, &s);
 	if (rc != 0) return rc;
@@ -568,6 +701,7 @@ int store_row_view(struct store *st, const struct table *t, const uint8_t id[16]
 	int rc;
 
 	STORE_ENTER(st);
+	if (later_of(st, t->number) != 0) return -st->err.code;
 	assert(w.t != NULL);
 	rc = view_statement(st, &w, &s);
 	if (rc != 0) return rc;

@@ -75,6 +75,48 @@ static int author_of(struct replica *r, const uint8_t origin[16], struct cert *r
 	return rc;
 }
 
+/* ---- segments opened here, kept for applying them */
+
+static struct opened_segment *opened_place(struct replica *r)
+{
+	if (!replica_is_hub(r))
+		return NULL;
+	if (!r->opened)
+		r->opened = mem_alloc(OPENED_MAX * sizeof(*r->opened));
+	struct opened_segment *o = &r->opened[r->opened_next++ % OPENED_MAX];
+	o->cs = NULL;
+	arena_reset(&o->arena);
+	return o;
+}
+
+struct changeset *opened_find(struct replica *r, const uint8_t hash[32])
+{
+	for (size_t i = 0; r->opened && i < OPENED_MAX; i++)
+		if (r->opened[i].cs && !memcmp(r->opened[i].hash, hash, 32))
+			return r->opened[i].cs;
+	return NULL;
+}
+
+void opened_done(struct replica *r)
+{
+	for (size_t i = 0; r->opened && i < OPENED_MAX; i++) arena_done(&r->opened[i].arena);
+	free(r->opened);
+}
+
+static int check_segment(struct replica *r, const struct segment *s, const uint8_t public_key[32], struct error *cause)
+{
+	struct changeset *cs;
+	struct opened_segment *o = opened_place(r);
+	int rc = segment_check_open(s, public_key, o ? &o->arena : &r->scratch, &cs, cause);
+	if (!rc && o && o->arena.bytes <= OPENED_BYTES_MAX) {
+		o->cs = cs;
+		memcpy(o->hash, s->hash, 32);
+	} else if (o) {
+		arena_done(&o->arena);
+	}
+	return rc;
+}
+
 static int append_segment(struct replica *r, struct span head, struct span body, uint32_t from, bool *ret_new)
 {
 	struct segment s;
@@ -90,7 +132,7 @@ static int append_segment(struct replica *r, struct span head, struct span body,
 	rc = author_of(r, s.head.origin, &author);
 	if (rc)
 		return rc;
-	int checked = segment_check(&s, author.origin_key, &r->scratch, &cause);
+	int checked = check_segment(r, &s, author.origin_key, &cause);
 	if (!checked && !(author.lanes >> s.head.lane & 1))
 		checked = error_set(&cause, ERR_CEILING, "", "lane above the author's ceiling");
 	/* A format of a later program is no fault: it stays with its sender until this program is upgraded. */

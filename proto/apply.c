@@ -30,10 +30,27 @@ struct woken {
 	size_t count, room;
 };
 
+enum { CREATED_MAX = 50 };
+
+/* Rows that come into being, as nearly all do: written together (store_rows_insert_later), with what hangs on
+ * them once the store has said which of them were fresh. */
+struct created {
+	struct row row;
+	const struct table *table;
+	unsigned lane;
+	bool fresh;
+};
+
 struct applying {
 	struct replica *r;
 	struct woken woken;
 	size_t ops;
+	struct created created[CREATED_MAX];
+	size_t created_count;
+	const struct table *last;     /* the table that was asked for last, and what of the lane this build knows */
+	uint64_t last_slots;
+	uint16_t last_table;          /* 0: none yet */
+	unsigned last_lane;
 };
 
 static void wake(struct applying *x, const uint8_t id[16])
@@ -112,20 +129,74 @@ static int add_claim(struct replica *r, const struct lane_state *l, const struct
 	return n ? store_cells_add(r->st, cells, n) : 0;
 }
 
+/* ---- rows that come into being */
+
+/* Does the operation do nothing but create its row in a table and in fields that this build knows?  Org units and figures
+ * have more hanging on them. */
+static const struct table *creates(struct applying *x, const struct record *rec)
+{
+	if (!op_creates(rec->op, rec->run) || rec->op->table == TABLE_ORG_UNIT || rec->op->table == TABLE_FIGURE)
+		return NULL;
+	if (rec->op->table != x->last_table || rec->lane != x->last_lane) {
+		x->last = schema_table(store_schema(x->r->st), rec->op->table);
+		x->last_table = rec->op->table;
+		x->last_lane = rec->lane;
+		x->last_slots = x->last && rec->lane < LANE_RESERVED ? table_slots(x->last, rec->lane) : 0;
+	}
+	return x->last_slots && !(rec->op->slots & ~x->last_slots) ? x->last : NULL;
+}
+
+static int settle(struct applying *x)
+{
+	size_t n = x->created_count;
+	int rc = n ? store_rows_settle(x->r->st) : 0;
+	x->created_count = 0;
+	for (size_t i = 0; i < n && !rc; i++) {
+		struct created *c = &x->created[i];
+		if (!c->fresh)
+			continue; /* merged before, or by another insert: the creation stands where nothing else does */
+		rc = lane_created(x->r, c->table, c->lane, &c->row);
+		wake(x, c->row.id);
+	}
+	return rc ? engine_fail(x->r, rc) : 0;
+}
+
+static int create(struct applying *x, const struct record *rec, const struct table *t)
+{
+	int rc = x->created_count == CREATED_MAX ? settle(x) : 0;
+	if (rc)
+		return rc;
+	struct created *c = &x->created[x->created_count];
+	*c = (struct created){.row.scope = rec->scope, .table = t, .lane = rec->lane};
+	memcpy(c->row.id, rec->op->row, 16);
+	c->row.v = ARENA_ARRAY(&x->r->scratch, struct value, store_slots(x->r->st, t->number, rec->lane));
+	c->row.v[0] = value_int(1);
+	put_values(c->row.v, rec->op->values, rec->op->values_count);
+	x->created_count++;
+	rc = store_rows_insert_later(x->r->st, t->number, rec->lane, &c->row, &c->fresh);
+	return rc ? engine_fail(x->r, rc) : 0;
+}
+
 /* ---- merging one accepted record */
 
-static int merge_record(struct applying *x, const struct record *rec)
+/* loaded: the row as it stands; NULL: not looked at yet. */
+static int merge_record(struct applying *x, const struct record *rec, struct lane_state *loaded)
 {
 	struct replica *r = x->r;
-	struct lane_state *l = ARENA_ARRAY(&r->scratch, struct lane_state, 1);
 	bool applied, refused = false;
 	uint32_t ord;
 	x->ops++;
 	if (rec->op->kind > OP_UPDATE)
 		return 0; /* kept and forwarded; not merged by this version */
-	int rc = lane_load(r, rec->op->table, rec->lane, rec->op->row, l);
-	rc = rc ? rc : run_ord(r, rec->run, &ord);
+	const struct table *t = creates(x, rec);
+	int rc = run_ord(r, rec->run, &ord);
 	rc = rc ? rc : store_refused_get(r->st, rec->op->row, rec->lane, ord, rec->op->stamp, &refused);
+	if (rc)
+		return engine_fail(r, rc);
+	if (t && !refused)
+		return create(x, rec, t);
+	struct lane_state *l = loaded ? loaded : ARENA_ARRAY(&r->scratch, struct lane_state, 1);
+	rc = loaded ? 0 : lane_load(r, rec->op->table, rec->lane, rec->op->row, l);
 	if (!rc && refused) { /* by another hub, or before a restore: accepted by any is accepted */
 		rc = store_refused_remove(r->st, rec->op->row, rec->lane, ord, rec->op->stamp);
 		rc = rc ? rc : add_claim(r, l, rec, -1);
@@ -205,18 +276,42 @@ static int refuse_record(struct applying *x, const struct record *rec, const str
 	return rc || !l ? rc : add_claim(x->r, l, rec, 1);
 }
 
+/* Judges a creation as that of a row that is not here: if it is accepted, it is so in any case, for a row that is here
+ * already was created by this very operation.  If not, the row is to be looked at. */
+static int judge_creation(struct applying *x, const struct record *rec, struct judgement *ret, bool *ret_asked)
+{
+	struct replica *r = x->r;
+	struct judged j = {.author = rec->author, .op = rec->op, .run = rec->run, .lane = rec->lane};
+	int64_t parked = 0;
+	*ret = (struct judgement){.accepted = 1};
+	int rc = r->parked_any ? store_parked_on_row(r->st, rec->op->row, rec->lane, rec->recv, rec->ordinal, &parked) : 0;
+	rc = rc ? rc : engine_scope_id(r, rec->scope, j.scope);
+	if (!rc && !parked && r->judge)
+		rc = r->judge->op(r->judge->ctx, r, &j, ret);
+	*ret_asked = !parked; /* what waits on this row goes first: it may be the same creation */
+	return rc;
+}
+
 /* Judges one record; *ret says what the admission will say of it. */
 static int admit_record(struct applying *x, const struct record *rec, struct verdict *ret)
 {
-	struct lane_state *l = ARENA_ARRAY(&x->r->scratch, struct lane_state, 1);
 	struct judgement j;
-	int rc = lane_load(x->r, rec->op->table, rec->lane, rec->op->row, l);
-	rc = rc ? rc : judge_record(x, rec, l, &j);
+	bool asked = false;
+	int rc = creates(x, rec) ? judge_creation(x, rec, &j, &asked) : 0;
+	if (rc)
+		return engine_fail(x->r, rc);
+	*ret = (struct verdict){.ordinal = rec->ordinal, .accepted = 1};
+	if (asked && j.accepted == 1)
+		return merge_record(x, rec, /* loaded= */ NULL);
+	struct lane_state *l = ARENA_ARRAY(&x->r->scratch, struct lane_state, 1);
+	rc = lane_load(x->r, rec->op->table, rec->lane, rec->op->row, l);
+	if (!rc && (!asked || l->exists))
+		rc = judge_record(x, rec, l, &j);
 	if (rc)
 		return rc;
 	*ret = (struct verdict){.ordinal = rec->ordinal, .accepted = j.accepted, .code = j.code, .field = j.field};
 	if (j.accepted == 1)
-		return merge_record(x, rec);
+		return merge_record(x, rec, l);
 	if (j.accepted == 2)
 		return park(x, rec, j.code, field_name(x->r, rec->op->table, j.field), j.wait, /* admitted= */ false);
 	rc = refuse_record(x, rec, l, j.code, j.field, x->r->id->origin, /* mine= */ false);
@@ -268,7 +363,7 @@ static int admit_whole(struct applying *x, const struct record *first, const str
 		rec.ordinal = first->ordinal + (uint32_t)k;
 		verdicts[k] = (struct verdict){.ordinal = rec.ordinal, .accepted = j.accepted, .code = j.code, .field = j.field};
 		if (j.accepted == 1) {
-			rc = merge_record(x, &rec);
+			rc = merge_record(x, &rec, /* loaded= */ NULL);
 		} else if (j.accepted == 2) {
 			rc = park(x, &rec, j.code, field_name(x->r, rec.op->table, j.field), j.wait, /* admitted= */ false);
 		} else {
@@ -387,7 +482,7 @@ static int try_held(struct applying *x, const struct held *h, bool *ret_through)
 		struct lane_state *l = ARENA_ARRAY(&r->scratch, struct lane_state, 1);
 		rc = lane_load(r, rec.op->table, rec.lane, rec.op->row, l);
 		*ret_through = !rc && l->exists;
-		return rc ? rc : merge_record(x, &rec);
+		return rc ? rc : merge_record(x, &rec, /* loaded= */ NULL);
 	}
 	struct verdict v;
 	struct admission_item item = {.mode = ADMIT_ONLY, .verdicts_count = 1};
@@ -404,7 +499,7 @@ static int try_held(struct applying *x, const struct held *h, bool *ret_through)
 
 static int drain_woken(struct applying *x)
 {
-	int rc = 0;
+	int rc = x->r->parked_any ? settle(x) : 0;
 	for (size_t i = 0; i < x->woken.count && !rc; i++) {
 		struct held *h;
 		size_t n;
@@ -412,6 +507,7 @@ static int drain_woken(struct applying *x)
 		for (size_t k = 0; k < n && !rc; k++) {
 			bool through;
 			rc = try_held(x, &h[k], &through);
+			rc = rc ? rc : settle(x);
 		}
 	}
 	x->woken.count = 0;
@@ -432,7 +528,10 @@ static int open_entry(struct replica *r, const struct entry *e, struct opened *r
 {
 	bool known;
 	int rc = segment_open(e->head, e->body, &ret->s, &r->err);
-	rc = rc ? rc : segment_changesets(&ret->s, &r->scratch, &ret->cs, &ret->n, &r->err);
+	ret->cs = rc ? NULL : opened_find(r, e->hash);
+	ret->n = ret->s.head.count;
+	if (!rc && !ret->cs)
+		rc = segment_changesets(&ret->s, &r->scratch, &ret->cs, &ret->n, &r->err);
 	rc = rc ? rc : engine_cert_of(r, e->origin, &ret->author, &known);
 	rc = rc ? rc : words_load(r, e->hash, &r->scratch, &ret->words);
 	return rc;
@@ -473,7 +572,7 @@ static int take_childs(struct applying *x, const struct entry *e, struct opened 
 			if (known == VERDICT_REFUSED)
 				continue;
 			if (known == VERDICT_ACCEPTED) {
-				rc = merge_record(x, &rec);
+				rc = merge_record(x, &rec, /* loaded= */ NULL);
 			} else {
 				rc = admit_record(x, &rec, &v);
 				if (!rc && (v.accepted != 1 || item.mode == ADMIT_ONLY))
@@ -504,7 +603,7 @@ static int take_words(struct applying *x, const struct entry *e, struct opened *
 			const struct verdict *said = NULL;
 			enum record_verdict v = free_of_words ? VERDICT_ACCEPTED : words_verdict(&o->words, ordinal, &said);
 			if (v == VERDICT_ACCEPTED) {
-				rc = merge_record(x, &rec);
+				rc = merge_record(x, &rec, /* loaded= */ NULL);
 			} else if (v == VERDICT_REFUSED) {
 				rc = refuse_record(x, &rec, NULL, said->code, said->field, o->words.hubs[0], mine);
 				if (!rc && mine && rec.op->kind <= OP_UPDATE)
@@ -581,6 +680,7 @@ int replica_apply(struct replica *r, size_t ops_max, bool *ret_more)
 		more = !rc && n > 0;
 		for (size_t i = 0; i < n && !rc && x.ops < ops_max; i++) {
 			rc = take_entry(&x, &entries[i]);
+			rc = rc ? rc : settle(&x);
 			rc = rc ? rc : drain_woken(&x);
 			r->s.applied = entries[i].recv;
 			x.ops++;
@@ -611,6 +711,7 @@ int replica_retry(struct replica *r, int64_t parked_id, size_t *ret_mended)
 				return error_set(&r->err, ERR_NOT_FOUND, "", "no parked record has this number");
 			rc = try_held(&x, &h[i], &through);
 			*ret_mended += !rc && through;
+			rc = rc ? rc : settle(&x);
 			rc = rc ? rc : drain_woken(&x);
 		}
 		if (parked_id)

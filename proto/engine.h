@@ -21,6 +21,17 @@ struct engine_state {
 	bool restored;
 };
 
+/*
+ * Segments opened when they were appended, for the apply that usually follows: unpacking them once spares a tenth of it.
+ * By hash, so that nothing else has to be right about them.  Hubs only; the oldest goes.
+ */
+enum { OPENED_MAX = 16, OPENED_BYTES_MAX = 2 * 1024 * 1024 };
+struct opened_segment {
+	uint8_t hash[32];
+	struct arena arena;
+	struct changeset *cs;         /* NULL: none */
+};
+
 struct replica {
 	struct store *st;
 	const struct env *env;
@@ -37,6 +48,8 @@ struct replica {
 	uint32_t feeds_changed;   /* counts changes of feeds: sessions look at theirs again */
 	bool parked_any;          /* is anything parked?  spares a look per operation */
 	struct admitting *admitting; /* verdicts of this apply, not yet journaled */
+	struct opened_segment *opened; /* OPENED_MAX; NULL: none yet */
+	size_t opened_next;
 };
 
 /* ---- merge.c: one row in one lane, loaded, changed, saved */
@@ -68,6 +81,8 @@ bool lane_knows(const struct lane_state *l, const struct op *op, uint64_t run);
  * clocks changes, so nothing of them is written. */
 int lane_adopt(struct replica *r, uint16_t table, unsigned lane, const struct row *row, struct lane_state *ret);
 int lane_save_adopted(struct replica *r, struct lane_state *l);
+/* What lane_save does beside the row for a row that only its creation speaks of. */
+int lane_created(struct replica *r, const struct table *t, unsigned lane, const struct row *row);
 /* Takes the lane of the row away, with all that was derived from it. */
 int lane_drop(struct replica *r, struct lane_state *l);
 uint64_t op_written(const struct op *op);          /* slots, with alive for an insert */
@@ -86,6 +101,10 @@ int engine_take_cert(struct replica *r, struct span body, uint32_t from, bool *r
 
 /* ---- upgrade.c */
 int engine_upgrade(struct replica *r);             /* once for each change of the schema of this build */
+
+/* ---- append.c */
+struct changeset *opened_find(struct replica *r, const uint8_t hash[32]); /* NULL: not kept; good until the next append */
+void opened_done(struct replica *r);
 
 /* ---- write.c */
 int engine_commit_ops(struct replica *r, struct changeset *c, uint32_t scope, unsigned lane);

@@ -51,6 +51,9 @@ int segment_open(struct span head, struct span body, struct segment *ret, struct
  * ops derive from origin and nonces, UUIDv7 inserts name a run of this segment.
  * -ERR_SIGNATURE: not to be journaled.  Any other error: becomes a hole with this cause. */
 int segment_check(const struct segment *s, const uint8_t public_key[32], struct arena *a, struct error *err);
+/* The same; *ret: the changesets, borrowed from what is copied into the arena. */
+int segment_check_open(const struct segment *s, const uint8_t public_key[32], struct arena *a, struct changeset **ret,
+		       struct error *err);
 /* The changesets of a checked segment. */
 int segment_changesets(const struct segment *s, struct arena *a, struct changeset **ret, size_t *ret_count, struct error *err);
 void segment_runs(const struct segment_head *h, uint64_t ret_runs[SEGMENT_NONCES_MAX]);

@@ -137,14 +137,18 @@ static struct value op_value(const struct op *op, unsigned slot)
 	return value_null();
 }
 
+/* In a set an element stays as long as one who put it in stands: alive wins over rank. */
+static bool alive_wins(const struct lane_state *l, unsigned slot)
+{
+	return slot == 0 && l->table && l->table->kind == TABLE_SET;
+}
+
 /* Values that may still stand in a slot after the join: those before, and the operation's own. */
-static int gather(struct replica *r, const struct lane_state *l, unsigned slot, const struct clock_mark *shown,
-		  struct stander **ret, size_t *ret_count)
+static int gather(struct replica *r, const struct lane_state *l, unsigned slot, struct stander **ret, size_t *ret_count)
 {
 	struct stander *s = ARENA_ARRAY(&r->scratch, struct stander, l->candidates_count + 2);
+	const struct clock_mark *shown = clock_shown(&l->clock, slot);
 	size_t n = 0;
-	if (shown)
-		s[n++] = (struct stander){shown->run, shown->stamp, l->v[slot]};
 	for (size_t i = 0; i < l->candidates_count; i++) {
 		const struct candidate *c = &l->candidates[i];
 		if (c->slot != slot || c->kind == CANDIDATE_EDIT_OF_DELETED)
@@ -155,9 +159,27 @@ static int gather(struct replica *r, const struct lane_state *l, unsigned slot, 
 			return engine_fail(r, rc);
 		s[n++] = (struct stander){run, c->stamp, c->value};
 	}
+	/* The row's value has the name that no candidate has. */
+	for (size_t i = 0; alive_wins(l, slot) && i < l->clock.count; i++) {
+		const struct clock_mark *m = &l->clock.marks[i];
+		bool other = !(m->live >> slot & 1);
+		for (size_t k = 0; k < n; k++) other |= s[k].run == m->run && s[k].stamp == m->stamp;
+		if (!other)
+			shown = m;
+	}
+	if (shown)
+		s[n++] = (struct stander){shown->run, shown->stamp, l->v[slot]};
 	*ret = s;
 	*ret_count = n;
 	return 0;
+}
+
+static struct value shown_value(const struct stander *s, size_t n, const struct clock_mark *shown)
+{
+	for (size_t k = 0; k < n; k++)
+		if (s[k].run == shown->run && s[k].stamp == shown->stamp)
+			return s[k].value;
+	return value_null();
 }
 
 /* The slot's values after the join: the shown one into the row, the others onto the new list. */
@@ -165,6 +187,14 @@ static int settle(struct replica *r, struct lane_state *l, unsigned slot, const 
 		  struct candidate *list, size_t *count)
 {
 	const struct clock_mark *shown = clock_shown(&l->clock, slot);
+	for (size_t i = 0; alive_wins(l, slot) && i < l->clock.count; i++) { /* of those, the highest rank */
+		const struct clock_mark *m = &l->clock.marks[i];
+		for (size_t k = 0; k < n && (m->live >> slot & 1); k++)
+			if (s[k].run == m->run && s[k].stamp == m->stamp && !is_dead(s[k].value) &&
+			    (is_dead(shown_value(s, n, shown)) || m->stamp > shown->stamp ||
+			     (m->stamp == shown->stamp && m->run > shown->run)))
+				shown = m;
+	}
 	l->v[slot] = slot == 0 ? value_int(0) : value_null();
 	for (size_t i = 0; i < l->clock.count; i++) {
 		const struct clock_mark *m = &l->clock.marks[i];
@@ -272,13 +302,13 @@ int lane_merge(struct replica *r, struct lane_state *l, const struct op *op, uin
 	for (unsigned slot = 0; slot < SLOTS_MAX; slot++) {
 		if (!(written >> slot & 1))
 			continue;
-		int rc = gather(r, l, slot, clock_shown(&l->clock, slot), &s[slot], &n[slot]);
+		int rc = gather(r, l, slot, &s[slot], &n[slot]);
 		if (rc)
 			return rc;
 		s[slot][n[slot]++] = (struct stander){run, op->stamp, op_value(op, slot)};
 	}
 	clock_join(&l->clock, &r->scratch, run, op->stamp, written, op->groups, op->groups_count);
-	size_t room = l->candidates_count + (l->clock.count + 1) * SLOTS_MAX;
+	size_t room = l->candidates_count + l->clock.count * (size_t)__builtin_popcountll(written) + 1;
 	struct candidate *list = ARENA_ARRAY(&r->scratch, struct candidate, room);
 	size_t count = 0;
 	for (size_t i = 0; i < l->candidates_count; i++)
@@ -288,6 +318,11 @@ int lane_merge(struct replica *r, struct lane_state *l, const struct op *op, uin
 		int rc = written >> slot & 1 ? settle(r, l, slot, s[slot], n[slot], list, &count) : 0;
 		if (rc)
 			return rc;
+	}
+	if (is_dead(l->v[0])) { /* at most one edit a slot more */
+		struct candidate *more = ARENA_ARRAY(&r->scratch, struct candidate, count + SLOTS_MAX);
+		memcpy(more, list, count * sizeof(*list));
+		list = more;
 	}
 	int rc = deleted_edits(r, l, list, &count);
 	l->candidates = list;
@@ -428,6 +463,22 @@ int lane_save_adopted(struct replica *r, struct lane_state *l)
 	rc = rc ? rc : save_cells(r, l);
 	buf_done(&clock);
 	buf_done(&extra);
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+int lane_created(struct replica *r, const struct table *t, unsigned lane, const struct row *row)
+{
+	struct clock none = {0};
+	uint8_t hash[STATE_BYTES];
+	struct figure_cell d[FIGURE_CELLS_MAX];
+	struct cell cells[FIGURE_CELLS_MAX];
+	size_t n = engine_custodian(r) ? figure_cells(t, lane, row->v, d) : 0;
+	assert(t->number != TABLE_ORG_UNIT && t->number != TABLE_FIGURE);
+	clock_hash(t->number, lane, row->id, &none, hash);
+	int rc = store_state_add(r->st, row->scope, lane, hash);
+	for (size_t i = 0; i < n; i++)
+		cells[i] = (struct cell){.scope = row->scope, .month = d[i].month, .kind = d[i].kind, .truth = d[i].amount};
+	rc = rc || !n ? rc : store_cells_add(r->st, cells, n);
 	return rc ? engine_fail(r, rc) : 0;
 }
 

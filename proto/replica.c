@@ -176,6 +176,7 @@ void replica_close(struct replica *r)
 {
 	if (!r)
 		return;
+	opened_done(r);
 	arena_done(&r->tx);
 	arena_done(&r->scratch);
 	free(r);

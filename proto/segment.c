@@ -235,10 +235,19 @@ static int check_ids(const struct changeset *c, struct error *err)
 int segment_check(const struct segment *s, const uint8_t public_key[32], struct arena *a,
                   struct error *err)
 {
+	struct changeset *cs;
+
+	return segment_check_open(s, public_key, a, &cs, err);
+}
+
+int segment_check_open(const struct segment *s, const uint8_t public_key[32], struct arena *a,
+                       struct changeset **ret, struct error *err)
+{
 	uint64_t runs[SEGMENT_NONCES_MAX];
 	uint8_t body_hash[32], origin[16];
 	struct changeset *cs = NULL;
 	struct buf plain;
+	struct span kept;
 	int rc;
 
 	hash_of(s->body, body_hash, 32);
@@ -250,12 +259,15 @@ int segment_check(const struct segment *s, const uint8_t public_key[32], struct 
 		                 "a segment that its origin did not sign");
 	buf_init(&plain, s->head.plain_bytes);
 	rc = plain_body(s, &plain, err);
+	kept = arena_span(a, buf_span(&plain));
+	buf_done(&plain);
+	if (!rc && a->full) rc = error_set(err, ERR_LIMIT, NULL, "a body takes too much memory");
 	segment_runs(&s->head, runs);
-	if (!rc) /* borrows from plain: the changesets do not leave this function */
-		rc = body_decode_borrowed(buf_span(&plain), s->head.seq_first, s->head.count, runs,
+	if (!rc)
+		rc = body_decode_borrowed(kept, s->head.seq_first, s->head.count, runs,
 		                          s->head.nonces_count, a, &cs, err);
 	for (size_t i = 0; !rc && i < s->head.count; i++) rc = check_ids(&cs[i], err);
-	buf_done(&plain);
+	if (!rc) *ret = cs;
 	return rc;
 }
 

@@ -281,9 +281,9 @@ static struct changeset created(struct site *x, struct arena *a, uint16_t table,
 	id_make(op->stamp, x->o.runs[0], op->row);
 	memcpy(id, op->row, 16);
 	op->values = ARENA_ARRAY(a, struct field_value, 1);
-	op->values[0] = (struct field_value){
-	        (uint8_t)field_slot(f),
-	        value_text(table == TABLE_VOLUNTEER ? "19900001234" : "测试")};
+	op->values[0] =
+	        (struct field_value){(uint8_t)field_slot(f),
+	                             value_text(table == TABLE_VOLUNTEER ? "19900001234" : "测试")};
 	op->values_count = 1;
 	op->slots = UINT64_C(1) << field_slot(f);
 	return (struct changeset){.run = x->o.runs[0],
@@ -305,8 +305,7 @@ static void site_people(struct sites *s, size_t which, struct machine *hub)
 	size_t n = 0;
 
 	arena_init(&a, 0);
-	struct changeset *cs =
-	        ARENA_ARRAY(&a, struct changeset, WARM_VOLUNTEERS + WARM_ACTIVITIES);
+	struct changeset *cs = ARENA_ARRAY(&a, struct changeset, WARM_VOLUNTEERS + WARM_ACTIVITIES);
 	for (size_t i = 0; i < WARM_VOLUNTEERS; i++, n++)
 		cs[n] = created(x, &a, TABLE_VOLUNTEER, x->place.volunteers[i], n);
 	for (size_t i = 0; i < WARM_ACTIVITIES; i++, n++)
@@ -335,8 +334,7 @@ void sites_open(struct sites *s, struct machine *hub, size_t count, uint64_t see
 		x->seq = 1;
 		certify(&c, CERT_NODE, x->o.key, x->unit, hub, &bytes);
 		machine_begin(hub);
-		bench_must(replica_enrol(hub->r, buf_span(&bytes)), replica_error(hub->r),
-		           "enrol");
+		bench_must(replica_enrol(hub->r, buf_span(&bytes)), replica_error(hub->r), "enrol");
 		machine_commit(hub);
 		buf_done(&bytes);
 		site_people(s, i, hub);
@@ -407,21 +405,25 @@ void plain_open(struct plain *p, const char *name)
 	                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
 	                    NULL) != SQLITE_OK)
 		abort();
-	run(p->db, "PRAGMA journal_mode = WAL; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
-	           "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;"
-	           "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
-	           "PRAGMA wal_autocheckpoint = 10000;");
+	run(p->db,
+	    "PRAGMA journal_mode = WAL; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
+	    "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;"
+	    "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
+	    "PRAGMA wal_autocheckpoint = 10000;");
 	buf_init(&ddl, 65536);
 	buf_init(&names, 65536);
 	for (size_t i = 0; i < t->fields_count; i++)
 		buf_print(&names, ", \"%s\"", t->fields[i].name);
-	buf_print(&ddl, "CREATE TABLE participation(id BLOB PRIMARY KEY NOT NULL, scope INTEGER NOT NULL");
+	buf_print(
+	        &ddl,
+	        "CREATE TABLE participation(id BLOB PRIMARY KEY NOT NULL, scope INTEGER NOT NULL");
 	for (size_t i = 0; i < t->fields_count; i++)
 		buf_print(&ddl, ", \"%s\" BLOB", t->fields[i].name);
 	buf_print(&ddl, "); CREATE INDEX participation_scope ON participation(scope, id);");
 	for (size_t i = 0; i < t->fields_count; i++)
 		if (t->fields[i].indexed)
-			buf_print(&ddl, "CREATE INDEX participation_%s ON participation(scope, \"%s\");",
+			buf_print(&ddl,
+			          "CREATE INDEX participation_%s ON participation(scope, \"%s\");",
 			          t->fields[i].name, t->fields[i].name);
 	run(p->db, buf_cstr(&ddl));
 	for (size_t i = 0; i < t->fields_count; i++)
@@ -430,7 +432,7 @@ void plain_open(struct plain *p, const char *name)
 	buf_print(&ddl, "INSERT INTO participation(id, scope%s) VALUES(?1, ?2%s)", buf_cstr(&names),
 	          values);
 	p->insert = prepared(p->db, buf_cstr(&ddl));
-	p->update = prepared(p->db, "UPDATE participation SET hstat = ?2 WHERE id = ?1");
+	p->update = prepared(p->db, "UPDATE participation SET skill = ?2 WHERE id = ?1");
 	p->begin = prepared(p->db, "BEGIN IMMEDIATE");
 	p->commit = prepared(p->db, "COMMIT");
 	buf_done(&ddl);

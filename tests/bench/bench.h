@@ -19,7 +19,8 @@
 void bench_value(const char *name, double value, const char *unit);
 int64_t bench_wall_ns(void);
 int64_t bench_cpu_ns(void); /* of this process, user and system */
-void bench_must(int rc, const struct error *err, const char *what); /* ends the program unless rc is 0 */
+void bench_must(int rc, const struct error *err,
+                const char *what);   /* ends the program unless rc is 0 */
 int bench_size(int full, int small); /* small when JINGUO_BENCH_SMALL is set: does it run at all? */
 
 /* Ratios of interleaved pairs. */
@@ -47,7 +48,8 @@ struct machine {
 	struct error err;
 };
 /* A hub of level county with its judge, or a site's node, joined; parent NULL: certified by the root. */
-void machine_open(struct machine *m, const char *name, struct machine *parent, const uint8_t unit[16]);
+void machine_open(struct machine *m, const char *name, struct machine *parent,
+                  const uint8_t unit[16]);
 void machine_close(struct machine *m);
 void machine_begin(struct machine *m);
 void machine_commit(struct machine *m);
@@ -79,7 +81,8 @@ struct changeset *sites_rows(struct sites *s, size_t which, size_t count, struct
 /* The next site's segment of `count` changesets of one row each; memory of the changesets in a. */
 void sites_batch(struct sites *s, size_t count, struct arena *a, struct batch *ret);
 /* One site's segment of these changesets. */
-void sites_seal(struct sites *s, size_t which, struct changeset *cs, size_t count, struct batch *ret);
+void sites_seal(struct sites *s, size_t which, struct changeset *cs, size_t count,
+                struct batch *ret);
 void batch_done(struct batch *b);
 /* As a hub does with what a link brings. */
 void hub_append(struct machine *hub, struct batch *b, size_t count);

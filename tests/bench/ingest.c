@@ -94,7 +94,8 @@ static void check_all_merged(struct machine *hub, int64_t rows)
 	bench_must(store_refused_count(hub->st, false, &refused), NULL, "counts");
 	/* Its own admission is the one entry behind the apply position. */
 	if (c.parked || c.waiting || c.unapplied > 1 || c.conflicts || refused) {
-		fprintf(stderr, "ingest: %" PRId64 " parked, %" PRId64 " refused\n", c.parked, refused);
+		fprintf(stderr, "ingest: %" PRId64 " parked, %" PRId64 " refused\n", c.parked,
+		        refused);
 		bench_must(1, NULL, "not all of it was merged");
 	}
 	fprintf(stderr, "ingest: %" PRId64 " rows merged\n", rows);
@@ -110,7 +111,7 @@ int main(int argc, char **argv)
 	struct figures f[2] = {0};
 	struct arena a;
 	bool profile = argc > 1 && !strcmp(argv[1], "profile");
-	int pairs = profile ? 0 : bench_size(9, 1);
+	int pairs = profile ? (argc > 2 ? 5 : 0) : bench_size(9, 1);
 
 	machine_open(&hub, "hub", NULL, unit);
 	sites_open(&sites, &hub, SITES, 7);
@@ -118,10 +119,8 @@ int main(int argc, char **argv)
 	arena_init(&a, 0);
 	for (int i = -1; i < pairs * 2; i++) { /* the first piece warms both up */
 		int which = i < 0 ? 0 : i % 2;
-		struct work w = {.hub = &hub,
-		                 .plain = &plain,
-		                 .batches = batches,
-		                 .group = which ? 1 : 10};
+		struct work w = {
+		        .hub = &hub, .plain = &plain, .batches = batches, .group = which ? 1 : 10};
 
 		batches_make(&sites, &a, batches);
 		if (i / 2 % 2 && !profile) work_plain(&w);

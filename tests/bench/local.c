@@ -49,11 +49,18 @@ static void plain_piece(struct plain *p, size_t from, uint8_t (*volunteers)[16])
 	for (size_t i = from; i < from + PIECE; i++) {
 		int64_t in = INT64_C(1750000000000) + (int64_t)(i % 4000) * 3600000;
 		uint8_t id[16];
-		struct field_value v[] = {
-		        {1, value_bytes(volunteers[i % 174], 16)}, {2, value_bytes(volunteers[i % 48], 16)},
-		        {3, value_text("D3")}, {4, value_int(in)}, {5, value_int(in + 7200000)},
-		        {6, value_int(0)}, {7, value_int(120)}, {8, value_text("1")}, {9, value_text("2")},
-		        {10, value_int(5)}, {11, value_int(4)}, {13, value_text("测试数据,非真实:服务认真")}};
+		struct field_value v[] = {{1, value_bytes(volunteers[i % 174], 16)},
+		                          {2, value_bytes(volunteers[i % 48], 16)},
+		                          {3, value_text("D3")},
+		                          {4, value_int(in)},
+		                          {5, value_int(in + 7200000)},
+		                          {6, value_int(0)},
+		                          {7, value_int(120)},
+		                          {8, value_text("1")},
+		                          {9, value_text("2")},
+		                          {10, value_int(5)},
+		                          {11, value_int(4)},
+		                          {13, value_text("测试数据,非真实:服务认真")}};
 		struct op op = {.values = v, .values_count = ARRAY_COUNT(v)};
 		struct changeset c = {.ops = &op, .ops_count = 1};
 		struct batch b = {.cs = &c, .count = 1, .scope = 1};
@@ -94,8 +101,10 @@ int main(void)
 			int which = (i + k) % 2;
 			int64_t wall_from = bench_wall_ns(), cpu_from = bench_cpu_ns();
 
-			if (which) plain_piece(&plain, (size_t)i * PIECE, volunteers);
-			else engine_piece(&node, (size_t)i * PIECE, volunteers);
+			if (which)
+				plain_piece(&plain, (size_t)i * PIECE, volunteers);
+			else
+				engine_piece(&node, (size_t)i * PIECE, volunteers);
 			w[which] = bench_wall_ns() - wall_from;
 			c[which] = bench_cpu_ns() - cpu_from;
 		}

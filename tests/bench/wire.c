@@ -46,7 +46,6 @@ static void wire_rows(struct sites *s, const char *name, size_t count, size_t ti
 		sites_batch(s, count, &a, &b);
 		pairs_add(&ratios, (double)data_bytes(&b) / (double)changes_plain(b.cs, b.count));
 		bytes += (double)data_bytes(&b);
-		if (getenv("JINGUO_BENCH_PARTS")) fprintf(stderr, "head %zu body %zu message %zu\n", b.head.len, b.body.len, data_bytes(&b));
 		batch_done(&b);
 		arena_reset(&a);
 	}
@@ -94,7 +93,8 @@ struct end {
 
 static void step_end(struct end *e, enum session_event_kind kind, struct span frame)
 {
-	struct session_event event = {.kind = kind, .now_ms = e->m->env.boot_ms(e->m->env.ctx), .frame = frame};
+	struct session_event event = {
+	        .kind = kind, .now_ms = e->m->env.boot_ms(e->m->env.ctx), .frame = frame};
 
 	machine_begin(e->m);
 	bench_must(session_step(e->s, &event, &e->a), replica_error(e->m->r), "session");

@@ -382,7 +382,10 @@ void device_disconnected(struct world *w, struct device *d)
 {
 	/* Long worlds call less often: what matters is the number of sessions, not of hours. */
 	int64_t least = w->config.hours * 9000 > RECONNECT_MS ? w->config.hours * 9000 : RECONNECT_MS;
-	int64_t wait = least + (int64_t)random_below(&w->net, (uint64_t)least);
+	int64_t wait;
+
+	least *= 1 + (int64_t)w->conns_count / 200;
+	wait = least + (int64_t)random_below(&w->net, (uint64_t)least);
 
 	d->conn = NULL;
 	if (w->healed || d->replica == NULL) return;

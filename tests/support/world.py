@@ -144,16 +144,12 @@ class Result:
 class Place:
     """A data directory with its program."""
 
-    def __init__(self, world, name, program, fast=True, clock_ms=0, limit_kb=0):
+    def __init__(self, world, name, program, fast=True, limit_kb=0):
         self.world, self.name, self.program, self.fast = world, name, program, fast
         self.dir = world.path(name)
         self.log = self.dir + ".log"
-        self.clock_ms, self.limit_kb = clock_ms, limit_kb
+        self.limit_kb = limit_kb
         self.process = self.code = None
-
-    @property
-    def env(self):
-        return dict(self.world.env, JINGUO_CLOCK_OFFSET_MS=str(self.clock_ms)) if self.clock_ms else self.world.env
 
     def command(self, *words):
         return [self.program, *words, "--dir", self.dir]
@@ -162,7 +158,7 @@ class Place:
         """Runs a command; expect: the exit code, a tuple of them, or None for any."""
         command = self.command(*words)
         try:
-            p = subprocess.run(command, input=(text or "").encode(), capture_output=True, env=env or self.env,
+            p = subprocess.run(command, input=(text or "").encode(), capture_output=True, env=env or self.world.env,
                                timeout=timeout * SLOWER)
         except subprocess.TimeoutExpired:
             raise Failure(f"{self.name}: {' '.join(words)}: no end after {timeout} s") from None
@@ -184,7 +180,7 @@ class Place:
             f.write(text or "")
         out = self.world.path(f"{self.name}-{n}.out")
         with open(given) as i, open(out, "w") as o, open(out + ".err", "w") as e:
-            p = self.world.spawn(self.command(*words), stdin=i, stdout=o, stderr=e, env=self.env)
+            p = self.world.spawn(self.command(*words), stdin=i, stdout=o, stderr=e, env=self.world.env)
         p.out = out
         return p
 
@@ -205,7 +201,7 @@ class Place:
             command = ["bash", "-c", f"ulimit -f {self.limit_kb}; trap '' XFSZ; exec \"$@\"", "-", *command]
         seen = os.path.getsize(self.log) if os.path.exists(self.log) else 0
         with open(self.log, "ab") as log:
-            self.process = self.world.spawn(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env)
+            self.process = self.world.spawn(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.world.env)
         if self.program == HUB:
             wait_for(lambda: b"listening at" in self.log_since(seen) or self.process.poll() is not None, 15,
                      f"{self.name} listens")
@@ -265,6 +261,17 @@ class Place:
         return [i["id"] for i in items]
 
 
+def corrected(hub):
+    """Has the hub stated its corrections?  It does so after a moment of quiet, and until then says "complete"."""
+    return ask(hub, "SELECT count(*) FROM cell WHERE dirty = 1") == 0
+
+
+def agreed_with(hub, nodes):
+    """Does the hub say so of these devices?"""
+    agreed = {p["device"] for p in hub.json("peers")["items"] if p["agreed"]}
+    return all(n.status()["device"] in agreed for n in nodes)
+
+
 def wait_for(condition, seconds, what):
     """Until condition() is true; it may raise Failure to say what is still missing."""
     end = time.monotonic() + seconds * SLOWER
@@ -283,11 +290,13 @@ def wait_for(condition, seconds, what):
 # ---- a slow line
 
 class Relay:
-    """Carries bytes between two ports at so many bytes a second; cut() breaks what is open."""
+    """Carries bytes between two ports at so many bytes a second; cut() breaks what is open; while mute, nothing
+    comes back from to_port."""
 
     def __init__(self, world, to_port, bytes_per_second):
         self.to_port, self.rate = to_port, bytes_per_second
         self.up = 0  # bytes that went towards to_port
+        self.mute = False
         self.open, self.lock, self.closed = [], threading.Lock(), False
         self.server = socket.create_server(("127.0.0.1", 0))
         self.port = self.server.getsockname()[1]
@@ -312,7 +321,8 @@ class Relay:
         step = max(256, self.rate // 50)
         try:
             while data := a.recv(step):
-                b.sendall(data)
+                if counts or not self.mute:
+                    b.sendall(data)
                 if counts:
                     self.up += len(data)
                 time.sleep(len(data) / self.rate)
@@ -379,11 +389,6 @@ class Book:
     def rows_of_all(self, lane):
         """Ids of the rows of every table that are in this lane here."""
         return {i for table in schema() for i in self.rows(table, lane)}
-
-    def holds(self, table, ids, lane):
-        """Which of the ids (text) have no row of this lane here."""
-        have = self.rows(table, lane)
-        return [i for i in ids if bytes.fromhex(i.replace("-", "")) not in have]
 
     def unit(self, code, level):
         row = self.db.execute("SELECT id FROM org_unit WHERE code = ? AND level = ?", (code, level)).fetchone()
