@@ -45,7 +45,7 @@ static bool own_complete(const struct status_facts *f)
 {
 	const struct replica_counts *n = &f->counts;
 
-	if (!f->joined || f->revoked || n->restored || n->gaps || n->refused || n->parked ||
+	if (!f->joined || f->revoked || n->restored || n->gaps || n->unstated || n->refused || n->parked ||
 	    n->waiting || n->unapplied)
 		return false;
 	if (f->root) return true;

@@ -11,7 +11,49 @@
 
 /* ---- reading words */
 
-int words_load(struct replica *r, const uint8_t segment[32], struct arena *a, struct words *ret)
+/* May this hub speak of this author's work?  Who issued his certificate may, and who stands above in the chain. */
+static int may_speak(struct replica *r, const uint8_t hub[16], const struct cert *author, bool *ret)
+{
+	uint8_t id[16];
+	struct cert speaker;
+	bool known;
+	int rc = engine_cert_of(r, hub, &speaker, &known);
+	*ret = false;
+	memcpy(id, author->issuer, 16);
+	for (unsigned depth = 0; !rc && known && depth < CERT_CHAIN_MAX && !*ret; depth++) {
+		struct cert_row *row;
+		*ret = !memcmp(id, speaker.id, 16);
+		rc = store_cert_by_id(r->st, id, &r->scratch, &row);
+		if (rc || !row)
+			break;
+		memcpy(id, row->issuer, 16);
+	}
+	return rc;
+}
+
+static void words_add(struct words *w, struct arena *a, const struct admission_item *item, const struct admission *m)
+{
+	if (w->count == w->room) {
+		size_t room = w->room * 2 + 4;
+		struct admission_item *items = ARENA_ARRAY(a, struct admission_item, room);
+		int64_t *at_ms = ARENA_ARRAY(a, int64_t, room);
+		uint8_t(*hubs)[16] = ARENA_ARRAY(a, uint8_t[16], room);
+		if (w->count) {
+			memcpy(items, w->items, w->count * sizeof(*items));
+			memcpy(at_ms, w->at_ms, w->count * sizeof(*at_ms));
+			memcpy(hubs, w->hubs, w->count * sizeof(*hubs));
+		}
+		w->items = items;
+		w->at_ms = at_ms;
+		w->hubs = hubs;
+		w->room = room;
+	}
+	w->items[w->count] = *item;
+	w->at_ms[w->count] = m->at_ms;
+	memcpy(w->hubs[w->count++], m->hub, 16);
+}
+
+int words_load(struct replica *r, const uint8_t segment[32], const struct cert *author, struct arena *a, struct words *ret)
 {
 	int64_t *recvs;
 	size_t n;
@@ -19,26 +61,23 @@ int words_load(struct replica *r, const uint8_t segment[32], struct arena *a, st
 	int rc = store_words(r->st, segment, a, &recvs, &n);
 	if (rc || !n)
 		return rc ? engine_fail(r, rc) : 0;
-	ret->items = ARENA_ARRAY(a, struct admission_item, n * 2);
-	ret->at_ms = ARENA_ARRAY(a, int64_t, n * 2);
-	ret->hubs = ARENA_ARRAY(a, uint8_t[16], n * 2);
 	for (size_t i = 0; i < n; i++) {
 		struct entry *e;
 		struct admission m;
 		uint8_t hash[32], sign[64];
+		bool may;
 		rc = store_journal_get(r->st, recvs[i], a, &e);
-		if (rc || !e)
-			return rc ? engine_fail(r, rc) : 0;
-		rc = admission_open(e->head, a, &m, hash, sign, &r->err);
 		if (rc)
-			return rc;
-		for (size_t k = 0; k < m.items_count && ret->count < n * 2; k++) {
-			if (memcmp(m.items[k].segment, segment, 32) != 0)
-				continue;
-			ret->items[ret->count] = m.items[k];
-			ret->at_ms[ret->count] = m.at_ms;
-			memcpy(ret->hubs[ret->count++], m.hub, 16);
-		}
+			return engine_fail(r, rc);
+		if (!e || e->kind != ENTRY_ADMISSION)
+			continue; /* a hole is noted in the same place */
+		rc = admission_open(e->head, a, &m, hash, sign, &r->err);
+		rc = rc ? rc : may_speak(r, m.hub, author, &may);
+		if (rc)
+			return engine_fail(r, rc);
+		for (size_t k = 0; k < m.items_count && may; k++)
+			if (!memcmp(m.items[k].segment, segment, 32))
+				words_add(ret, a, &m.items[k], &m);
 	}
 	return 0;
 }
@@ -51,7 +90,7 @@ static const struct verdict *said_of(const struct admission_item *item, uint32_t
 	return NULL;
 }
 
-enum record_verdict words_verdict(const struct words *w, uint32_t ordinal, const struct verdict **ret_said)
+enum record_verdict words_verdict(const struct words *w, uint32_t ordinal, const struct verdict **ret_said, const uint8_t **ret_hub)
 {
 	enum record_verdict v = VERDICT_WAITS;
 	for (size_t i = 0; i < w->count; i++) {
@@ -62,6 +101,8 @@ enum record_verdict words_verdict(const struct words *w, uint32_t ordinal, const
 			v = VERDICT_REFUSED;
 			if (ret_said)
 				*ret_said = said;
+			if (ret_hub)
+				*ret_hub = w->hubs[i];
 		}
 	}
 	return v;
@@ -120,10 +161,32 @@ int admit_flush(struct replica *r)
 	return rc;
 }
 
+/* Verdicts of two items on one segment in one, by ordinal; of two on one record the later counts. */
+static void join_item(struct replica *r, struct admission_item *into, const struct admission_item *item)
+{
+	size_t room = into->verdicts_count + item->verdicts_count, n = 0, i = 0, k = 0;
+	struct verdict *all = ARENA_ARRAY(&r->tx, struct verdict, room);
+	while (i < into->verdicts_count || k < item->verdicts_count) {
+		bool older = k == item->verdicts_count ||
+			     (i < into->verdicts_count && into->verdicts[i].ordinal < item->verdicts[k].ordinal);
+		if (!older && i < into->verdicts_count && into->verdicts[i].ordinal == item->verdicts[k].ordinal)
+			i++;
+		all[n++] = older ? into->verdicts[i++] : item->verdicts[k++];
+	}
+	into->verdicts = all;
+	into->verdicts_count = n;
+}
+
 int admit_say(struct replica *r, uint32_t scope, unsigned lane, const struct admission_item *item)
 {
 	struct admitting *m = admitting_of(r, scope, lane);
 	int rc = 0;
+	for (size_t i = 0; i < m->count; i++)
+		if (m->items[i].mode == ADMIT_ONLY && item->mode == ADMIT_ONLY && !memcmp(m->items[i].segment, item->segment, 32)) {
+			m->verdicts += item->verdicts_count;
+			join_item(r, &m->items[i], item);
+			return 0;
+		}
 	if (m->count == ADMISSION_ITEMS_MAX || m->verdicts + item->verdicts_count > ADMISSION_BYTES_MAX / 16)
 		rc = journal_admission(r, m);
 	m->items[m->count++] = *item;
@@ -158,7 +221,7 @@ static void gather_changesets(struct gathering *g, struct arena *a, struct chang
 			o->op = &cs[i].ops[k];
 			o->changeset = &cs[i];
 			o->run = cs[i].run;
-			o->verdict = like->hub_authored || !w ? VERDICT_ACCEPTED : words_verdict(w, ordinal, NULL);
+			o->verdict = like->hub_authored || !w ? VERDICT_ACCEPTED : words_verdict(w, ordinal, NULL, NULL);
 		}
 }
 
@@ -174,8 +237,8 @@ static int gather_segment(struct replica *r, struct gathering *g, const struct e
 		return 0;
 	int rc = segment_open(e->head, e->body, &s, &r->err);
 	rc = rc ? rc : segment_changesets(&s, a, &cs, &n, &r->err);
-	rc = rc ? rc : words_load(r, e->hash, a, &w);
 	rc = rc ? rc : engine_cert_of(r, e->origin, &author, &known);
+	rc = rc ? rc : words_load(r, e->hash, &author, a, &w);
 	if (rc)
 		return rc;
 	struct known_op like = {.recv = e->recv, .merged = e->merged, .hub_authored = known && author.role == CERT_HUB};

@@ -533,7 +533,7 @@ static int open_entry(struct replica *r, const struct entry *e, struct opened *r
 	if (!rc && !ret->cs)
 		rc = segment_changesets(&ret->s, &r->scratch, &ret->cs, &ret->n, &r->err);
 	rc = rc ? rc : engine_cert_of(r, e->origin, &ret->author, &known);
-	rc = rc ? rc : words_load(r, e->hash, &r->scratch, &ret->words);
+	rc = rc ? rc : words_load(r, e->hash, &ret->author, &r->scratch, &ret->words);
 	return rc;
 }
 
@@ -555,7 +555,7 @@ static int take_childs(struct applying *x, const struct entry *e, struct opened 
 	memcpy(item.segment, e->hash, 32);
 	for (size_t i = 0; i < o->n && !rc; i++) {
 		const struct changeset *c = &o->cs[i];
-		if ((c->flags & CHANGESET_WHOLE) && words_verdict(&o->words, ordinal, NULL) == VERDICT_WAITS) {
+		if ((c->flags & CHANGESET_WHOLE) && words_verdict(&o->words, ordinal, NULL, NULL) == VERDICT_WAITS) {
 			struct record first = record_of(e, o, i, 0, ordinal);
 			struct verdict *said = &item.verdicts[item.verdicts_count];
 			rc = admit_whole(x, &first, c, said);
@@ -568,7 +568,7 @@ static int take_childs(struct applying *x, const struct entry *e, struct opened 
 		for (size_t k = 0; k < c->ops_count && !rc; k++, ordinal++) {
 			struct record rec = record_of(e, o, i, k, ordinal);
 			struct verdict v;
-			enum record_verdict known = words_verdict(&o->words, ordinal, NULL);
+			enum record_verdict known = words_verdict(&o->words, ordinal, NULL, NULL);
 			if (known == VERDICT_REFUSED)
 				continue;
 			if (known == VERDICT_ACCEPTED) {
@@ -587,6 +587,51 @@ static int take_childs(struct applying *x, const struct entry *e, struct opened 
 	return admit_say(x->r, e->scope, e->lane, &item);
 }
 
+/* Does the way up from one scope, as far as the tree is known here, pass another? */
+static int passes(struct replica *r, uint32_t from, uint32_t by, bool *ret)
+{
+	struct scope s;
+	int rc = 0;
+	*ret = false;
+	for (unsigned depth = 0; !rc && from && depth < 12 && !*ret; depth++) {
+		*ret = from == by;
+		rc = store_scope_get(r->st, from, &s);
+		from = rc ? 0 : s.parent;
+	}
+	return rc;
+}
+
+/* Does a hub below us speak of a scope that is not its own?  What is above us came down to us and is not ours to doubt;
+ * a scope whose place is not known yet is given the benefit. */
+static int outside_hub(struct replica *r, const struct cert *hub, uint32_t scope, bool *ret)
+{
+	uint32_t unit;
+	bool below = false, own = false, ours = false, above = false;
+	int rc = store_scope_ord(r->st, hub->unit, true, &unit);
+	rc = rc || unit == r->own_scope ? rc : passes(r, unit, r->own_scope, &below);
+	if (!rc && below) {
+		rc = passes(r, scope, unit, &own);
+		rc = rc ? rc : passes(r, scope, r->own_scope, &ours);
+		rc = rc ? rc : passes(r, unit, scope, &above);
+	}
+	*ret = below && !own && (ours || above);
+	return rc;
+}
+
+/* What a hub states outside its own subtree is held, with an alarm, for a person. */
+static int hold_foreign(struct applying *x, const struct entry *e, const struct opened *o)
+{
+	uint32_t ordinal = 0;
+	int rc = 0;
+	x->r->s.alarms++;
+	for (size_t i = 0; i < o->n && !rc; i++)
+		for (size_t k = 0; k < o->cs[i].ops_count && !rc; k++, ordinal++) {
+			struct record rec = record_of(e, o, i, k, ordinal);
+			rc = park(x, &rec, ERR_NOT_YOURS, NULL, NULL, /* admitted= */ true);
+		}
+	return rc;
+}
+
 /* A segment that others judge, or nobody: merges what is accepted, annuls what was refused of our own. */
 static int take_words(struct applying *x, const struct entry *e, struct opened *o)
 {
@@ -597,15 +642,21 @@ static int take_words(struct applying *x, const struct entry *e, struct opened *
 	if (!free_of_words && !o->words.count)
 		return store_waiting_set(r->st, e->recv, !e->merged);
 	rc = store_waiting_set(r->st, e->recv, false);
+	bool outside = false;
+	if (!rc && free_of_words && !mine)
+		rc = outside_hub(r, &o->author, e->scope, &outside);
+	if (!rc && outside)
+		return hold_foreign(x, e, o);
 	for (size_t i = 0; i < o->n && !rc; i++)
 		for (size_t k = 0; k < o->cs[i].ops_count && !rc; k++, ordinal++) {
 			struct record rec = record_of(e, o, i, k, ordinal);
 			const struct verdict *said = NULL;
-			enum record_verdict v = free_of_words ? VERDICT_ACCEPTED : words_verdict(&o->words, ordinal, &said);
+			const uint8_t *by = NULL;
+			enum record_verdict v = free_of_words ? VERDICT_ACCEPTED : words_verdict(&o->words, ordinal, &said, &by);
 			if (v == VERDICT_ACCEPTED) {
 				rc = merge_record(x, &rec, /* loaded= */ NULL);
 			} else if (v == VERDICT_REFUSED) {
-				rc = refuse_record(x, &rec, NULL, said->code, said->field, o->words.hubs[0], mine);
+				rc = refuse_record(x, &rec, NULL, said->code, said->field, by, mine);
 				if (!rc && mine && rec.op->kind <= OP_UPDATE)
 					rc = admit_annul(r, rec.op->table, rec.lane, rec.op->row, rec.scope);
 			}
@@ -695,27 +746,47 @@ int replica_apply(struct replica *r, size_t ops_max, bool *ret_more)
 	return rc ? engine_fail(r, rc) : 0;
 }
 
+/* Parked as they are now: one that stays parked gets a new number, and is not to be met again. */
+static int parked_now(struct replica *r, int64_t only, struct held **ret, size_t *ret_count)
+{
+	struct held *all = NULL, *page;
+	size_t count = 0, n = 1;
+	int64_t after = only ? only - 1 : 0;
+	int rc = 0;
+	while (n && !rc && !(only && count)) {
+		rc = store_parked_list(r->st, after, only ? 1 : 256, &r->tx, &page, &n);
+		if (rc || !n)
+			break;
+		struct held *more = ARENA_ARRAY(&r->tx, struct held, count + n);
+		if (count)
+			memcpy(more, all, count * sizeof(*more));
+		memcpy(&more[count], page, n * sizeof(*more));
+		all = more;
+		count += n;
+		after = page[n - 1].id;
+	}
+	*ret = all;
+	*ret_count = count;
+	return rc;
+}
+
 int replica_retry(struct replica *r, int64_t parked_id, size_t *ret_mended)
 {
 	struct applying x = {.r = r};
-	int64_t after = parked_id ? parked_id - 1 : 0;
-	int rc = 0;
+	struct held *h = NULL;
+	size_t n = 0;
 	*ret_mended = 0;
-	for (size_t n = 1; n && !rc;) {
-		struct held *h;
-		rc = store_parked_list(r->st, after, parked_id ? 1 : 256, &r->scratch, &h, &n);
-		for (size_t i = 0; i < n && !rc; i++) {
-			bool through;
-			after = h[i].id;
-			if (parked_id && h[i].id != parked_id)
-				return error_set(&r->err, ERR_NOT_FOUND, "", "no parked record has this number");
-			rc = try_held(&x, &h[i], &through);
-			*ret_mended += !rc && through;
-			rc = rc ? rc : settle(&x);
-			rc = rc ? rc : drain_woken(&x);
-		}
-		if (parked_id)
-			break;
+	int rc = parked_now(r, parked_id, &h, &n);
+	if (!rc && parked_id && (!n || h[0].id != parked_id))
+		return error_set(&r->err, ERR_NOT_FOUND, "", "no parked record has this number");
+	for (size_t i = 0; i < n && !rc; i++) {
+		bool through;
+		if (!parked_id && h[i].cause == ERR_NOT_YOURS)
+			continue; /* a hub spoke of what is not its own: that takes a person's word, for each */
+		rc = try_held(&x, &h[i], &through);
+		*ret_mended += !rc && through;
+		rc = rc ? rc : settle(&x);
+		rc = rc ? rc : drain_woken(&x);
 	}
 	rc = rc ? rc : admit_flush(r);
 	return rc ? engine_fail(r, rc) : 0;

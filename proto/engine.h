@@ -117,10 +117,12 @@ struct words { /* what all known admissions say of one segment */
 	struct admission_item *items;
 	int64_t *at_ms;
 	uint8_t (*hubs)[16];
-	size_t count;
+	size_t count, room;
 };
-int words_load(struct replica *r, const uint8_t segment[32], struct arena *a, struct words *ret);
-enum record_verdict words_verdict(const struct words *w, uint32_t ordinal, const struct verdict **ret_said);
+/* Only the words of hubs that may speak of this author. */
+int words_load(struct replica *r, const uint8_t segment[32], const struct cert *author, struct arena *a, struct words *ret);
+enum record_verdict words_verdict(const struct words *w, uint32_t ordinal, const struct verdict **ret_said,
+				  const uint8_t **ret_hub);
 int admit_annul(struct replica *r, uint16_t table, unsigned lane, const uint8_t row[16], uint32_t scope);
 int admit_say(struct replica *r, uint32_t scope, unsigned lane, const struct admission_item *item);
 int admit_flush(struct replica *r);                /* journals the verdicts collected in this apply */

@@ -42,6 +42,17 @@ int replica_counts(struct replica *r, struct replica_counts *ret)
 		ret->received = 0;
 	ret->unapplied = head - r->s.applied;
 	ret->refused_children -= ret->refused;
+	if (engine_custodian(r)) {
+		struct arena a;
+		struct cell *cells;
+		size_t n = 0;
+		arena_init(&a, 0);
+		rc = store_cells_dirty(r->st, &a, &cells, &n);
+		arena_done(&a);
+		if (rc)
+			return engine_fail(r, rc);
+		ret->unstated = n > 0;
+	}
 	ret->alarms = r->s.alarms;
 	ret->journal = head;
 	ret->runs = r->s.runs;

@@ -135,6 +135,7 @@ struct replica_counts {
 	int64_t refused;              /* own records refused and not mended */
 	int64_t refused_children;     /* hubs: records of their children refused here */
 	int64_t parked, waiting, unapplied, conflicts, gaps, alarms;
+	bool unstated;                /* custodian: corrections are still to be stated */
 	int64_t journal;              /* head position */
 	int64_t runs;                 /* own runs known */
 	bool restored;                /* the parent's cursor on us, or ours on it, was not confirmed and no one has released it */

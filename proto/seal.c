@@ -214,9 +214,9 @@ int replica_correct(struct replica *r)
 {
 	struct cell *cells;
 	size_t n;
-	if (!engine_custodian(r))
-		return 0;
 	int rc = store_cells_dirty(r->st, &r->scratch, &cells, &n);
+	if (!rc && n && !engine_custodian(r)) /* others only sum what is stated */
+		return store_cells_clean(r->st);
 	for (size_t i = 0; i < n && !rc; i++) {
 		const struct cell *c = &cells[i];
 		int64_t missing = c->truth - c->stated, refused = -c->refused;

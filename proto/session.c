@@ -308,24 +308,6 @@ static int filter_recall(struct session *s, const uint8_t id[8], bool *ret_known
 	return rc;
 }
 
-/* Sending starts at a confirmed cursor; with another filter, first what the new one admits and the old did not. */
-static int out_start(struct session *s, const struct mark *at)
-{
-	bool known;
-	int rc = filter_keep(s);
-	s->out_open = true;
-	s->out_pos = s->out_last = at->pos;
-	s->p.sent = s->p.acked = at->pos;
-	s->rescanning = false;
-	if (rc || !at->pos || !memcmp(at->filter, s->feed.id, 8))
-		return rc;
-	rc = filter_recall(s, at->filter, &known);
-	s->rescanning = true;
-	s->rescan_until = at->pos;
-	s->out_pos = 0;
-	return rc;
-}
-
 static int acknowledged(struct session *s, int64_t pos)
 {
 	struct peer p;
@@ -335,6 +317,25 @@ static int acknowledged(struct session *s, int64_t pos)
 		return rc;
 	p.acked = pos;
 	return store_peer_put(s->r->st, &p);
+}
+
+/* Sending starts at a confirmed cursor; with another filter, first what the new one admits and the old did not. */
+static int out_start(struct session *s, const struct mark *at)
+{
+	bool known;
+	int rc = filter_keep(s);
+	s->out_open = true;
+	s->out_pos = s->out_last = at->pos;
+	s->p.sent = at->pos;
+	rc = rc ? rc : acknowledged(s, at->pos); /* the cursor is the peer's own word of what it has */
+	s->rescanning = false;
+	if (rc || !at->pos || !memcmp(at->filter, s->feed.id, 8))
+		return rc;
+	rc = filter_recall(s, at->filter, &known);
+	s->rescanning = true;
+	s->rescan_until = at->pos;
+	s->out_pos = 0;
+	return rc;
 }
 
 static int send_entry(struct session *s, struct session_actions *a, const struct entry *e)
@@ -403,7 +404,7 @@ static int pump(struct session *s, struct session_actions *a)
 				continue;
 			}
 			size_t need = e->head.len + e->body.len + DATA_OVERHEAD;
-			if (s->data_out + need > s->credit) {
+			if (s->data_out >= s->credit) { /* credit is leave to begin a message */
 				more = false;
 				break;
 			}
@@ -749,6 +750,15 @@ static int on_marks(struct session *s, const struct msg_marks *k, struct session
 	return out_start(s, &at);
 }
 
+static int send_ack(struct session *s, struct session_actions *a)
+{
+	struct message m = {.type = MSG_ACK};
+	s->in_granted = s->in_bytes + s->c.credit_window;
+	m.ack = (struct msg_ack){.session = s->nonce, .pos = marks_newest(s).pos, .credit = s->in_granted};
+	send_message(s, a, &m, FRAME_CONTROL);
+	return 0;
+}
+
 /* Links deliver in order or break; should one lose a message all the same, the session ends before the cursor could
  * pass over what was lost. */
 static bool in_order(struct session *s, uint32_t number)
@@ -761,8 +771,10 @@ static int on_place(struct session *s, const struct msg_place *p, struct session
 	if (!in_order(s, p->number))
 		return refuse(s, a, ERR_GAP);
 	memcpy(s->in_filter, p->mark.filter, 8);
-	if (!p->restart)
-		return p->mark.pos >= marks_newest(s).pos ? marks_add(s, p->mark.pos, p->mark.rolling, s->in_filter) : 0;
+	if (!p->restart) {
+		int kept = p->mark.pos >= marks_newest(s).pos ? marks_add(s, p->mark.pos, p->mark.rolling, s->in_filter) : 0;
+		return kept ? kept : send_ack(s, a); /* two sides that each wait for the other's word would wait for ever */
+	}
 	while (s->marks_count && marks_newest(s).pos > p->mark.pos) s->marks_count--;
 	env_trace(s->r->env, "the peer's journal went back to %" PRId64, p->mark.pos);
 	int rc = s->c.parent ? note_restored(s) : 0;
@@ -770,15 +782,6 @@ static int on_place(struct session *s, const struct msg_place *p, struct session
 }
 
 /* ---- data */
-
-static int send_ack(struct session *s, struct session_actions *a)
-{
-	struct message m = {.type = MSG_ACK};
-	s->in_granted = s->in_bytes + s->c.credit_window;
-	m.ack = (struct msg_ack){.session = s->nonce, .pos = marks_newest(s).pos, .credit = s->in_granted};
-	send_message(s, a, &m, FRAME_CONTROL);
-	return 0;
-}
 
 static bool peers_fault(int rc)
 {
@@ -794,7 +797,7 @@ static int on_data(struct session *s, const struct msg_data *d, size_t frame_byt
 	if (!in_order(s, d->number))
 		return refuse(s, a, ERR_GAP);
 	s->in_bytes += frame_bytes;
-	if (s->in_bytes > s->in_granted)
+	if (s->in_bytes - frame_bytes >= s->in_granted)
 		return refuse(s, a, ERR_LIMIT);
 	int rc = replica_append(s->r, d->kind, d->head, d->body, s->peer_ord, &fresh);
 	if (peers_fault(rc))
