@@ -152,11 +152,13 @@ struct tail_item {
 	int64_t id;
 	uint32_t scope, run;
 	uint8_t lane;
+	bool first;            /* the first changeset of a person's transaction: what people count */
 	struct span changeset; /* opaque bytes of proto/changeset.h, row form */
 };
 int store_tail_add(struct store *st, const struct tail_item *item);
 int store_tail_all(struct store *st, struct arena *a, struct tail_item **ret, size_t *ret_count); /* by scope, lane, id */
 int store_tail_size(struct store *st, int64_t *ret_count, int64_t *ret_bytes);
+int store_tail_records(struct store *st, int64_t *ret_count); /* those that are first */
 int store_tail_clear(struct store *st, int64_t id_max); /* all with id <= id_max */
 
 /* ---- own streams */
@@ -173,7 +175,7 @@ struct entry {
 	uint32_t from;        /* ordinal of the peer's run it came from; 0: own, by bundle */
 	uint8_t origin[16];   /* author */
 	uint64_t seq_first;   /* segments and holes; else 0 */
-	uint32_t count;
+	uint32_t count;       /* sealed here: transactions that people made in it; else changesets */
 	uint64_t seal;
 	uint8_t hash[32], prev[32];
 	struct span head, body;
@@ -243,7 +245,7 @@ int store_refused_count(struct store *st, bool mine_only, int64_t *ret_count);
 
 /* Parked and refused records of the scopes of one feed: what a child has waiting here. */
 int store_held_counts(struct store *st, uint32_t feed, int64_t *ret_parked, int64_t *ret_refused);
-/* Changesets of segments sealed here (merged) after a journal position: what the parent has not acknowledged. */
+/* Transactions in segments sealed here (merged) after a journal position: what the parent has not acknowledged. */
 int store_journal_own(struct store *st, int64_t after, int64_t *ret_changesets);
 
 /* ---- figures: what waits for the next seal, and the cells of figures and corrections */

@@ -28,7 +28,7 @@ CREATE TABLE state(scope INTEGER NOT NULL, lane INTEGER NOT NULL, hash BLOB NOT 
 CREATE INDEX state_feed ON state(feed);
 
 CREATE TABLE tail(id INTEGER PRIMARY KEY, scope INTEGER NOT NULL, lane INTEGER NOT NULL,
-	run INTEGER NOT NULL, changeset BLOB NOT NULL);
+	run INTEGER NOT NULL, first INTEGER NOT NULL, changeset BLOB NOT NULL);
 CREATE TABLE stream(scope INTEGER NOT NULL, lane INTEGER NOT NULL, next_seq INTEGER NOT NULL,
 	hash BLOB NOT NULL, PRIMARY KEY(scope, lane)) WITHOUT ROWID;
 
@@ -196,11 +196,13 @@ SELECT lane, hash FROM state WHERE feed = ?1
 SELECT lane, hash FROM state
 
 -- name: tail_add
-INSERT INTO tail(scope, lane, run, changeset) VALUES(?1, ?2, ?3, ?4)
+INSERT INTO tail(scope, lane, run, changeset, first) VALUES(?1, ?2, ?3, ?4, ?5)
 -- name: tail_all
-SELECT id, scope, run, lane, changeset FROM tail ORDER BY scope, lane, id
+SELECT id, scope, run, lane, changeset, first FROM tail ORDER BY scope, lane, id
 -- name: tail_size
 SELECT count(*), coalesce(sum(length(changeset)), 0) FROM tail
+-- name: tail_records
+SELECT count(*) FROM tail WHERE first = 1
 -- name: tail_clear
 DELETE FROM tail WHERE id <= ?1
 

@@ -122,6 +122,7 @@ int store_tail_add(struct store *st, const struct tail_item *item)
 	bind_int(s, 2, item->lane);
 	bind_int(s, 3, item->run);
 	bind_span(s, 4, item->changeset.p, item->changeset.len);
+	bind_int(s, 5, item->first);
 	return step_done(st, s);
 }
 
@@ -134,6 +135,7 @@ static void read_tail(sqlite3_stmt *s, void *item, struct arena *a)
 	t->run = col_u32(s, 2);
 	t->lane = col_u8(s, 3);
 	t->changeset = col_span(s, 4, a);
+	t->first = col_int(s, 5) != 0;
 }
 
 int store_tail_all(struct store *st, struct arena *a, struct tail_item **ret, size_t *ret_count)
@@ -154,6 +156,14 @@ int store_tail_size(struct store *st, int64_t *ret_count, int64_t *ret_bytes)
 	*ret_bytes = col_int(s, 1);
 	sqlite3_reset(s);
 	return 0;
+}
+
+int store_tail_records(struct store *st, int64_t *ret_count)
+{
+	sqlite3_stmt *s = query(st, Q_TAIL_RECORDS);
+
+	STORE_ENTER(st);
+	return step_int(st, s, ret_count);
 }
 
 int store_tail_clear(struct store *st, int64_t id_max)

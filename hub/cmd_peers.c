@@ -258,6 +258,8 @@ static int run_coverage(struct call *c)
 
 /* ---- summary */
 
+enum { MISSING_SHOWN = 20 /* lines for a person; --json has them all */ };
+
 struct summing {
 	struct call *c;
 	struct tree tree;
@@ -470,7 +472,7 @@ static void missing_text(struct summing *s)
 
 	buf_init(&b, LINE_MAX);
 	buf_init(&why, LINE_MAX);
-	for (size_t i = 0; i < s->missing_count && s->explain; i++) {
+	for (size_t i = 0; i < s->missing_count && i < MISSING_SHOWN && s->explain; i++) {
 		const struct missing *m = &s->missing[i];
 		const struct unit *u = &s->tree.units[m->unit];
 		buf_reset(&why);
@@ -483,6 +485,12 @@ static void missing_text(struct summing *s)
 			                                              : WORD_MISSING_NO_NODE));
 		word_fill(&b, c->language, WORD_SUMMARY_MISSING, u->code, u->name, buf_cstr(&why),
 		          WORD_END);
+		buf_text(&b, "\n");
+		call_print(c, &b);
+	}
+	if (s->explain && s->missing_count > MISSING_SHOWN) {
+		word_fill(&b, c->language, WORD_SUMMARY_MORE,
+		          call_number(c, (int64_t)(s->missing_count - MISSING_SHOWN)), WORD_END);
 		buf_text(&b, "\n");
 		call_print(c, &b);
 	}
@@ -517,6 +525,17 @@ static int summary_text(struct summing *s)
 	return 0;
 }
 
+/* With --org, only the sites of that unit are missing from its numbers. */
+static void keep_missing_below(struct summing *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->missing_count; i++)
+		if (s->missing[i].unit == s->org || tree_below(&s->tree, s->missing[i].unit, s->org))
+			s->missing[kept++] = s->missing[i];
+	s->missing_count = kept;
+}
+
 static int run_summary(struct call *c)
 {
 	struct summing *s = arena_take(&c->words, sizeof *s);
@@ -542,6 +561,7 @@ static int run_summary(struct call *c)
 		struct unit *u = tree_find(&s->tree, id);
 		if (!u) return error_set(&c->error, ERR_NOT_FOUND, "org", "no such org unit here");
 		s->org = (int32_t)(u - s->tree.units);
+		keep_missing_below(s);
 	}
 	return c->json ? summary_json(s) : summary_text(s);
 }

@@ -507,6 +507,26 @@ static int64_t smaller(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* Some cities have no county level: what a county does there, the prefecture's hub does (architecture section 2). */
+static int lanes_of_unit(struct replica *r, const uint8_t unit[16], unsigned level, uint8_t *ret)
+{
+	const struct table *t = schema_table(store_schema(replica_store(r)), TABLE_ORG_UNIT);
+	struct row_where where[2] = {{table_field_named(t, "parent"), value_bytes(unit, 16)},
+	                             {table_field_named(t, "level"), value_int(LEVEL_COUNTY)}};
+	struct row_view *counties;
+	struct arena a;
+	size_t n = 0;
+	int rc = 0;
+
+	arena_init(&a, 0);
+	*ret = lanes_of_level(level);
+	if (level == LEVEL_PREFECTURE)
+		rc = store_rows_view(replica_store(r), t, where, 2, 0, /* all= */ false, NULL, 1, &a, &counties, &n);
+	if (!rc && level == LEVEL_PREFECTURE && !n) *ret = LANES_ALL;
+	arena_done(&a);
+	return rc;
+}
+
 static int cert_issue(struct replica *r, const struct msg_join *m, const struct invite *i,
                       const struct org *org, struct buf *out, struct error *err)
 {
@@ -514,8 +534,9 @@ static int cert_issue(struct replica *r, const struct msg_join *m, const struct 
 	struct cert c = {
 	        .role = i->role, .level = (uint8_t)org->level, .lanes = lanes_of_level(org->level)};
 	int64_t now = now_ms(r);
-	int rc;
+	int rc = lanes_of_unit(r, i->unit, org->level, &c.lanes);
 
+	if (rc) return rc;
 	if (c.role == CERT_NODE) c.lanes &= own->lanes; /* a node holds no more than its hub */
 	memcpy(c.origin_key, m->origin_key, 32);
 	memcpy(c.link_key, m->link_key, 32);

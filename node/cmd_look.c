@@ -204,7 +204,7 @@ static int run_show(struct call *c)
 
 static const char *const state_names[] = {
         [HISTORY_ADMITTED] = "merged", [HISTORY_REFUSED] = "refused", [HISTORY_WAITS] = "waits",
-        [HISTORY_TAIL] = "recorded",   [HISTORY_OWN] = "own",
+        [HISTORY_TAIL] = "recorded",   [HISTORY_OWN] = "hub",
 };
 static const enum word state_words[] = {
         [HISTORY_ADMITTED] = WORD_HISTORY_ADMITTED, [HISTORY_REFUSED] = WORD_HISTORY_REFUSED,

@@ -25,15 +25,33 @@ static int remember_runs(struct replica *r, const struct segment_head *h)
 	return rc;
 }
 
-static int close_gaps(struct replica *r, const struct entry *e)
+/* Is the segment here, whole or as a hole?  Holes are noted beside the words on a segment. */
+int segment_here(struct replica *r, const uint8_t hash[32], bool *ret)
+{
+	int64_t recv, *recvs;
+	size_t n;
+	int rc = store_journal_find(r->st, hash, &recv);
+	*ret = !rc && recv;
+	if (rc || recv)
+		return rc;
+	rc = store_words(r->st, hash, &r->scratch, &recvs, &n);
+	for (size_t i = 0; i < n && !rc && !*ret; i++) {
+		struct entry *e;
+		rc = store_journal_get(r->st, recvs[i], &r->scratch, &e);
+		*ret = !rc && e && e->kind == ENTRY_HOLE;
+	}
+	return rc;
+}
+
+/* Chains go on over holes: `hash` is the segment's, also where only its header is kept. */
+static int close_gaps(struct replica *r, const uint8_t hash[32], const uint8_t prev[32], int64_t recv)
 {
 	static const uint8_t zero[32];
-	int64_t before;
-	int rc = store_gap_close(r->st, e->hash);
-	if (rc || !memcmp(e->prev, zero, 32))
-		return rc;
-	rc = store_journal_find(r->st, e->prev, &before);
-	return rc || before ? rc : store_gap_add(r->st, e->prev, e->recv);
+	bool before = true;
+	int rc = store_gap_close(r->st, hash);
+	if (!rc && memcmp(prev, zero, 32) != 0)
+		rc = segment_here(r, prev, &before);
+	return rc || before ? rc : store_gap_add(r->st, prev, recv);
 }
 
 static int journal_one(struct replica *r, struct entry *e, bool *ret_new)
@@ -60,6 +78,8 @@ static int append_hole(struct replica *r, const struct segment *s, struct span h
 		memcpy(e.origin, s->head.origin, 16);
 		e.head = buf_span(&b);
 		rc = journal_one(r, &e, ret_new);
+		rc = rc ? rc : store_word_add(r->st, s->hash, e.recv);
+		rc = rc ? rc : close_gaps(r, s->hash, s->head.prev, e.recv);
 	}
 	buf_done(&b);
 	env_trace(r->env, "hole: cause %d", cause);
@@ -122,9 +142,9 @@ static int append_segment(struct replica *r, struct span head, struct span body,
 	struct segment s;
 	struct cert author;
 	struct error cause = {0};
-	int64_t known;
+	bool known;
 	int rc = segment_open(head, body, &s, &r->err);
-	rc = rc ? rc : store_journal_find(r->st, s.hash, &known);
+	rc = rc ? rc : segment_here(r, s.hash, &known);
 	if (rc || known)
 		return rc ? engine_fail(r, rc) : 0;
 	if (!r->has_cert || !(r->cert.lanes >> s.head.lane & 1))
@@ -150,7 +170,7 @@ static int append_segment(struct replica *r, struct span head, struct span body,
 	rc = store_scope_ord(r->st, s.head.scope, true, &e.scope);
 	rc = rc ? rc : remember_runs(r, &s.head);
 	rc = rc ? rc : journal_one(r, &e, ret_new);
-	rc = rc || !*ret_new ? rc : close_gaps(r, &e);
+	rc = rc || !*ret_new ? rc : close_gaps(r, e.hash, e.prev, e.recv);
 	return rc ? engine_fail(r, rc) : 0;
 }
 
@@ -211,14 +231,27 @@ static int append_foreign_hole(struct replica *r, struct span bytes, uint32_t fr
 	memcpy(e.origin, h.segment.origin, 16);
 	rc = store_scope_ord(r->st, h.segment.scope, true, &e.scope);
 	rc = rc ? rc : journal_one(r, &e, ret_new);
+	if (!rc && *ret_new) {
+		rc = store_word_add(r->st, h.segment_hash, e.recv);
+		rc = rc ? rc : close_gaps(r, h.segment_hash, h.segment.prev, e.recv);
+	}
 	return rc ? engine_fail(r, rc) : 0;
 }
 
-/* A kind of a later version: carried as it is, in no lane that rises or falls by a filter of ours. */
+/* A kind of a later version: carried as it is.  Whatever comes later begins with its lane and its scope, so that builds
+ * that know nothing else of it still hold it to its ceiling and send it where it belongs. */
 static int append_unknown(struct replica *r, unsigned kind, struct span head, struct span body, uint32_t from, bool *ret_new)
 {
-	struct entry e = {.kind = (uint8_t)kind, .lane = LANE_RESERVED, .scope = r->own_scope, .from = from, .head = head, .body = body};
+	struct entry e = {.kind = (uint8_t)kind, .from = from, .head = head, .body = body};
 	struct hash h;
+	if (head.len < 17 || head.p[0] >= LANE_RESERVED)
+		return error_set(&r->err, ERR_PROTOCOL, "", "an entry of unknown kind %u without lane and scope", kind);
+	e.lane = head.p[0];
+	if (!r->has_cert || !(r->cert.lanes >> e.lane & 1))
+		return alarm_kept_nowhere(r, e.lane);
+	int rc = store_scope_ord(r->st, head.p + 1, true, &e.scope);
+	if (rc)
+		return engine_fail(r, rc);
 	hash_begin(&h, 32);
 	hash_add(&h, head.p, head.len);
 	hash_add(&h, body.p, body.len);

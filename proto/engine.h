@@ -103,11 +103,13 @@ int engine_take_cert(struct replica *r, struct span body, uint32_t from, bool *r
 int engine_upgrade(struct replica *r);             /* once for each change of the schema of this build */
 
 /* ---- append.c */
+int segment_here(struct replica *r, const uint8_t hash[32], bool *ret); /* whole, or as a hole */
 struct changeset *opened_find(struct replica *r, const uint8_t hash[32]); /* NULL: not kept; good until the next append */
 void opened_done(struct replica *r);
 
 /* ---- write.c */
-int engine_commit_ops(struct replica *r, struct changeset *c, uint32_t scope, unsigned lane);
+/* first: of a person's transaction */
+int engine_commit_ops(struct replica *r, struct changeset *c, uint32_t scope, unsigned lane, bool first);
 int engine_write_system(struct replica *r, const struct table *t, const uint8_t row[16], uint32_t scope, unsigned lane,
 			const struct field_value *values, size_t count);
 

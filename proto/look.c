@@ -31,7 +31,11 @@ int replica_counts(struct replica *r, struct replica_counts *ret)
 	if (rc)
 		return engine_fail(r, rc);
 	bool has_parent = replica_parent(r, &parent);
-	ret->unsent = ret->tail + (has_parent || !r->has_cert ? unsealed_own : 0);
+	int64_t open = 0;
+	rc = store_tail_records(r->st, &open);
+	if (rc)
+		return engine_fail(r, rc);
+	ret->unsent = open + (has_parent || !r->has_cert ? unsealed_own : 0);
 	ret->merged = r->s.merged;
 	ret->received = has_parent ? r->s.sealed - unsealed_own - r->s.merged : 0;
 	if (ret->received < 0)

@@ -129,7 +129,7 @@ int replica_correct(struct replica *r);
 /* ---- looking */
 struct replica_counts {
 	int64_t tail;                 /* changesets recorded, not sealed */
-	int64_t unsent;               /* own changesets not acknowledged by the parent, tail included */
+	int64_t unsent;               /* own transactions not acknowledged by the parent, tail included */
 	int64_t received;             /* acknowledged, no admission seen yet */
 	int64_t merged;               /* admitted */
 	int64_t refused;              /* own records refused and not mended */

@@ -63,7 +63,7 @@ struct piece {
 	size_t first, count;     /* items of the tail */
 	uint64_t runs[SEGMENT_NONCES_MAX];
 	size_t runs_count;
-	size_t bytes, ops;
+	size_t bytes, ops, records;
 };
 
 static bool same_stream(const struct tail_item *x, const struct tail_item *y)
@@ -90,6 +90,7 @@ static size_t cut_pieces(const struct tail_item *items, const struct changeset *
 		if (!known_run)
 			p->runs[p->runs_count++] = cs[i].run;
 		p->count++;
+		p->records += items[i].first;
 		p->bytes += items[i].changeset.len;
 		p->ops += cs[i].ops_count;
 	}
@@ -102,7 +103,7 @@ static int make_segment(struct replica *r, const struct piece *p, const struct t
 	struct segment_head h = {.format = FORMAT_1, .suite = SUITE_1, .lane = item->lane, .seal = r->s.seals, .k = k, .n = n};
 	struct buf head, body;
 	struct entry e = {.kind = ENTRY_SEGMENT, .lane = item->lane, .merged = true, .scope = item->scope,
-			  .count = (uint32_t)p->count, .seal = r->s.seals};
+			  .count = (uint32_t)p->records, .seal = r->s.seals};
 	int64_t recv;
 	buf_init(&head, HEAD_BYTES_MAX + SIGN_BYTES);
 	buf_init(&body, BODY_SQUEEZED_MAX);
@@ -153,9 +154,11 @@ static int seal_tail(struct replica *r, struct tail_item *items, size_t n)
 		const struct tail_item *item = &items[pieces[i].first];
 		rc = make_segment(r, &pieces[i], item, &cs[pieces[i].first], ++k[item->lane], of[item->lane]);
 	}
-	r->s.sealed += (int64_t)n;
+	int64_t records = 0;
+	for (size_t i = 0; i < n; i++) records += items[i].first;
+	r->s.sealed += records;
 	if (replica_is_hub(r))
-		r->s.merged += (int64_t)n; /* a hub's own changes need nobody's word */
+		r->s.merged += records; /* a hub's own changes need nobody's word */
 	rc = rc ? rc : store_tail_clear(r->st, last);
 	return rc ? engine_fail(r, rc) : 0;
 }

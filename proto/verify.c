@@ -31,7 +31,7 @@ static int verify_segment(struct verifying *v, const struct entry *e, struct are
 	struct error err = {0};
 	static const uint8_t zero[32];
 	bool known;
-	int64_t before;
+	bool before;
 	int rc = engine_cert_of(v->r, e->origin, &author, &known);
 	if (rc)
 		return rc;
@@ -43,7 +43,10 @@ static int verify_segment(struct verifying *v, const struct entry *e, struct are
 		finding(v, "segment hash differs from its place", e->recv);
 	if (!memcmp(e->prev, zero, 32))
 		return 0;
-	return store_journal_find(v->r->st, e->prev, &before);
+	rc = segment_here(v->r, e->prev, &before);
+	if (!rc && !before)
+		finding(v, "segment without the one before it", e->recv);
+	return rc;
 }
 
 static int verify_signed(struct verifying *v, const struct entry *e)

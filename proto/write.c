@@ -314,7 +314,7 @@ static int make_op(struct replica *r, struct target *x, unsigned lane, struct op
 	return merge_own(r, l, op, x->scope);
 }
 
-int engine_commit_ops(struct replica *r, struct changeset *c, uint32_t scope, unsigned lane)
+int engine_commit_ops(struct replica *r, struct changeset *c, uint32_t scope, unsigned lane, bool first)
 {
 	struct buf b;
 	c->run = r->s.run;
@@ -329,7 +329,7 @@ int engine_commit_ops(struct replica *r, struct changeset *c, uint32_t scope, un
 		rc = error_set(&r->err, ERR_LIMIT, "", "one transaction of %zu operations is too large; enter it in smaller pieces",
 			       c->ops_count);
 	} else {
-		struct tail_item item = {.scope = scope, .run = r->s.run_ord, .lane = (uint8_t)lane, .changeset = buf_span(&b)};
+		struct tail_item item = {.scope = scope, .run = r->s.run_ord, .lane = (uint8_t)lane, .first = first, .changeset = buf_span(&b)};
 		rc = store_tail_add(r->st, &item);
 	}
 	buf_done(&b);
@@ -380,13 +380,15 @@ int replica_write(struct replica *r, struct write *writes, size_t count, bool wh
 			d->count += !rc && said;
 		}
 	}
+	bool first = true;
 	for (size_t i = 0; i < drafts_count && !rc; i++) {
 		if (!drafts[i].count)
 			continue;
 		struct changeset c = {.flags = whole ? CHANGESET_WHOLE : 0, .ops = drafts[i].ops, .ops_count = drafts[i].count};
 		if (author)
 			memcpy(c.author, author, sizeof(c.author));
-		rc = engine_commit_ops(r, &c, drafts[i].scope, drafts[i].lane);
+		rc = engine_commit_ops(r, &c, drafts[i].scope, drafts[i].lane, first);
+		first = false;
 	}
 	return rc;
 }
@@ -417,5 +419,5 @@ int engine_write_system(struct replica *r, const struct table *t, const uint8_t 
 	op->groups_count = clock_seen(&l->clock, op_written(op), r->s.run, &r->scratch, &op->groups);
 	rc = merge_own(r, l, op, scope);
 	struct changeset c = {.ops = op, .ops_count = 1};
-	return rc ? rc : engine_commit_ops(r, &c, scope, lane);
+	return rc ? rc : engine_commit_ops(r, &c, scope, lane, /* first= */ false);
 }

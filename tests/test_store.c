@@ -1532,6 +1532,7 @@ static const char *const full_listings[] = {
 	"candidate_list", /* the conflict inbox, in index order and cut by its limit */
 	"tail_all",       /* at most 1,000 changesets between two seals */
 	"tail_size",      /* the same */
+	"tail_records",   /* the same */
 	"pending_all",    /* the cells touched between two seals */
 	"pending_clear",  /* the same */
 	"state_all",      /* the digest over all scopes: one row per scope and lane */

@@ -349,6 +349,27 @@ static bool candidate_there(struct device *d, const struct holding *h, const str
 	return false;
 }
 
+/* For a person: everything that the replica holds about a row. */
+static void dump_row(struct world *w, const struct view *v, const struct oracle_row *row)
+{
+	for (size_t i = 0; w->trace_print && i < v->count; i++) {
+		const struct record *r = &v->records[i];
+		char value[64];
+
+		if (r->lane != row->lane || memcmp(r->op->row, row->id, 16) != 0) continue;
+		(void)fprintf(stderr, "  kind %u run %" PRIx64 " stamp %" PRIx64 " words %u:", r->op->kind, r->run, r->op->stamp,
+			      r->words);
+		for (size_t k = 0; k < r->op->values_count; k++) {
+			say_value(r->op->values[k].value, value, sizeof(value));
+			(void)fprintf(stderr, " %u=%s", r->op->values[k].slot, value);
+		}
+		for (size_t k = 0; k < r->op->groups_count; k++)
+			(void)fprintf(stderr, " saw %" PRIx64 ".%" PRIx64 "/%" PRIx64, r->op->groups[k].run,
+				      r->op->groups[k].stamp, r->op->groups[k].slots);
+		(void)fprintf(stderr, "\n");
+	}
+}
+
 static void check_slot(struct world *w, const struct view *v, const struct table *t, const struct oracle_row *row,
 		       const struct row *have, const struct holding *h, unsigned slot)
 {
@@ -364,6 +385,7 @@ static void check_slot(struct world *w, const struct view *v, const struct table
 		say_value(have->v[slot], text[1], sizeof(text[1]));
 		world_fail(w, "value", "%s: %s %s lane %u slot %u shows %s, oracle says %s (%zu stand)", v->device->label,
 			   t->name, id, row->lane, slot, text[1], text[0], n);
+		dump_row(w, v, row);
 		return;
 	}
 	if (n > 1) w->counts.conflicts++;
@@ -371,6 +393,7 @@ static void check_slot(struct world *w, const struct view *v, const struct table
 	if (candidates_of(h, row, slot) != (n > 1 ? n - 1 : 0)) {
 		world_fail(w, "candidates", "%s: %s %s lane %u slot %u has %zu candidates, oracle says %zu", v->device->label,
 			   t->name, id, row->lane, slot, candidates_of(h, row, slot), n > 1 ? n - 1 : 0);
+		dump_row(w, v, row);
 		return;
 	}
 	for (size_t i = 1; i < n; i++)

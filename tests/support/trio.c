@@ -97,7 +97,7 @@ static void device_open(struct trio_device *d)
 
 	if (!d->parent || d->cert.role == CERT_HUB) config.judge = &d->judge;
 	judge_init(&d->judging, &d->judge);
-	if (store_open(d->path, &schema_current, d->flags, &d->store, &err) ||
+	if (store_open(d->path, d->schema, d->flags, &d->store, &err) ||
 	    replica_open(&d->r, d->store, &config, &err))
 		die("%s does not open: %s", d->name, err.detail);
 }
@@ -121,6 +121,7 @@ struct trio_device *trio_device_new(struct trio *t, const char *name, struct tri
 	d->name = name;
 	d->parent = parent;
 	d->unit = unit;
+	d->schema = &schema_current;
 	d->dice.state = dice_next(&t->dice);
 	d->env = (struct env){.ctx = d, .now_ms = env_now, .boot_ms = env_boot, .boot_id = env_boot_name,
 	                      .random = env_bytes, .witness_read = env_witness_get,
@@ -204,8 +205,7 @@ void trio_backup(struct trio_device *d)
 {
 	struct error err = {0};
 
-	(void)snprintf(d->backup, sizeof(d->backup), "%s/%s-%08" PRIx32, d->t->dir, d->name,
-	               (uint32_t)dice_next(&d->t->dice));
+	(void)snprintf(d->backup, sizeof(d->backup), "%s/%s-%u", d->t->dir, d->name, d->backups++);
 	if (store_backup(d->store, d->backup, &err)) die("%s: backup: %s", d->name, err.detail);
 }
 
@@ -217,6 +217,27 @@ void trio_restore(struct trio_device *d)
 	d->flags = 0;
 	device_open(d);
 	apply_all(d);
+}
+
+void trio_lax(struct trio_device *d)
+{
+	struct trio *t = d->t;
+	const struct table *activity = trio_table("activity");
+
+	assert(activity->fields_count <= ARRAY_COUNT(t->lax_fields));
+	memcpy(t->lax_fields, activity->fields, activity->fields_count * sizeof(*activity->fields));
+	for (size_t i = 0; i < activity->fields_count; i++)
+		if (!strcmp(t->lax_fields[i].name, "hh_served")) t->lax_fields[i].max = INT64_MAX;
+	t->lax_activity = *activity;
+	t->lax_activity.fields = t->lax_fields;
+	for (size_t i = 0; i < schema_current.tables_count; i++)
+		t->lax_tables[i] = schema_current.tables[i] == activity ? &t->lax_activity
+		                                                        : schema_current.tables[i];
+	t->lax = (struct schema){.version = schema_current.version, .tables = t->lax_tables,
+	                         .tables_count = schema_current.tables_count};
+	device_close(d);
+	d->schema = &t->lax;
+	device_open(d);
 }
 
 void trio_plant(struct trio_device *d, unsigned kind, unsigned lane, const uint8_t scope[16],
@@ -254,6 +275,17 @@ struct field_write trio_said(const char *table, const char *field, struct value 
 	return (struct field_write){f, v};
 }
 
+/* Tables and fields of this build become those of the device's program. */
+static void as_the_device_has_it(struct trio_device *d, struct write *w)
+{
+	const struct table *t = schema_table(d->schema, w->table->number);
+	struct field_write *f = arena_copy(&d->t->a, w->fields, w->fields_count * sizeof(*f));
+
+	for (size_t i = 0; i < w->fields_count; i++) f[i].field = table_field(t, f[i].field->number);
+	w->table = t;
+	w->fields = f;
+}
+
 int trio_write(struct trio_device *d, struct write *w, size_t count, bool whole)
 {
 	static const uint8_t author[8] = {1};
@@ -261,6 +293,7 @@ int trio_write(struct trio_device *d, struct write *w, size_t count, bool whole)
 
 	d->t->now_ms++;
 	rc = replica_begin(d->r);
+	for (size_t i = 0; i < count; i++) as_the_device_has_it(d, &w[i]);
 	return finish(d, rc ? rc : replica_write(d->r, w, count, whole, author));
 }
 
@@ -853,13 +886,15 @@ struct trio *trio_new(void)
 static void backups_remove(struct trio *t)
 {
 	static const char *const ends[] = {"", "-wal", "-shm"};
-	char command[256];
+	char path[256];
 
 	for (size_t i = 0; i < t->devices_count; i++)
-		for (size_t k = 0; k < ARRAY_COUNT(ends) && t->devices[i]->backup[0]; k++) {
-			(void)snprintf(command, sizeof(command), "%s%s", t->devices[i]->backup, ends[k]);
-			(void)unlink(command);
-		}
+		for (unsigned n = 0; n < t->devices[i]->backups; n++)
+			for (size_t k = 0; k < ARRAY_COUNT(ends); k++) {
+				(void)snprintf(path, sizeof(path), "%s/%s-%u%s", t->dir,
+				               t->devices[i]->name, n, ends[k]);
+				(void)unlink(path);
+			}
 	(void)rmdir(t->dir);
 }
 

@@ -32,6 +32,7 @@ struct trio_device {
 	struct buf cert_bytes;
 	struct store *store;
 	struct replica *r;
+	const struct schema *schema;  /* of its program: what trio_lax changes */
 	char backup[128];             /* path of the last trio_backup; "" none */
 
 	/* trio.c's own */
@@ -44,7 +45,7 @@ struct trio_device {
 	struct judging judging;
 	struct judge judge;
 	char path[128];
-	unsigned flags;
+	unsigned flags, backups;
 };
 
 /* Who sends: TRIO_UP is also the child's side of a link, TRIO_DOWN the parent's. */
@@ -85,6 +86,10 @@ struct trio {
 	size_t links_count;
 	struct arena a;                   /* of what is read for the test */
 	char dir[64];                     /* of backups */
+	struct schema lax;                /* trio_lax */
+	const struct table *lax_tables[TABLES_MAX];
+	struct table lax_activity;
+	struct field lax_fields[SLOTS_MAX];
 };
 
 struct trio *trio_new(void);
@@ -101,6 +106,8 @@ int trio_join(struct trio_device *d);
 void trio_restart(struct trio_device *d); /* after a reboot: a new run */
 void trio_backup(struct trio_device *d);
 void trio_restore(struct trio_device *d); /* what it was at the last trio_backup */
+/* A program whose rules are laxer than its hub's: activity.hh_served has no upper bound. */
+void trio_lax(struct trio_device *d);
 /* Enters into its own journal, as if it were its own; a peer gets it in the next session. */
 void trio_plant(struct trio_device *d, unsigned kind, unsigned lane, const uint8_t scope[16],
                 struct span head, struct span body);
