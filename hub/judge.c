@@ -26,24 +26,6 @@ static int hold(struct judgement *ret, int code, uint8_t field, const uint8_t wa
 	return 0;
 }
 
-static int row_known(struct store *st, uint16_t table, const uint8_t id[16], bool *ret)
-{
-	uint8_t ids[1][16];
-	struct arena a;
-	int rc = 0;
-
-	*ret = false;
-	memcpy(ids[0], id, 16);
-	arena_init(&a, 0);
-	for (unsigned lane = 0; lane < LANES && !rc && !*ret; lane++) {
-		struct row *row = NULL;
-		rc = store_rows_get(st, table, lane, (const uint8_t(*)[16])ids, 1, &a, &row);
-		*ret = !rc && row != NULL;
-	}
-	arena_done(&a);
-	return rc;
-}
-
 /* Is `scope` the unit or below it? */
 static int is_within(struct store *st, const uint8_t scope[16], const uint8_t unit[16], bool *ret)
 {
@@ -101,7 +83,7 @@ static int judge_scope(struct judging *g, struct store *st, const struct judged 
 	if (rc) return rc;
 	if (!g->within) {
 		/* An org unit that is not known here yet may lie below the author's. */
-		rc = row_known(st, TABLE_ORG_UNIT, j->scope, &known);
+		rc = store_row_known(st, TABLE_ORG_UNIT, j->scope, &known);
 		if (rc) return rc;
 		return known ? refuse(ret, ERR_NOT_YOURS, 0)
 		             : hold(ret, ERR_MISSING_ROW, 0, j->scope);
@@ -141,7 +123,7 @@ static int judge_value(struct replica *r, const struct judged *j, const struct t
 		return refuse(ret, err.code, f->number);
 	if (f->type == FIELD_REF && v.type == VALUE_BYTES && v.s.len == 16 &&
 	    reaches(r, f->ref_table)) {
-		rc = row_known(replica_store(r), f->ref_table, v.s.p, &known);
+		rc = store_row_known(replica_store(r), f->ref_table, v.s.p, &known);
 		if (rc) return rc;
 		if (!known) return hold(ret, ERR_MISSING_REF, f->number, v.s.p);
 	}

@@ -321,30 +321,45 @@ static int admit_record(struct applying *x, const struct record *rec, struct ver
 
 /* ---- changesets that stand or fall together */
 
-/* Is the id one that this changeset itself brings into being? */
-static bool brings(const struct changeset *c, const uint8_t id[16])
+/* Records that are judged together, whatever segments they lie in. */
+struct together {
+	struct record *recs;
+	size_t count;
+};
+
+static struct together together_of(struct applying *x, const struct record *first, const struct changeset *c)
 {
-	for (size_t k = 0; k < c->ops_count; k++)
-		if (c->ops[k].kind == OP_INSERT && !memcmp(c->ops[k].row, id, 16))
+	struct together t = {ARENA_ARRAY(&x->r->scratch, struct record, c->ops_count + 1), c->ops_count};
+	for (size_t k = 0; k < c->ops_count; k++) {
+		t.recs[k] = *first;
+		t.recs[k].op = &c->ops[k];
+		t.recs[k].ordinal = first->ordinal + (uint32_t)k;
+	}
+	return t;
+}
+
+/* Is the id one that these records themselves bring into being? */
+static bool brings(const struct together *t, const uint8_t id[16])
+{
+	for (size_t k = 0; k < t->count; k++)
+		if (t->recs[k].op->kind == OP_INSERT && !memcmp(t->recs[k].op->row, id, 16))
 			return true;
 	return false;
 }
 
-/* One verdict for all: the first that is not an acceptance. */
-static int judge_whole(struct applying *x, const struct record *first, const struct changeset *c, struct judgement *ret)
+/* One verdict for all: a refusal, else the first that holds, else acceptance. */
+static int judge_whole(struct applying *x, const struct together *t, struct judgement *ret)
 {
 	*ret = (struct judgement){.accepted = 1};
-	for (size_t k = 0; k < c->ops_count && ret->accepted; k++) {
-		struct record rec = *first;
+	for (size_t k = 0; k < t->count && ret->accepted; k++) {
+		const struct record *rec = &t->recs[k];
 		struct lane_state *l = ARENA_ARRAY(&x->r->scratch, struct lane_state, 1);
 		struct judgement j;
-		rec.op = &c->ops[k];
-		rec.ordinal = first->ordinal + (uint32_t)k;
-		int rc = lane_load(x->r, rec.op->table, rec.lane, rec.op->row, l);
-		rc = rc ? rc : judge_record(x, &rec, l, &j);
+		int rc = lane_load(x->r, rec->op->table, rec->lane, rec->op->row, l);
+		rc = rc ? rc : judge_record(x, rec, l, &j);
 		if (rc)
 			return rc;
-		if (j.accepted == 2 && brings(c, j.wait))
+		if (j.accepted == 2 && brings(t, j.wait))
 			continue; /* what it waits for comes with it */
 		if (j.accepted == 0 || (j.accepted == 2 && ret->accepted == 1))
 			*ret = j;
@@ -352,25 +367,23 @@ static int judge_whole(struct applying *x, const struct record *first, const str
 	return 0;
 }
 
-/* verdicts: one for each operation of the changeset, from first->ordinal on. */
-static int admit_whole(struct applying *x, const struct record *first, const struct changeset *c, struct verdict *verdicts)
+/* verdicts: one for each record, in their order. */
+static int admit_whole(struct applying *x, const struct together *t, struct verdict *verdicts)
 {
 	struct judgement j;
-	int rc = judge_whole(x, first, c, &j);
-	for (size_t k = 0; k < c->ops_count && !rc; k++) {
-		struct record rec = *first;
-		rec.op = &c->ops[k];
-		rec.ordinal = first->ordinal + (uint32_t)k;
-		verdicts[k] = (struct verdict){.ordinal = rec.ordinal, .accepted = j.accepted, .code = j.code, .field = j.field};
+	int rc = judge_whole(x, t, &j);
+	for (size_t k = 0; k < t->count && !rc; k++) {
+		const struct record *rec = &t->recs[k];
+		verdicts[k] = (struct verdict){.ordinal = rec->ordinal, .accepted = j.accepted, .code = j.code, .field = j.field};
 		if (j.accepted == 1) {
-			rc = merge_record(x, &rec, /* loaded= */ NULL);
+			rc = merge_record(x, rec, /* loaded= */ NULL);
 		} else if (j.accepted == 2) {
-			rc = park(x, &rec, j.code, field_name(x->r, rec.op->table, j.field), j.wait, /* admitted= */ false);
+			rc = park(x, rec, j.code, field_name(x->r, rec->op->table, j.field), j.wait, /* admitted= */ false);
 		} else {
 			struct lane_state *l = ARENA_ARRAY(&x->r->scratch, struct lane_state, 1);
-			rc = lane_load(x->r, rec.op->table, rec.lane, rec.op->row, l);
-			rc = rc ? rc : refuse_record(x, &rec, l, j.code, j.field, x->r->id->origin, /* mine= */ false);
-			wake(x, rec.op->row);
+			rc = lane_load(x->r, rec->op->table, rec->lane, rec->op->row, l);
+			rc = rc ? rc : refuse_record(x, rec, l, j.code, j.field, x->r->id->origin, /* mine= */ false);
+			wake(x, rec->op->row);
 		}
 	}
 	return rc;
@@ -452,7 +465,8 @@ static int try_whole(struct applying *x, const struct held *h, struct record *re
 	item.verdicts = ARENA_ARRAY(&x->r->tx, struct verdict, c->ops_count);
 	rec->ordinal = first;
 	int rc = unpark_whole(x->r, h, first, c->ops_count);
-	rc = rc ? rc : admit_whole(x, rec, c, item.verdicts);
+	struct together all = together_of(x, rec, c);
+	rc = rc ? rc : admit_whole(x, &all, item.verdicts);
 	if (rc || item.verdicts[0].accepted == 2)
 		return rc;
 	*ret_through = true;
@@ -473,6 +487,8 @@ static int try_held(struct applying *x, const struct held *h, bool *ret_through)
 	rc = record_at(r, h, &rec, &c, &found);
 	if (rc || !found)
 		return rc;
+	if (h->cause == ERR_PART)
+		return 0; /* goes with its other parts */
 	if (!h->admitted && (c->flags & CHANGESET_WHOLE))
 		return try_whole(x, h, &rec, c, ret_through);
 	rc = store_parked_remove(r->st, h->id);
@@ -512,6 +528,100 @@ static int drain_woken(struct applying *x)
 	}
 	x->woken.count = 0;
 	return rc;
+}
+
+/* ---- parts of a transaction larger than a segment: applied when all are here */
+
+struct part {
+	struct held held;
+	struct record first;
+	const struct changeset *c;
+};
+
+/* What the parts of one transaction wait for: a name that they all have. */
+static void part_group(const struct record *first, const struct changeset *c, uint8_t ret[16])
+{
+	uint8_t place[8 + 8 + 4 + 1];
+	uint64_t seq = c->seq - c->part;
+	for (size_t i = 0; i < 8; i++) place[i] = (uint8_t)(seq >> (8 * i));
+	for (size_t i = 0; i < 8; i++) place[8 + i] = (uint8_t)(c->run >> (8 * i));
+	for (size_t i = 0; i < 4; i++) place[16 + i] = (uint8_t)(first->scope >> (8 * i));
+	place[20] = (uint8_t)first->lane;
+	struct span parts[] = {{first->origin, 16}, {place, sizeof(place)}};
+	id_derive("parts", parts, ARRAY_COUNT(parts), ret);
+}
+
+/* The parts that are here, by number; *ret_all: none is missing. */
+static int parts_here(struct applying *x, const uint8_t group[16], size_t count, struct part **ret, bool *ret_all)
+{
+	struct held *h;
+	size_t n, found = 0;
+	struct part *parts = ARENA_ARRAY(&x->r->scratch, struct part, count + 1);
+	int rc = store_parked_by_wait(x->r->st, group, &x->r->scratch, &h, &n);
+	for (size_t i = 0; i < n && !rc; i++) {
+		struct part p = {.held = h[i]};
+		bool there;
+		rc = record_at(x->r, &h[i], &p.first, &p.c, &there);
+		if (rc || !there || !p.c->part || p.c->part > count || parts[p.c->part - 1].c)
+			continue;
+		parts[p.c->part - 1] = p;
+		found++;
+	}
+	*ret = parts;
+	*ret_all = !rc && found == count;
+	return rc;
+}
+
+static int say_parts(struct applying *x, const struct part *parts, size_t count, const struct verdict *verdicts)
+{
+	int rc = 0;
+	size_t at = 0;
+	for (size_t i = 0; i < count && !rc; i++) {
+		size_t n = parts[i].c->ops_count;
+		struct admission_item item = {.mode = ADMIT_ONLY, .verdicts_count = n};
+		item.verdicts = arena_copy(&x->r->tx, &verdicts[at], n * sizeof(*verdicts));
+		at += n;
+		rc = segment_hash_at(x->r, parts[i].first.recv, item.segment);
+		rc = rc ? rc : admit_say(x->r, parts[i].first.scope, parts[i].first.lane, &item);
+	}
+	return rc;
+}
+
+static int release_parts(struct applying *x, const struct part *parts, size_t count, bool judged)
+{
+	struct together all = {0};
+	size_t total = 0;
+	int rc = 0;
+	for (size_t i = 0; i < count; i++) total += parts[i].c->ops_count;
+	all.recs = ARENA_ARRAY(&x->r->scratch, struct record, total + 1);
+	struct verdict *verdicts = ARENA_ARRAY(&x->r->scratch, struct verdict, total + 1);
+	for (size_t i = 0; i < count && !rc; i++) {
+		struct together t = together_of(x, &parts[i].first, parts[i].c);
+		memcpy(&all.recs[all.count], t.recs, t.count * sizeof(*t.recs));
+		all.count += t.count;
+		rc = store_parked_remove(x->r->st, parts[i].held.id);
+	}
+	if (rc || judged)
+		for (size_t k = 0; k < total && !rc; k++) rc = merge_record(x, &all.recs[k], /* loaded= */ NULL);
+	else if (parts[0].c->flags & CHANGESET_WHOLE)
+		rc = admit_whole(x, &all, verdicts);
+	else
+		for (size_t k = 0; k < total && !rc; k++) rc = admit_record(x, &all.recs[k], &verdicts[k]);
+	return rc || judged ? rc : say_parts(x, parts, count, verdicts);
+}
+
+/* One part came.  verdicts: what the admission says of it for now; NULL: a hub's own, which nobody judges. */
+static int take_part(struct applying *x, const struct record *first, const struct changeset *c, struct verdict *verdicts)
+{
+	uint8_t group[16];
+	struct part *parts;
+	bool all;
+	part_group(first, c, group);
+	for (size_t k = 0; k < c->ops_count && verdicts; k++)
+		verdicts[k] = (struct verdict){.ordinal = first->ordinal + (uint32_t)k, .accepted = 2, .code = ERR_PART};
+	int rc = park(x, first, ERR_PART, NULL, group, /* admitted= */ !verdicts);
+	rc = rc ? rc : parts_here(x, group, c->parts, &parts, &all);
+	return rc || !all ? rc : release_parts(x, parts, c->parts, /* judged= */ !verdicts);
 }
 
 /* ---- entries */
@@ -555,10 +665,12 @@ static int take_childs(struct applying *x, const struct entry *e, struct opened 
 	memcpy(item.segment, e->hash, 32);
 	for (size_t i = 0; i < o->n && !rc; i++) {
 		const struct changeset *c = &o->cs[i];
-		if ((c->flags & CHANGESET_WHOLE) && words_verdict(&o->words, ordinal, NULL, NULL) == VERDICT_WAITS) {
+		bool waits = words_verdict(&o->words, ordinal, NULL, NULL) == VERDICT_WAITS;
+		if (waits && (c->parts > 1 || (c->flags & CHANGESET_WHOLE))) {
 			struct record first = record_of(e, o, i, 0, ordinal);
 			struct verdict *said = &item.verdicts[item.verdicts_count];
-			rc = admit_whole(x, &first, c, said);
+			struct together all = together_of(x, &first, c);
+			rc = c->parts > 1 ? take_part(x, &first, c, said) : admit_whole(x, &all, said);
 			if (!rc && (said[0].accepted != 1 || item.mode == ADMIT_ONLY))
 				item.verdicts_count += c->ops_count;
 			ordinal += (uint32_t)c->ops_count;
@@ -647,7 +759,13 @@ static int take_words(struct applying *x, const struct entry *e, struct opened *
 		rc = outside_hub(r, &o->author, e->scope, &outside);
 	if (!rc && outside)
 		return hold_foreign(x, e, o);
-	for (size_t i = 0; i < o->n && !rc; i++)
+	for (size_t i = 0; i < o->n && !rc; i++) {
+		if (free_of_words && o->cs[i].parts > 1) {
+			struct record first = record_of(e, o, i, 0, ordinal);
+			rc = take_part(x, &first, &o->cs[i], /* verdicts= */ NULL);
+			ordinal += (uint32_t)o->cs[i].ops_count;
+			continue;
+		}
 		for (size_t k = 0; k < o->cs[i].ops_count && !rc; k++, ordinal++) {
 			struct record rec = record_of(e, o, i, k, ordinal);
 			const struct verdict *said = NULL;
@@ -662,6 +780,7 @@ static int take_words(struct applying *x, const struct entry *e, struct opened *
 			}
 			rc = rc ? rc : drain_woken(x);
 		}
+	}
 	return rc;
 }
 

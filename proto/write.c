@@ -10,6 +10,8 @@
 #include "common/pack.h"
 #include "common/validate.h"
 
+enum { PIECE_BYTES_MAX = 128 * 1024 /* of one changeset, in row form: two fit a segment */ };
+
 /* One row of the transaction, resolved. */
 struct target {
 	struct write *w;
@@ -336,6 +338,55 @@ int engine_commit_ops(struct replica *r, struct changeset *c, uint32_t scope, un
 	return rc ? engine_fail(r, rc) : 0;
 }
 
+static bool piece_fits(const struct changeset *c)
+{
+	struct buf b;
+	if (c->ops_count > CHANGESET_OPS_MAX)
+		return false;
+	buf_init(&b, PIECE_BYTES_MAX);
+	changeset_pack(c, &b);
+	bool fits = !b.full;
+	buf_done(&b);
+	return fits;
+}
+
+/* The i-th of n even pieces of a draft. */
+static struct changeset piece_of(const struct draft *d, const struct changeset *like, size_t i, size_t n)
+{
+	struct changeset c = *like;
+	size_t from = d->count * i / n, to = d->count * (i + 1) / n;
+	c.ops = d->ops + from;
+	c.ops_count = to - from;
+	c.part = (uint16_t)(i + 1);
+	c.parts = (uint16_t)n;
+	return c;
+}
+
+/* A transaction larger than a segment goes in parts, which are applied together. */
+static int commit_draft(struct replica *r, const struct draft *d, const struct changeset *like, bool first)
+{
+	struct changeset whole = *like;
+	size_t n = 1;
+	whole.run = r->s.run;
+	whole.schema_version = store_schema(r->st)->version;
+	whole.codes_version = CODES_VERSION;
+	for (bool fits = false; !fits; n += !fits) {
+		fits = true;
+		for (size_t i = 0; i < n && fits; i++) {
+			struct changeset c = piece_of(d, &whole, i, n);
+			fits = piece_fits(&c);
+			if (!fits && c.ops_count <= 1)
+				return error_set(&r->err, ERR_LIMIT, "", "one record is too large");
+		}
+	}
+	int rc = n > UINT16_MAX ? error_set(&r->err, ERR_LIMIT, "", "the transaction is too large") : 0;
+	for (size_t i = 0; i < n && !rc; i++) {
+		struct changeset c = piece_of(d, &whole, i, n);
+		rc = engine_commit_ops(r, &c, d->scope, d->lane, first && i == 0);
+	}
+	return rc;
+}
+
 static struct draft *draft_of(struct draft *drafts, size_t *count, uint32_t scope, unsigned lane)
 {
 	for (size_t i = 0; i < *count; i++)
@@ -384,10 +435,10 @@ int replica_write(struct replica *r, struct write *writes, size_t count, bool wh
 	for (size_t i = 0; i < drafts_count && !rc; i++) {
 		if (!drafts[i].count)
 			continue;
-		struct changeset c = {.flags = whole ? CHANGESET_WHOLE : 0, .ops = drafts[i].ops, .ops_count = drafts[i].count};
+		struct changeset c = {.flags = whole ? CHANGESET_WHOLE : 0};
 		if (author)
 			memcpy(c.author, author, sizeof(c.author));
-		rc = engine_commit_ops(r, &c, drafts[i].scope, drafts[i].lane, first);
+		rc = commit_draft(r, &drafts[i], &c, first);
 		first = false;
 	}
 	return rc;

@@ -650,7 +650,7 @@ static bool deliver(struct trio_link *l, enum trio_way way)
 	if (fate == TRIO_CUT) {
 		trio_cut(l);
 	} else {
-		for (int n = fate == TRIO_TWICE ? 2 : fate == TRIO_PASS; n > 0; n--) {
+		for (int n = fate == TRIO_TWICE ? 2 : fate == TRIO_PASS; n > 0 && l->sessions[!way]; n--) {
 			trace_frame(l, way, buf_span(&f->bytes));
 			step(l, !way, EVENT_FRAME, buf_span(&f->bytes));
 		}
