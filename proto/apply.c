@@ -470,6 +470,7 @@ static int try_whole(struct applying *x, const struct held *h, struct record *re
 	if (rc || item.verdicts[0].accepted == 2)
 		return rc;
 	*ret_through = true;
+	for (size_t i = 0; i < c->ops_count; i++) wake(x, c->ops[i].row); /* what stood behind it */
 	rc = segment_hash_at(x->r, rec->recv, item.segment);
 	return rc ? rc : admit_say(x->r, rec->scope, rec->lane, &item);
 }

@@ -962,6 +962,7 @@ int session_step(struct session *s, const struct session_event *e, struct sessio
 		return 0;
 	arena_reset(&s->memory);
 	a->due_ms = 0;
+	bool was_idle = s->p.idle;
 	switch (e->kind) {
 	case EVENT_START:
 		s->heard_ms = e->now_ms;
@@ -986,6 +987,8 @@ int session_step(struct session *s, const struct session_event *e, struct sessio
 	rc = rc || s->state != SESSION_OPEN ? rc : pump(s, a);
 	rc = rc || s->state != SESSION_OPEN ? rc : tell_state(s, a);
 	rc = rc || s->state != SESSION_OPEN ? rc : end_if_done(s, a);
+	if (was_idle && !s->p.idle)
+		s->heard_ms = e->now_ms; /* nobody owed us a word until now */
 	if (a->due_ms)
 		a->due_ms = e->now_ms;
 	else if (s->state == SESSION_GREETED || (s->state == SESSION_OPEN && (!s->p.idle || !s->c.stay)))

@@ -377,6 +377,75 @@ static void what_is_known_is_skipped_by_its_hash(void **state)
 	assert_true(trio_agrees(t->site));
 }
 
+/* ---- sessions that stay */
+
+/* Quiet for long, then there is work: the peer has the whole time to answer it. */
+static void a_quiet_session_is_there_when_work_comes(void **state)
+{
+	struct trio *t = *state;
+	struct trio_link *l;
+	uint8_t up[16], down[16];
+
+	assert_true(trio_settle(t));
+	l = trio_link(t->site);
+	l->config[TRIO_UP].stay = true;
+	trio_run(t);
+	assert_non_null(l->sessions[TRIO_UP]);
+	for (int i = 0; i < 2; i++) {
+		t->now_ms += 10 * 60 * 1000;
+		trio_activity(t->site, "清洁家园", up);
+		trio_pump(t->site);
+		trio_run(t);
+		t->now_ms += 10 * 60 * 1000;
+		trio_activity(t->county, "表彰大会", down);
+		trio_pump(t->county);
+		trio_run(t);
+		assert_non_null(l->sessions[TRIO_UP]);
+		assert_non_null(l->sessions[TRIO_DOWN]);
+		assert_true(trio_has(t->county, "activity", up));
+		assert_true(trio_has(t->site, "activity", down));
+	}
+	assert_true(trio_agrees(t->site));
+}
+
+/* A peer that does not answer at all is left after its time. */
+static enum trio_fate mute(struct trio_link *l, enum trio_way way, struct buf *frame)
+{
+	const int64_t *from = l->ctx;
+
+	(void)frame;
+	return way == TRIO_DOWN && l->t->now_ms >= *from ? TRIO_DROP : TRIO_PASS;
+}
+
+static void a_silent_peer_is_left_after_its_time(void **state)
+{
+	struct trio *t = *state;
+	int64_t from = t->now_ms;
+	struct trio_link *l = trio_link(t->site);
+	uint8_t row[16];
+
+	l->look = mute;
+	l->ctx = &from;
+	trio_run(t); /* not even a WELCOME */
+	assert_int_equal(l->codes[TRIO_UP], ERR_UNREACHABLE);
+	assert_in_range(t->now_ms - from, 30 * 1000, 61 * 1000);
+	assert_true(trio_sync(t->site));
+	l = trio_link(t->site);
+	l->config[TRIO_UP].stay = true;
+	from = INT64_MAX;
+	l->look = mute;
+	l->ctx = &from;
+	trio_run(t);
+	assert_non_null(l->sessions[TRIO_UP]);
+	t->now_ms += 10 * 60 * 1000;
+	from = t->now_ms;
+	trio_activity(t->site, "清洁家园", row);
+	trio_pump(t->site);
+	trio_run(t);
+	assert_int_equal(l->codes[TRIO_UP], ERR_UNREACHABLE);
+	assert_in_range(t->now_ms - from, 30 * 1000, 61 * 1000);
+}
+
 /* ---- frames of other sessions */
 
 static void a_welcome_of_another_session_is_dropped(void **state)
@@ -1028,6 +1097,8 @@ int main(void)
 	        TEST(the_last_data_lost_is_found_by_time),
 	        TEST(duplicate_data_is_taken_once),
 	        TEST(what_is_known_is_skipped_by_its_hash),
+	        TEST(a_quiet_session_is_there_when_work_comes),
+	        TEST(a_silent_peer_is_left_after_its_time),
 	        TEST(a_welcome_of_another_session_is_dropped),
 	        TEST(frames_of_another_session_are_dropped),
 	        TEST(never_more_than_the_credit_is_under_way),

@@ -578,11 +578,18 @@ static void check_waiting(struct world *w, const struct view *v, const struct vi
 			bool other = false;
 
 			for (size_t k = 0; k < count; k++)
+				/* of a changeset that stands or falls together, all wait for what one waits for */
 				other |= held[k].cause != ERR_BEHIND && held[k].lane == held[i].lane &&
-					 memcmp(held[k].row, held[i].row, 16) == 0;
-			if (!other)
+					 (memcmp(held[k].row, held[i].row, 16) == 0 || memcmp(held[k].row, held[i].wait, 16) == 0);
+			if (!other) {
 				world_fail(w, "parked", "%s: a change of %s lane %u waits behind nothing", d->label, id,
 					   (unsigned)held[i].lane);
+				if (row != NULL) dump_row(w, v, row);
+				for (size_t k = 0; w->trace_print && k < count; k++)
+					(void)fprintf(stderr, "  held %" PRId64 ": recv %" PRId64 ".%u cause %d stamp %" PRIx64 " wait %02x%02x admitted %u\n",
+						      held[k].id, held[k].recv, held[k].ordinal, held[k].cause, held[k].stamp,
+						      held[k].wait[14], held[k].wait[15], held[k].admitted);
+			}
 		}
 	}
 	arena_done(&a);

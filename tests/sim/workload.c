@@ -151,7 +151,8 @@ static void thing_fields(struct world *w, const struct workload *load, struct de
 	if ((mask & 4) && closed_here(d)) put_text(x, "s", CANARY " %llu", n >> 30);
 	if ((mask & 8) && closed_here(d)) put(x, "h", value_int((int64_t)(n % 77)));
 	if (mask & 16) {
-		const struct known_row *to = pick(w, load, d, TABLE_THING);
+		/* Often a neighbour's row, which may reach the hub later than what refers to it. */
+		const struct known_row *to = pick(w, load, !d->hub && d->joined ? d->parent : d, TABLE_THING);
 
 		if (to != NULL) put(x, "to", value_bytes(to->id, 16));
 	}

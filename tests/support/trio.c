@@ -845,6 +845,7 @@ static void hubs_make(struct trio *t)
 	unit_write(t, UNIT_COUNTY, "350102000000", "鼓楼区", LEVEL_COUNTY, t->units[UNIT_PROVINCE]);
 	unit_write(t, UNIT_SITE, "350102001001", "庆城社区", LEVEL_COMMUNITY, t->units[UNIT_COUNTY]);
 	unit_write(t, UNIT_OTHER, "350102001002", "观风亭社区", LEVEL_COMMUNITY, t->units[UNIT_COUNTY]);
+	unit_write(t, UNIT_AWAY, "350103000000", "台江区", LEVEL_COUNTY, t->units[UNIT_PROVINCE]);
 	trio_certify(t->county, CERT_HUB, LEVEL_COUNTY, 7);
 	must(t->county, trio_enrol(t->county), "enrol");
 	must(t->county, trio_join(t->county), "join");

@@ -3,8 +3,8 @@
  * sites, each with a database in memory, on one clock that the test moves; and links between them that a
  * test can look into.
  *
- * The devices are joined by real certificates below one root, and the org tree (province, county, two
- * sites) has reached the county; the devices at the sites have never synced.  What goes wrong while the
+ * The devices are joined by real certificates below one root, and the org tree (province, two
+ * counties, two sites at the first) has reached the county; the devices at the sites have never synced.  What goes wrong while the
  * world is built or moved ends the program: it is the test's fault, not what is tested.  Nothing here
  * knows cmocka.
  */
@@ -16,8 +16,8 @@
 #include "proto/session.h"
 #include "tests/support/changes.h"
 
-enum trio_unit { UNIT_PROVINCE, UNIT_COUNTY, UNIT_SITE, UNIT_OTHER, TRIO_UNITS };
-enum { TRIO_DEVICES_MAX = 8, TRIO_LINKS_MAX = 64 };
+enum trio_unit { UNIT_PROVINCE, UNIT_COUNTY, UNIT_SITE, UNIT_OTHER, UNIT_AWAY /* a county of its own */, TRIO_UNITS };
+enum { TRIO_DEVICES_MAX = 8, TRIO_LINKS_MAX = 128 };
 
 struct trio;
 
