@@ -11,11 +11,13 @@ enum { HASH_BYTES = 32, SIGN_BYTES = 64, SIGN_PUBLIC = 32, SIGN_SECRET = 64, LIN
 
 int crypt_init(void); /* 0, or -1 when the library refuses */
 
-struct hash { uint8_t opaque[384] __attribute__((aligned(64))); };
+struct hash {
+	uint8_t opaque[384] __attribute__((aligned(64)));
+};
 void hash_begin(struct hash *h, size_t out_bytes);
 void hash_add(struct hash *h, const void *p, size_t len);
 void hash_end(struct hash *h, uint8_t *ret, size_t out_bytes);
-void hash_of(struct span s, uint8_t *ret, size_t out_bytes);               /* BLAKE2b, 8..64 bytes */
+void hash_of(struct span s, uint8_t *ret, size_t out_bytes); /* BLAKE2b, 8..64 bytes */
 
 void sign_keypair(const uint8_t seed[32], uint8_t ret_public[32], uint8_t ret_secret[64]);
 void sign_make(struct span message, const uint8_t secret[64], uint8_t ret_sign[64]);
@@ -23,10 +25,10 @@ bool sign_check(struct span message, const uint8_t sign[64], const uint8_t publi
 void link_keypair(const uint8_t seed[32], uint8_t ret_public[32], uint8_t ret_secret[32]);
 /* origin = the first 16 bytes of the BLAKE2b-256 hash of the Ed25519 key */
 void origin_of(const uint8_t public_key[32], uint8_t ret_origin[16]);
-bool crypt_equal(const void *a, const void *b, size_t len);                /* constant time */
+bool crypt_equal(const void *a, const void *b, size_t len); /* constant time */
 void crypt_wipe(void *p, size_t len);
 
-void base64_text(struct span s, struct buf *out);                          /* url alphabet, no padding */
+void base64_text(struct span s, struct buf *out); /* url alphabet, no padding */
 bool base64_parse(const char *text, struct buf *out);
 
 #endif

@@ -22,14 +22,14 @@ struct witness {
 
 struct env {
 	void *ctx;
-	int64_t (*now_ms)(void *ctx);                      /* wall clock, ms since 1970; may jump */
-	int64_t (*boot_ms)(void *ctx);                     /* ms since boot, monotonic */
+	int64_t (*now_ms)(void *ctx);  /* wall clock, ms since 1970; may jump */
+	int64_t (*boot_ms)(void *ctx); /* ms since boot, monotonic */
 	void (*boot_id)(void *ctx, uint8_t ret_id[16]);
 	void (*random)(void *ctx, void *p, size_t len);
 	/* true and *ret if there is a witness for this database; false: none (reboot, no tmpfs). */
 	bool (*witness_read)(void *ctx, struct witness *ret);
 	void (*witness_write)(void *ctx, const struct witness *w);
-	void (*trace)(void *ctx, const char *line);        /* NULL: no trace */
+	void (*trace)(void *ctx, const char *line); /* NULL: no trace */
 };
 
 void env_trace(const struct env *env, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -41,7 +41,8 @@ struct env_system;
  * the database's device and inode.  JINGUO_CLOCK_OFFSET_MS in the environment shifts the wall clock
  * (tests).  Takes nothing; the caller frees with env_system_free.
  */
-struct env_system *env_system_new(const char *database_path, const char *witness_dir, struct env *ret_env);
+struct env_system *env_system_new(const char *database_path, const char *witness_dir,
+                                  struct env *ret_env);
 void env_system_free(struct env_system *s);
 
 /* Wall clock and randomness for places outside the engine that have no env (command lines, tests). */

@@ -22,14 +22,14 @@ static inline int64_t stamp_ms(uint64_t stamp)
 	return (int64_t)(stamp >> 12);
 }
 
-void id_make(uint64_t stamp, uint64_t run, uint8_t ret_id[16]);            /* UUIDv7 */
-bool id_is_created(const uint8_t id[16]);                                  /* is it a UUIDv7 of ours? */
+void id_make(uint64_t stamp, uint64_t run, uint8_t ret_id[16]); /* UUIDv7 */
+bool id_is_created(const uint8_t id[16]);                       /* is it a UUIDv7 of ours? */
 uint64_t id_stamp(const uint8_t id[16]);
 uint64_t id_run(const uint8_t id[16]);
 /* UUIDv8: BLAKE2b-128 of the parts (each with its length before it), version and variant set. */
 void id_derive(const char *what, const struct span *parts, size_t parts_count, uint8_t ret_id[16]);
-void id_text(const uint8_t id[16], char ret_text[ID_TEXT]);                /* 8-4-4-4-12, lower case */
-bool id_parse(const char *text, uint8_t ret_id[16]);                       /* that form only */
+void id_text(const uint8_t id[16], char ret_text[ID_TEXT]); /* 8-4-4-4-12, lower case */
+bool id_parse(const char *text, uint8_t ret_id[16]);        /* that form only */
 bool id_is_zero(const uint8_t id[16]);
 /* The run of an origin: first 62 bits of BLAKE2b-64("jinguo run", origin, nonce). */
 uint64_t run_of(const uint8_t origin[16], const uint8_t nonce[8]);

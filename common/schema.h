@@ -31,10 +31,21 @@ enum field_type {
 };
 
 enum merge_kind { MERGE_FIELD, MERGE_OWNED, MERGE_DERIVED };
-enum table_kind { TABLE_FIELD, TABLE_ONCE /* insert only */, TABLE_SET /* id = hash(owner, element) */,
-		  TABLE_SYSTEM /* written by the engine only: figure, correction */ };
+enum table_kind {
+	TABLE_FIELD,
+	TABLE_ONCE /* insert only */,
+	TABLE_SET /* id = hash(owner, element) */,
+	TABLE_SYSTEM /* written by the engine only: figure, correction */
+};
 
-enum level { LEVEL_NATION = 1, LEVEL_PROVINCE, LEVEL_PREFECTURE, LEVEL_COUNTY, LEVEL_TOWNSHIP, LEVEL_COMMUNITY };
+enum level {
+	LEVEL_NATION = 1,
+	LEVEL_PROVINCE,
+	LEVEL_PREFECTURE,
+	LEVEL_COUNTY,
+	LEVEL_TOWNSHIP,
+	LEVEL_COMMUNITY
+};
 
 struct code {
 	const char *code, *zh, *en;
@@ -48,39 +59,48 @@ struct code_list {
 };
 
 struct field {
-	uint8_t number;            /* 4..255; number & 3 is the lane */
+	uint8_t number; /* 4..255; number & 3 is the lane */
 	enum field_type type;
 	enum merge_kind merge;
-	uint8_t tier;              /* T0..T4; lane open: <=1, county: 2..3, sealed: 4 */
-	uint8_t owner_level;       /* MERGE_OWNED: the level that may write (enum level) */
-	bool required;             /* the author's check only */
-	bool indexed;              /* a database index (prefixed by scope) */
-	bool figure;               /* an input of a figure: operations that change it carry the old value */
-	uint16_t ref_table;        /* FIELD_REF: table number */
-	uint32_t len_max;          /* text and bytes: bytes; 0: 255 */
-	int64_t min, max;          /* ints, when min < max; FIELD_CODES: how many codes */
-	const char *name;          /* column and JSON key */
-	const char *unit;          /* min, fen, persons ...; NULL none */
-	const char *zh, *en;       /* labels */
+	uint8_t tier;        /* T0..T4; lane open: <=1, county: 2..3, sealed: 4 */
+	uint8_t owner_level; /* MERGE_OWNED: the level that may write (enum level) */
+	bool required;       /* the author's check only */
+	bool indexed;        /* a database index (prefixed by scope) */
+	bool figure; /* an input of a figure: operations that change it carry the old value */
+	uint16_t ref_table;  /* FIELD_REF: table number */
+	uint32_t len_max;    /* text and bytes: bytes; 0: 255 */
+	int64_t min, max;    /* ints, when min < max; FIELD_CODES: how many codes */
+	const char *name;    /* column and JSON key */
+	const char *unit;    /* min, fen, persons ...; NULL none */
+	const char *zh, *en; /* labels */
 	const struct code_list *codes;
-	const char *rule;          /* extra check by name: citizen_id, division_code, phone, uscc, day_minutes; NULL none */
-	const char *source;        /* where field or rule comes from */
+	const char *
+	        rule; /* extra check by name: citizen_id, division_code, phone, uscc, day_minutes; NULL none */
+	const char *source; /* where field or rule comes from */
 };
 
 struct table {
-	uint16_t number;           /* 1..TABLES_MAX-1 */
+	uint16_t number; /* 1..TABLES_MAX-1 */
 	enum table_kind kind;
 	const char *name, *zh, *en;
 	const struct field *fields;
 	size_t fields_count;
-	uint8_t writer_levels;     /* bit (1 << level): org unit levels whose devices may insert */
+	uint8_t writer_levels; /* bit (1 << level): org unit levels whose devices may insert */
 	const char *source;
 };
 
 /* The numbers of the first tables (a contract of the wire). */
 enum table_number {
-	TABLE_ORG_UNIT = 1, TABLE_SITE = 2, TABLE_DEVICE = 3, TABLE_VOLUNTEER = 4, TABLE_TEAM = 5,
-	TABLE_TEAM_MEMBER = 6, TABLE_ACTIVITY = 7, TABLE_PARTICIPATION = 8, TABLE_FIGURE = 9, TABLE_CORRECTION = 10
+	TABLE_ORG_UNIT = 1,
+	TABLE_SITE = 2,
+	TABLE_DEVICE = 3,
+	TABLE_VOLUNTEER = 4,
+	TABLE_TEAM = 5,
+	TABLE_TEAM_MEMBER = 6,
+	TABLE_ACTIVITY = 7,
+	TABLE_PARTICIPATION = 8,
+	TABLE_FIGURE = 9,
+	TABLE_CORRECTION = 10
 };
 
 /* A build's view of the schema: tests run older and newer ones side by side (schema_mix). */
@@ -91,14 +111,18 @@ struct schema {
 };
 extern const struct schema schema_current;
 
-const struct table *schema_table(const struct schema *s, uint16_t number);      /* NULL: unknown */
-const struct table *schema_table_named(const struct schema *s, const char *name); /* NULL: unknown */
-const struct field *table_field(const struct table *t, uint8_t number);         /* NULL: unknown */
+const struct table *schema_table(const struct schema *s, uint16_t number); /* NULL: unknown */
+const struct table *schema_table_named(const struct schema *s,
+                                       const char *name);               /* NULL: unknown */
+const struct field *table_field(const struct table *t, uint8_t number); /* NULL: unknown */
 const struct field *table_field_named(const struct table *t, const char *name);
 /* The field of a lane's slot (slot 0 is alive: NULL, as for unknown fields). */
 const struct field *table_slot(const struct table *t, unsigned lane, unsigned slot);
-uint64_t table_slots(const struct table *t, unsigned lane);         /* mask of known slots, alive included; 0: no fields in it */
-uint64_t table_figure_slots(const struct table *t, unsigned lane);  /* mask of slots that are figure inputs (alive included if any) */
+uint64_t table_slots(const struct table *t,
+                     unsigned lane); /* mask of known slots, alive included; 0: no fields in it */
+uint64_t table_figure_slots(
+        const struct table *t,
+        unsigned lane); /* mask of slots that are figure inputs (alive included if any) */
 static inline unsigned field_lane(const struct field *f)
 {
 	return f->number & 3u;
@@ -112,7 +136,8 @@ const struct code *code_find(const struct code_list *l, struct span code);
 /* Self-check of the descriptors (names unique, lanes fit tiers, labels and sources present,
  * references reachable): NULL, or the sentence that says what is wrong (static storage). */
 const char *schema_check(const struct schema *s);
-void schema_ddl(const struct schema *s, struct buf *out);      /* SQLite DDL of the domain tables, see store.h */
+void schema_ddl(const struct schema *s,
+                struct buf *out); /* SQLite DDL of the domain tables, see store.h */
 void schema_json(const struct schema *s, struct buf *out);
 void schema_markdown(const struct schema *s, struct buf *out); /* the data dictionary */
 

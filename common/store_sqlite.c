@@ -23,10 +23,15 @@
 
 static const char sql_text[] =
 #include "common/store.sql.h"
-	;
+        ;
 
-enum { APPLICATION_ID = 0x4a475331 /* "JGS1" */, BUSY_MS = 5000, DDL_BYTES_MAX = 1 << 20,
-       REPORT_LINES_MAX = 20, PATH_BYTES_MAX = 4096 };
+enum {
+	APPLICATION_ID = 0x4a475331 /* "JGS1" */,
+	BUSY_MS = 5000,
+	DDL_BYTES_MAX = 1 << 20,
+	REPORT_LINES_MAX = 20,
+	PATH_BYTES_MAX = 4096
+};
 
 /* steps[i] is the block that takes a file from format i to i+1. */
 static const char *const format_steps[] = {"format_1"};
@@ -34,7 +39,7 @@ static_assert(ARRAY_COUNT(format_steps) == STORE_FORMAT, "every format has its s
 
 static const char *const query_names[] = {
 #define X(NAME) #NAME,
-	STORE_QUERIES(X)
+        STORE_QUERIES(X)
 #undef X
 };
 
@@ -43,13 +48,18 @@ static const char *const query_names[] = {
 static int error_code_of(int sqlite_rc)
 {
 	switch (sqlite_rc & 0xff) {
-	case SQLITE_FULL: return ERR_DISK_FULL;
+	case SQLITE_FULL:
+		return ERR_DISK_FULL;
 	case SQLITE_BUSY:
-	case SQLITE_LOCKED: return ERR_BUSY;
+	case SQLITE_LOCKED:
+		return ERR_BUSY;
 	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB: return ERR_DATABASE_DAMAGED;
-	case SQLITE_NOMEM: abort(); /* style: untested ways on are worse than a crash that rolls back */
-	default: return ERR_STORAGE;
+	case SQLITE_NOTADB:
+		return ERR_DATABASE_DAMAGED;
+	case SQLITE_NOMEM:
+		abort(); /* style: untested ways on are worse than a crash that rolls back */
+	default:
+		return ERR_STORAGE;
 	}
 }
 
@@ -70,7 +80,8 @@ int store_fail(struct store *st, int sqlite_rc, const char *what)
 
 int store_fail_arena(struct store *st)
 {
-	return error_set(&st->err, ERR_LIMIT, "", "the answer is larger than the memory set aside for it");
+	return error_set(&st->err, ERR_LIMIT, "",
+	                 "the answer is larger than the memory set aside for it");
 }
 
 int store_enter_(struct store *st, const char *what)
@@ -128,10 +139,18 @@ void bind_text(sqlite3_stmt *s, int i, const char *text)
 void bind_value(sqlite3_stmt *s, int i, struct value v)
 {
 	switch ((enum value_type)v.type) {
-	case VALUE_NULL: bind_maybe(s, i, (struct span){NULL, 0}); break;
-	case VALUE_INT: bind_int(s, i, v.i); break;
-	case VALUE_TEXT: bind_text_span(s, i, v.s.p, v.s.len); break;
-	case VALUE_BYTES: bind_span(s, i, v.s.p, v.s.len); break;
+	case VALUE_NULL:
+		bind_maybe(s, i, (struct span){NULL, 0});
+		break;
+	case VALUE_INT:
+		bind_int(s, i, v.i);
+		break;
+	case VALUE_TEXT:
+		bind_text_span(s, i, v.s.p, v.s.len);
+		break;
+	case VALUE_BYTES:
+		bind_span(s, i, v.s.p, v.s.len);
+		break;
 	}
 }
 
@@ -188,10 +207,14 @@ struct span col_span(sqlite3_stmt *s, int i, struct arena *a)
 struct value col_value(sqlite3_stmt *s, int i, struct arena *a)
 {
 	switch (sqlite3_column_type(s, i)) {
-	case SQLITE_INTEGER: return value_int(col_int(s, i));
-	case SQLITE_TEXT: return (struct value){.type = VALUE_TEXT, .s = col_span(s, i, a)};
-	case SQLITE_BLOB: return (struct value){.type = VALUE_BYTES, .s = col_span(s, i, a)};
-	default: return value_null();
+	case SQLITE_INTEGER:
+		return value_int(col_int(s, i));
+	case SQLITE_TEXT:
+		return (struct value){.type = VALUE_TEXT, .s = col_span(s, i, a)};
+	case SQLITE_BLOB:
+		return (struct value){.type = VALUE_BYTES, .s = col_span(s, i, a)};
+	default:
+		return value_null();
 	}
 }
 
@@ -220,8 +243,9 @@ int list_give(struct store *st, struct list *l, struct arena *a, void *ret, size
 	return 0;
 }
 
-int read_all(struct store *st, sqlite3_stmt *s, size_t size, void (*read)(sqlite3_stmt *s, void *item, struct arena *a),
-	     struct arena *a, void *ret, size_t *ret_count)
+int read_all(struct store *st, sqlite3_stmt *s, size_t size,
+             void (*read)(sqlite3_stmt *s, void *item, struct arena *a), struct arena *a, void *ret,
+             size_t *ret_count)
 {
 	struct list l = {.size = size};
 	int rc;
@@ -233,8 +257,8 @@ int read_all(struct store *st, sqlite3_stmt *s, size_t size, void (*read)(sqlite
 	return rc;
 }
 
-int read_one(struct store *st, sqlite3_stmt *s, size_t size, void (*read)(sqlite3_stmt *s, void *item, struct arena *a),
-	     struct arena *a, void *ret)
+int read_one(struct store *st, sqlite3_stmt *s, size_t size,
+             void (*read)(sqlite3_stmt *s, void *item, struct arena *a), struct arena *a, void *ret)
 {
 	void *item = NULL;
 	int rc = step(st, s);
@@ -269,9 +293,12 @@ static int run_sql(struct store *st, struct span sql)
 		int rc = sqlite3_prepare_v2(st->db, p, (int)(end - p), &s, &p);
 
 		if (rc == SQLITE_OK && s != NULL)
-			while ((rc = sqlite3_step(s)) == SQLITE_ROW) {}
-		if (rc != SQLITE_OK && rc != SQLITE_DONE) rc = store_fail(st, rc, "database");
-		else rc = 0;
+			while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
+			}
+		if (rc != SQLITE_OK && rc != SQLITE_DONE)
+			rc = store_fail(st, rc, "database");
+		else
+			rc = 0;
 		sqlite3_finalize(s);
 		if (rc != 0) return rc;
 	}
@@ -378,15 +405,20 @@ static int check_kind(struct store *st, const struct file_kind *k, size_t format
 		return error_set(&st->err, ERR_DATABASE_DAMAGED, "", "the database file is empty");
 	}
 	if (k->application != APPLICATION_ID)
-		return error_set(&st->err, ERR_DATABASE_DAMAGED, "", "the file is not a Jinguo database");
+		return error_set(&st->err, ERR_DATABASE_DAMAGED, "",
+		                 "the file is not a Jinguo database");
 	if (k->format > (int64_t)format_now)
 		return error_set(&st->err, ERR_NEWER_FILE, "",
-				 "the database has format %" PRId64 ", this program knows formats up to %zu: "
-				 "install the newer program", k->format, format_now);
-	if (k->format < 0) return error_set(&st->err, ERR_DATABASE_DAMAGED, "", "the database has no format");
+		                 "the database has format %" PRId64
+		                 ", this program knows formats up to %zu: "
+		                 "install the newer program",
+		                 k->format, format_now);
+	if (k->format < 0)
+		return error_set(&st->err, ERR_DATABASE_DAMAGED, "", "the database has no format");
 	if (k->format < (int64_t)format_now && (st->flags & STORE_READ_ONLY) != 0)
 		return error_set(&st->err, ERR_STORAGE, "",
-				 "the database is of an older program and has to be opened for writing once");
+		                 "the database is of an older program and has to be opened for "
+		                 "writing once");
 	return 0;
 }
 
@@ -396,8 +428,9 @@ static int run_steps(struct store *st, int64_t format, const char *const *steps,
 	int rc = 0;
 
 	for (size_t i = (size_t)format; i < steps_count && rc == 0; i++)
-		rc = i < ARRAY_COUNT(format_steps) && steps[i] == format_steps[i] ? run_sql(st, block_named(steps[i]))
-										 : run_text(st, steps[i]);
+		rc = i < ARRAY_COUNT(format_steps) && steps[i] == format_steps[i]
+		             ? run_sql(st, block_named(steps[i]))
+		             : run_text(st, steps[i]);
 	if (rc != 0) return rc;
 	(void)snprintf(mark, sizeof(mark), "PRAGMA application_id = %d", (int)APPLICATION_ID);
 	rc = run_text(st, mark);
@@ -432,7 +465,7 @@ static int add_columns(struct store *st, sqlite3 *template, const char *table, s
 
 		if (has_row(have, table, name)) continue;
 		buf_print(alter, "ALTER TABLE \"%s\" ADD COLUMN \"%s\" %s;\n", table, name,
-			  (const char *)sqlite3_column_text(want, 1));
+		          (const char *)sqlite3_column_text(want, 1));
 	}
 	sqlite3_finalize(want);
 	sqlite3_finalize(have);
@@ -442,7 +475,8 @@ static int add_columns(struct store *st, sqlite3 *template, const char *table, s
 /* Collects what the file lacks of the template's tables, columns and indexes, then does it. */
 static int add_missing(struct store *st, sqlite3 *template)
 {
-	static const char objects[] = "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid";
+	static const char objects[] =
+	        "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid";
 	static const char known[] = "SELECT 1 FROM sqlite_schema WHERE type = ?1 AND name = ?2";
 	sqlite3_stmt *want = NULL, *have = NULL;
 	struct buf todo;
@@ -473,8 +507,9 @@ static int bring_domain(struct store *st, struct buf *ddl)
 	sqlite3 *template = NULL;
 	int rc = 0;
 
-	if (sqlite3_open_v2(":memory:", &template, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-			    NULL) != SQLITE_OK ||
+	if (sqlite3_open_v2(":memory:", &template,
+	                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+	                    NULL) != SQLITE_OK ||
 	    sqlite3_exec(template, buf_cstr(ddl), NULL, NULL, NULL) != SQLITE_OK)
 		rc = store_error_set(st, ERR_STORAGE, "schema", sqlite3_errmsg(template));
 	if (rc == 0) rc = add_missing(st, template);
@@ -490,7 +525,8 @@ static bool domain_is_current(struct store *st, const uint8_t hash[16])
 	sqlite3_stmt *s = NULL;
 	uint8_t have[16] = {0};
 
-	if (sqlite3_prepare_v2(st->db, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
+	if (sqlite3_prepare_v2(st->db, sql, -1, &s, NULL) == SQLITE_OK &&
+	    sqlite3_step(s) == SQLITE_ROW)
 		col_fixed(s, 0, have, sizeof(have));
 	sqlite3_finalize(s);
 	return memcmp(have, hash, sizeof(have)) == 0;
@@ -499,7 +535,7 @@ static bool domain_is_current(struct store *st, const uint8_t hash[16])
 static int keep_hash(struct store *st, const uint8_t hash[16])
 {
 	static const char sql[] = "INSERT INTO meta(key, value) VALUES('store_ddl', ?1) "
-				  "ON CONFLICT(key) DO UPDATE SET value = excluded.value";
+	                          "ON CONFLICT(key) DO UPDATE SET value = excluded.value";
 	sqlite3_stmt *s = NULL;
 	int rc = store_prepare(st, sql, sizeof(sql) - 1, &s);
 
@@ -512,7 +548,7 @@ static int keep_hash(struct store *st, const uint8_t hash[16])
 }
 
 static int bring_up(struct store *st, const char *const *steps, size_t steps_count, struct buf *ddl,
-		    const uint8_t hash[16])
+                    const uint8_t hash[16])
 {
 	struct file_kind k = {0};
 	int rc = run_text(st, "BEGIN IMMEDIATE");
@@ -520,11 +556,13 @@ static int bring_up(struct store *st, const char *const *steps, size_t steps_cou
 	if (rc != 0) return rc;
 	rc = read_kind(st, &k); /* again: another process may have been quicker */
 	if (rc == 0) rc = check_kind(st, &k, steps_count);
-	if (rc == 0 && k.format < (int64_t)steps_count) rc = run_steps(st, k.format, steps, steps_count);
+	if (rc == 0 && k.format < (int64_t)steps_count)
+		rc = run_steps(st, k.format, steps, steps_count);
 	if (rc == 0) rc = bring_domain(st, ddl);
 	if (rc == 0) rc = keep_hash(st, hash);
 	if (rc == 0) rc = run_text(st, "COMMIT");
-	if (rc != 0 && sqlite3_get_autocommit(st->db) == 0) sqlite3_exec(st->db, "ROLLBACK", NULL, NULL, NULL);
+	if (rc != 0 && sqlite3_get_autocommit(st->db) == 0)
+		sqlite3_exec(st->db, "ROLLBACK", NULL, NULL, NULL);
 	return rc;
 }
 
@@ -540,15 +578,17 @@ static void configure(void)
 
 static int set_pragmas(struct store *st)
 {
-	static const char always[] = "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = OFF; "
-				     "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;";
+	static const char always[] = "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; "
+	                             "PRAGMA foreign_keys = OFF; "
+	                             "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;";
 	static const char written[] = "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; "
-				      "PRAGMA wal_autocheckpoint = 10000;";
+	                              "PRAGMA wal_autocheckpoint = 10000;";
 	const char *mode = (st->flags & STORE_MEMORY_VFS) != 0 ? "PRAGMA journal_mode = MEMORY"
-							       : "PRAGMA journal_mode = WAL";
+	                                                       : "PRAGMA journal_mode = WAL";
 	int rc = run_text(st, always);
 
-	if (rc == 0 && (st->flags & STORE_READ_ONLY) != 0) return run_text(st, "PRAGMA query_only = ON");
+	if (rc == 0 && (st->flags & STORE_READ_ONLY) != 0)
+		return run_text(st, "PRAGMA query_only = ON");
 	if (rc == 0) rc = run_text(st, mode);
 	return rc == 0 ? run_text(st, written) : rc;
 }
@@ -570,14 +610,18 @@ static int open_file(struct store *st)
 	int rc;
 
 	if (memory) {
-		(void)snprintf(uri, sizeof(uri), "file:/%s?vfs=memdb", st->path[0] == '/' ? st->path + 1 : st->path);
+		(void)snprintf(uri, sizeof(uri), "file:/%s?vfs=memdb",
+		               st->path[0] == '/' ? st->path + 1 : st->path);
 		name = uri;
 		flags |= SQLITE_OPEN_URI;
 	} else if ((st->flags & STORE_CREATE) != 0) {
 		create_private(st->path);
 	}
-	if ((st->flags & STORE_READ_ONLY) != 0 && !memory) flags |= SQLITE_OPEN_READONLY;
-	else flags |= SQLITE_OPEN_READWRITE | ((st->flags & STORE_CREATE) != 0 || memory ? SQLITE_OPEN_CREATE : 0);
+	if ((st->flags & STORE_READ_ONLY) != 0 && !memory)
+		flags |= SQLITE_OPEN_READONLY;
+	else
+		flags |= SQLITE_OPEN_READWRITE |
+		         ((st->flags & STORE_CREATE) != 0 || memory ? SQLITE_OPEN_CREATE : 0);
 	rc = sqlite3_open_v2(name, &st->db, flags, NULL);
 	if ((rc & 0xff) == SQLITE_CANTOPEN && access(st->path, F_OK) != 0)
 		return error_set(&st->err, ERR_STORAGE, "", "there is no database at %s", st->path);
@@ -598,11 +642,14 @@ static int open_steps(struct store *st, const char *const *steps, size_t steps_c
 	assert(!ddl.full);
 	hash_of(buf_span(&ddl), hash, sizeof(hash));
 	rc = open_file(st);
-	if (rc == 0) rc = read_kind(st, &k); /* before anything is written into a file that may not be ours */
+	if (rc == 0)
+		rc = read_kind(
+		        st, &k); /* before anything is written into a file that may not be ours */
 	if (rc == 0) rc = check_kind(st, &k, steps_count);
 	if (rc == 0) rc = set_pragmas(st);
 	if (rc == 0 && (k.format < (int64_t)steps_count || !domain_is_current(st, hash))) {
-		if ((st->flags & STORE_READ_ONLY) == 0) rc = bring_up(st, steps, steps_count, &ddl, hash);
+		if ((st->flags & STORE_READ_ONLY) == 0)
+			rc = bring_up(st, steps, steps_count, &ddl, hash);
 	}
 	if (rc == 0) rc = prepare_queries(st);
 	if (rc == 0) rc = store_rows_open(st);
@@ -610,8 +657,9 @@ static int open_steps(struct store *st, const char *const *steps, size_t steps_c
 	return rc;
 }
 
-int store_open_steps(const char *path, const struct schema *schema, unsigned flags, const char *const *steps,
-		     size_t steps_count, struct store **ret, struct error *err)
+int store_open_steps(const char *path, const struct schema *schema, unsigned flags,
+                     const char *const *steps, size_t steps_count, struct store **ret,
+                     struct error *err)
 {
 	struct store *st;
 	int rc;
@@ -633,9 +681,11 @@ int store_open_steps(const char *path, const struct schema *schema, unsigned fla
 	return 0;
 }
 
-int store_open(const char *path, const struct schema *schema, unsigned flags, struct store **ret, struct error *err)
+int store_open(const char *path, const struct schema *schema, unsigned flags, struct store **ret,
+               struct error *err)
 {
-	return store_open_steps(path, schema, flags, format_steps, ARRAY_COUNT(format_steps), ret, err);
+	return store_open_steps(path, schema, flags, format_steps, ARRAY_COUNT(format_steps), ret,
+	                        err);
 }
 
 static void drop_caches(struct store *st);
@@ -682,8 +732,10 @@ void store_set_fault(struct store *st, int (*fault)(void *ctx, const char *what)
 static void drop_caches(struct store *st)
 {
 	if (st->scope_ords.room > 0)
-		memset(st->scope_ords.slots, 0, st->scope_ords.room * sizeof(*st->scope_ords.slots));
-	if (st->run_ords.room > 0) memset(st->run_ords.slots, 0, st->run_ords.room * sizeof(*st->run_ords.slots));
+		memset(st->scope_ords.slots, 0,
+		       st->scope_ords.room * sizeof(*st->scope_ords.slots));
+	if (st->run_ords.room > 0)
+		memset(st->run_ords.slots, 0, st->run_ords.room * sizeof(*st->run_ords.slots));
 	if (st->scopes_room > 0) memset(st->scopes, 0, st->scopes_room * sizeof(*st->scopes));
 	if (st->runs_room > 0) memset(st->runs, 0, st->runs_room * sizeof(*st->runs));
 	st->scope_ords.count = st->run_ords.count = 0;
@@ -780,7 +832,8 @@ int store_check(struct store *st, struct buf *ret_report)
 	}
 	if (rc == SQLITE_DONE) rc = 0;
 	if (rc > 0 && error_code_of(rc) == ERR_DATABASE_DAMAGED) {
-		buf_print(ret_report, "%s\n", sqlite3_errmsg(st->db)); /* so damaged that the check ends early */
+		buf_print(ret_report, "%s\n",
+		          sqlite3_errmsg(st->db)); /* so damaged that the check ends early */
 		rc = 0;
 	} else if (rc > 0) {
 		rc = store_fail(st, rc, "integrity check");
@@ -804,7 +857,8 @@ static int sync_directory_of(const char *path)
 	char *dir = mem_copy_text(path), *slash = strrchr(dir, '/');
 	int rc;
 
-	if (slash == NULL) rc = sync_path(".", O_RDONLY | O_DIRECTORY);
+	if (slash == NULL)
+		rc = sync_path(".", O_RDONLY | O_DIRECTORY);
 	else {
 		slash[slash == dir ? 1 : 0] = 0;
 		rc = sync_path(dir, O_RDONLY | O_DIRECTORY);
@@ -817,7 +871,8 @@ static int copy_pages(struct store *st, const char *path, struct error *err)
 {
 	sqlite3 *to = NULL;
 	sqlite3_backup *copy;
-	int rc = sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, "unix"), ret = 0;
+	int rc = sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, "unix"),
+	    ret = 0;
 
 	if (rc == SQLITE_OK) {
 		copy = sqlite3_backup_init(to, "main", st->db, "main");
@@ -828,7 +883,8 @@ static int copy_pages(struct store *st, const char *path, struct error *err)
 			rc = sqlite3_errcode(to);
 		}
 	}
-	if (rc != SQLITE_OK) ret = error_set(err, error_code_of(rc), "", "backup: %s", sqlite3_errstr(rc));
+	if (rc != SQLITE_OK)
+		ret = error_set(err, error_code_of(rc), "", "backup: %s", sqlite3_errstr(rc));
 	sqlite3_close(to);
 	return ret;
 }
@@ -841,10 +897,14 @@ int store_backup(struct store *st, const char *path, struct error *err)
 	assert(!st->in_transaction);
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return error_set(err, errno == EEXIST   ? ERR_EXISTS
-				      : errno == ENOSPC ? ERR_DISK_FULL
-							: ERR_STORAGE, "", "%s: %s", path,
-				 errno == EEXIST ? "the file exists already; a backup replaces nothing" : strerror(errno));
+		return error_set(err,
+		                 errno == EEXIST   ? ERR_EXISTS
+		                 : errno == ENOSPC ? ERR_DISK_FULL
+		                                   : ERR_STORAGE,
+		                 "", "%s: %s", path,
+		                 errno == EEXIST
+		                         ? "the file exists already; a backup replaces nothing"
+		                         : strerror(errno));
 	(void)close(fd);
 	rc = copy_pages(st, path, err);
 	if (rc == 0 && (sync_path(path, O_RDWR) != 0 || sync_directory_of(path) != 0))
@@ -940,7 +1000,8 @@ static struct ord_slot *map_slot(const struct ord_map *m, const uint8_t key[16])
 {
 	size_t i = map_start(m, key);
 
-	while (m->slots[i].ord != 0 && memcmp(m->slots[i].key, key, 16) != 0) i = (i + 1) & (m->room - 1);
+	while (m->slots[i].ord != 0 && memcmp(m->slots[i].key, key, 16) != 0)
+		i = (i + 1) & (m->room - 1);
 	return &m->slots[i];
 }
 
@@ -1031,7 +1092,8 @@ int store_scope_load(struct store *st, uint32_t ord, struct scope *ret)
 	}
 	bind_int(s, 1, ord);
 	rc = step_scope(st, s, ret);
-	if (rc == 0 && ret->ord == 0) return error_set(&st->err, ERR_STORAGE, "", "no scope %" PRIu32, ord);
+	if (rc == 0 && ret->ord == 0)
+		return error_set(&st->err, ERR_STORAGE, "", "no scope %" PRIu32, ord);
 	return rc;
 }
 
@@ -1117,7 +1179,8 @@ int store_scope_set_feed(struct store *st, uint32_t ord, uint32_t feed)
 	if (rc != 0 || sc.feed == feed) return rc;
 	rc = set_scope_int(st, Q_SCOPE_SET_FEED, ord, feed);
 	if (rc == 0) rc = set_scope_int(st, Q_SCOPE_MOVE_JOURNAL, ord, feed);
-	if (rc == 0) rc = later_sums(st); /* a state hash that is not there yet would get the old feed */
+	if (rc == 0)
+		rc = later_sums(st); /* a state hash that is not there yet would get the old feed */
 	if (rc == 0) rc = set_scope_int(st, Q_SCOPE_MOVE_STATE, ord, feed);
 	if (rc != 0) return rc;
 	sc.feed = feed;
@@ -1202,7 +1265,8 @@ int store_run_ord(struct store *st, uint64_t run, uint32_t *ret_ord)
 }
 
 /* A run that was only mentioned so far gets its origin and nonce when its first segment comes. */
-static int name_run(struct store *st, struct run_info *r, const uint8_t origin[16], const uint8_t nonce[8])
+static int name_run(struct store *st, struct run_info *r, const uint8_t origin[16],
+                    const uint8_t nonce[8])
 {
 	static const uint8_t none[16];
 	sqlite3_stmt *s = query(st, Q_RUN_NAME);
@@ -1210,7 +1274,8 @@ static int name_run(struct store *st, struct run_info *r, const uint8_t origin[1
 	int rc = store_run_get(st, r->ord, &was);
 
 	if (rc != 0 || memcmp(was.nonce, none, 8) != 0 ||
-	    (memcmp(nonce, none, 8) == 0 && memcmp(was.origin, origin, 16) == 0)) return rc;
+	    (memcmp(nonce, none, 8) == 0 && memcmp(was.origin, origin, 16) == 0))
+		return rc;
 	memcpy(r->origin, origin, sizeof(r->origin));
 	memcpy(r->nonce, nonce, sizeof(r->nonce));
 	bind_int(s, 1, r->ord);
@@ -1221,7 +1286,8 @@ static int name_run(struct store *st, struct run_info *r, const uint8_t origin[1
 	return rc;
 }
 
-int store_run_add(struct store *st, uint64_t run, const uint8_t origin[16], const uint8_t nonce[8], uint32_t *ret_ord)
+int store_run_add(struct store *st, uint64_t run, const uint8_t origin[16], const uint8_t nonce[8],
+                  uint32_t *ret_ord)
 {
 	sqlite3_stmt *s = query(st, Q_RUN_ADD);
 	struct run_info r = {.run = run};
@@ -1259,7 +1325,8 @@ int store_run_get(struct store *st, uint32_t ord, struct run_info *ret)
 	}
 	bind_int(s, 1, ord);
 	rc = step_run(st, s, ret);
-	if (rc == 0 && ret->ord == 0) return error_set(&st->err, ERR_STORAGE, "", "no run %" PRIu32, ord);
+	if (rc == 0 && ret->ord == 0)
+		return error_set(&st->err, ERR_STORAGE, "", "no run %" PRIu32, ord);
 	return rc;
 }
 

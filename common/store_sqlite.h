@@ -14,35 +14,46 @@
 #include "common/store.h"
 
 /* The named statements of store.sql: META_GET is `-- name: meta_get`. */
-#define STORE_QUERIES(X) \
-	X(META_GET) X(META_PUT) X(TALLY_GET) X(TALLY_ADD) \
-	X(SCOPE_BY_ID) X(SCOPE_BY_ORD) X(SCOPE_ADD) X(SCOPE_SET_PARENT) X(SCOPE_SET_FEED) \
-	X(SCOPE_MOVE_JOURNAL) X(SCOPE_MOVE_STATE) X(SCOPE_SET_ID) X(SCOPE_LIST) \
-	X(RUN_BY_RUN) X(RUN_BY_ORD) X(RUN_ADD) X(RUN_COUNT) \
-	X(OTHER_GET) X(OTHER_INSERT) X(OTHER_UPDATE) X(OTHER_UPDATE_ALIVE) X(OTHER_DROP) X(OTHER_SCAN) \
-	X(OTHER_SCAN_SCOPE) X(OTHER_TABLES) \
-	X(CANDIDATE_FIELDS) X(CANDIDATE_CLEAR) X(CANDIDATE_ADD) X(CANDIDATE_GET) X(CANDIDATE_LIST) \
-	X(STATE_GET) X(STATE_PUT) X(STATE_OF_FEED) X(STATE_ALL) \
-	X(TAIL_ADD) X(TAIL_ALL) X(TAIL_SIZE) X(TAIL_RECORDS) X(TAIL_CLEAR) X(STREAM_GET) X(STREAM_PUT) \
-	X(JOURNAL_ADD) X(JOURNAL_LAST) X(JOURNAL_ROLLING) X(JOURNAL_FIND) X(JOURNAL_GET) X(JOURNAL_WALK) \
-	X(JOURNAL_FEED) X(JOURNAL_SCOPE) X(JOURNAL_OWN) X(PARKED_OF_FEED) X(REFUSED_OF_FEED) X(RUN_NAME) \
-	X(GAP_ADD) X(GAP_CLOSE) X(WORD_ADD) X(WORD_GET) X(WAITING_ADD) X(WAITING_REMOVE) \
-	X(PARKED_ADD) X(PARKED_REMOVE) X(PARKED_BY_WAIT) X(PARKED_ON_ROW) X(PARKED_LIST) \
-	X(REFUSED_ADD) X(REFUSED_GET) X(REFUSED_REMOVE) X(REFUSED_LIST) X(REFUSED_LIST_MINE) \
-	X(PENDING_GET) X(PENDING_PUT) X(PENDING_ALL) X(PENDING_CLEAR) \
-	X(CELL_GET) X(CELL_PUT) X(CELL_DIRTY) X(CELL_CLEAN) X(CELL_ALL) X(CELL_OF_SCOPE) \
-	X(CURSOR_GET) X(CURSOR_CLEAR) X(CURSOR_ADD) X(PEER_GET) X(PEER_PUT) X(PEER_LIST) \
-	X(CERT_PUT) X(CERT_REVOKE) X(CERT_BY_ID) X(CERT_BY_ORIGIN) X(CERT_BY_LINK) X(CERT_LIST) \
-	X(INVITE_PUT) X(INVITE_GET) X(INVITE_LIST)
+#define STORE_QUERIES(X)                                                                                                       \
+	X(META_GET)                                                                                                            \
+	X(META_PUT) X(TALLY_GET) X(TALLY_ADD) X(SCOPE_BY_ID) X(SCOPE_BY_ORD) X(SCOPE_ADD) X(SCOPE_SET_PARENT) X(               \
+	        SCOPE_SET_FEED) X(SCOPE_MOVE_JOURNAL) X(SCOPE_MOVE_STATE) X(SCOPE_SET_ID) X(SCOPE_LIST) X(RUN_BY_RUN)          \
+	        X(RUN_BY_ORD) X(RUN_ADD) X(RUN_COUNT) X(OTHER_GET) X(OTHER_INSERT) X(OTHER_UPDATE) X(OTHER_UPDATE_ALIVE) X(    \
+	                OTHER_DROP) X(OTHER_SCAN) X(OTHER_SCAN_SCOPE) X(OTHER_TABLES) X(CANDIDATE_FIELDS) X(CANDIDATE_CLEAR)   \
+	                X(CANDIDATE_ADD) X(CANDIDATE_GET) X(CANDIDATE_LIST) X(STATE_GET) X(STATE_PUT) X(                       \
+	                        STATE_OF_FEED) X(STATE_ALL) X(TAIL_ADD) X(TAIL_ALL) X(TAIL_SIZE) X(TAIL_RECORDS)               \
+	                        X(TAIL_CLEAR) X(STREAM_GET) X(STREAM_PUT) X(JOURNAL_ADD) X(JOURNAL_LAST) X(                    \
+	                                JOURNAL_ROLLING) X(JOURNAL_FIND) X(JOURNAL_GET) X(JOURNAL_WALK) X(JOURNAL_FEED)        \
+	                                X(JOURNAL_SCOPE) X(JOURNAL_OWN) X(PARKED_OF_FEED) X(REFUSED_OF_FEED) X(                \
+	                                        RUN_NAME) X(GAP_ADD) X(GAP_CLOSE) X(WORD_ADD) X(WORD_GET) X(WAITING_ADD)       \
+	                                        X(WAITING_REMOVE) X(PARKED_ADD) X(PARKED_REMOVE) X(PARKED_BY_WAIT) X(          \
+	                                                PARKED_ON_ROW) X(PARKED_LIST) X(REFUSED_ADD) X(REFUSED_GET)            \
+	                                                X(REFUSED_REMOVE) X(REFUSED_LIST) X(REFUSED_LIST_MINE) X(              \
+	                                                        PENDING_GET) X(PENDING_PUT) X(PENDING_ALL)                     \
+	                                                        X(PENDING_CLEAR) X(CELL_GET) X(CELL_PUT) X(                    \
+	                                                                CELL_DIRTY) X(CELL_CLEAN) X(CELL_ALL) X(CELL_OF_SCOPE) \
+	                                                                X(CURSOR_GET) X(CURSOR_CLEAR) X(                       \
+	                                                                        CURSOR_ADD) X(PEER_GET) X(PEER_PUT)            \
+	                                                                        X(PEER_LIST) X(CERT_PUT) X(                    \
+	                                                                                CERT_REVOKE) X(CERT_BY_ID)             \
+	                                                                                X(CERT_BY_ORIGIN) X(                   \
+	                                                                                        CERT_BY_LINK) X(CERT_LIST)     \
+	                                                                                        X(INVITE_PUT) X(               \
+	                                                                                                INVITE_GET)            \
+	                                                                                                X(INVITE_LIST)
 
 enum store_query {
 #define X(NAME) Q_##NAME,
 	STORE_QUERIES(X)
 #undef X
-	Q_COUNT
+	        Q_COUNT
 };
 
-enum { FEEDS_MAX = ARRAY_COUNT(((struct feed_filter *)NULL)->feeds), ROW_LANES = 3, CACHED_MAX = 64 };
+enum {
+	FEEDS_MAX = ARRAY_COUNT(((struct feed_filter *)NULL)->feeds),
+	ROW_LANES = 3,
+	CACHED_MAX = 64
+};
 
 /* The statements of one lane of one table; without fields in this build (slots 0) the generic table
  * serves.  The columns are bound and read in the order of `columns`. */
@@ -63,9 +74,9 @@ struct table_rows {
 struct cached {
 	sqlite3_stmt *stmt;
 	uint64_t used;
-	uint64_t what;  /* mask, or field numbers of the view's conditions */
+	uint64_t what; /* mask, or field numbers of the view's conditions */
 	uint16_t table;
-	uint8_t kind;   /* lane of an update; VIEW + flags */
+	uint8_t kind; /* lane of an update; VIEW + flags */
 };
 
 /* Ordinals by key (open addressing); by ordinal they lie in the arrays beside it. */
@@ -73,7 +84,7 @@ struct ord_map {
 	struct ord_slot {
 		uint8_t key[16];
 		uint32_t ord; /* 0: free */
-	} *slots;
+	} * slots;
 	size_t room, count;
 };
 
@@ -120,7 +131,7 @@ struct store {
 	 * connection has committed. */
 	int64_t version_seen;
 	struct ord_map scope_ords, run_ords;
-	struct scope *scopes;    /* [ord-1]; ord 0: not read */
+	struct scope *scopes; /* [ord-1]; ord 0: not read */
 	struct run_info *runs;
 	size_t scopes_room, runs_room;
 	bool head_known;
@@ -132,16 +143,15 @@ struct store {
 };
 
 /* First line of every function of the contract.  _WRITE also holds it to a transaction. */
-#define STORE_ENTER(ST)                                         \
-	do {                                                    \
-		int enter_rc = store_enter_((ST), __func__);    \
-		if (enter_rc != 0)                              \
-			return enter_rc;                        \
+#define STORE_ENTER(ST)                                                                            \
+	do {                                                                                       \
+		int enter_rc = store_enter_((ST), __func__);                                       \
+		if (enter_rc != 0) return enter_rc;                                                \
 	} while (0)
-#define STORE_ENTER_WRITE(ST)                                   \
-	do {                                                    \
-		STORE_ENTER(ST);                                \
-		assert((ST)->in_transaction);                   \
+#define STORE_ENTER_WRITE(ST)                                                                      \
+	do {                                                                                       \
+		STORE_ENTER(ST);                                                                   \
+		assert((ST)->in_transaction);                                                      \
 	} while (0)
 int store_enter_(struct store *st, const char *what);
 
@@ -149,26 +159,32 @@ int store_enter_(struct store *st, const char *what);
 int store_fail(struct store *st, int sqlite_rc, const char *what);
 int store_fail_arena(struct store *st); /* the caller's arena is full */
 int store_prepare(struct store *st, const char *sql, size_t len, sqlite3_stmt **ret);
-int store_rows_open(struct store *st);  /* the row statements of every table */
+int store_rows_open(struct store *st); /* the row statements of every table */
 void store_rows_close(struct store *st);
 int store_rows_plans(struct store *st, struct buf *out);
 int store_plan_of(struct store *st, const char *name, const char *sql, struct buf *out);
 /* As store_open, with other steps: steps[i] takes a file from format i to i+1.  For the tests. */
-int store_open_steps(const char *path, const struct schema *schema, unsigned flags, const char *const *steps,
-		     size_t steps_count, struct store **ret, struct error *err);
-int later_row(struct store *st, uint16_t table, unsigned lane, const struct row *row, bool *ret_fresh);
-int later_rows(struct store *st);       /* writes the rows that wait */
+int store_open_steps(const char *path, const struct schema *schema, unsigned flags,
+                     const char *const *steps, size_t steps_count, struct store **ret,
+                     struct error *err);
+int later_row(struct store *st, uint16_t table, unsigned lane, const struct row *row,
+              bool *ret_fresh);
+int later_rows(struct store *st); /* writes the rows that wait */
 int later_state(struct store *st, uint32_t scope, unsigned lane, const uint8_t delta[STATE_BYTES]);
 int later_cell(struct store *st, const struct cell *delta);
-int later_sums(struct store *st);       /* writes the state hashes and cells that wait */
+int later_sums(struct store *st); /* writes the state hashes and cells that wait */
 void later_forget(struct store *st);
-int store_state_write(struct store *st, uint32_t scope, unsigned lane, const uint8_t delta[STATE_BYTES]);
+int store_state_write(struct store *st, uint32_t scope, unsigned lane,
+                      const uint8_t delta[STATE_BYTES]);
 int store_cell_write(struct store *st, const struct cell *delta);
 void store_add_128(uint8_t sum[STATE_BYTES], const uint8_t add[STATE_BYTES]);
-int store_row_insert(struct store *st, uint16_t table, unsigned lane, const struct row *r, bool *ret_fresh);
+int store_row_insert(struct store *st, uint16_t table, unsigned lane, const struct row *r,
+                     bool *ret_fresh);
 /* LATER_ROWS rows; *ret_done: how many, from the first, were fresh and are written. */
-int store_rows_insert_many(struct store *st, uint16_t table, unsigned lane, const struct row *const *rows, size_t *ret_done);
-int store_scope_load(struct store *st, uint32_t ord, struct scope *ret); /* store_scope_get without the hook */
+int store_rows_insert_many(struct store *st, uint16_t table, unsigned lane,
+                           const struct row *const *rows, size_t *ret_done);
+int store_scope_load(struct store *st, uint32_t ord,
+                     struct scope *ret); /* store_scope_get without the hook */
 
 static inline sqlite3_stmt *query(struct store *st, enum store_query q)
 {
@@ -178,8 +194,8 @@ static inline sqlite3_stmt *query(struct store *st, enum store_query q)
 
 /* ---- binding */
 void bind_int(sqlite3_stmt *s, int i, int64_t v);
-void bind_span(sqlite3_stmt *s, int i, const void *p, size_t len);  /* a blob, also when empty */
-void bind_maybe(sqlite3_stmt *s, int i, struct span v);             /* NULL when empty */
+void bind_span(sqlite3_stmt *s, int i, const void *p, size_t len); /* a blob, also when empty */
+void bind_maybe(sqlite3_stmt *s, int i, struct span v);            /* NULL when empty */
 void bind_text(sqlite3_stmt *s, int i, const char *text);
 void bind_value(sqlite3_stmt *s, int i, struct value v);
 static inline void bind_size(sqlite3_stmt *s, int i, size_t v)
@@ -189,8 +205,9 @@ static inline void bind_size(sqlite3_stmt *s, int i, size_t v)
 
 /* ---- stepping: 1 a row, 0 the end, below 0 an error; at the end and on error the statement is reset */
 int step(struct store *st, sqlite3_stmt *s);
-int step_done(struct store *st, sqlite3_stmt *s);                   /* 0 or error; rows are not expected */
-int step_int(struct store *st, sqlite3_stmt *s, int64_t *ret);      /* the one value of the one row; no row: 0 */
+int step_done(struct store *st, sqlite3_stmt *s); /* 0 or error; rows are not expected */
+int step_int(struct store *st, sqlite3_stmt *s,
+             int64_t *ret); /* the one value of the one row; no row: 0 */
 
 /* ---- reading columns */
 static inline int64_t col_int(sqlite3_stmt *s, int i)
@@ -205,8 +222,9 @@ static inline uint8_t col_u8(sqlite3_stmt *s, int i)
 {
 	return (uint8_t)sqlite3_column_int64(s, i);
 }
-void col_fixed(sqlite3_stmt *s, int i, uint8_t *ret, size_t len);   /* shorter ones are filled with 0 */
-struct span col_span(sqlite3_stmt *s, int i, struct arena *a);      /* a copy in the arena */
+void col_fixed(sqlite3_stmt *s, int i, uint8_t *ret,
+               size_t len);                                    /* shorter ones are filled with 0 */
+struct span col_span(sqlite3_stmt *s, int i, struct arena *a); /* a copy in the arena */
 struct value col_value(sqlite3_stmt *s, int i, struct arena *a);
 
 /* ---- a list that grows while a statement is stepped, then goes into the arena */
@@ -217,10 +235,12 @@ struct list {
 void *list_add(struct list *l); /* a zeroed item, good until the next call */
 int list_give(struct store *st, struct list *l, struct arena *a, void *ret, size_t *ret_count);
 /* Steps s to its end: read(s, item, arena) fills each item of `size` bytes. */
-int read_all(struct store *st, sqlite3_stmt *s, size_t size, void (*read)(sqlite3_stmt *s, void *item, struct arena *a),
-	     struct arena *a, void *ret, size_t *ret_count);
+int read_all(struct store *st, sqlite3_stmt *s, size_t size,
+             void (*read)(sqlite3_stmt *s, void *item, struct arena *a), struct arena *a, void *ret,
+             size_t *ret_count);
 /* The first row only; *(void **)ret is NULL if there is none. */
-int read_one(struct store *st, sqlite3_stmt *s, size_t size, void (*read)(sqlite3_stmt *s, void *item, struct arena *a),
-	     struct arena *a, void *ret);
+int read_one(struct store *st, sqlite3_stmt *s, size_t size,
+             void (*read)(sqlite3_stmt *s, void *item, struct arena *a), struct arena *a,
+             void *ret);
 
 #endif

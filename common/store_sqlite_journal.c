@@ -45,7 +45,8 @@ int store_state_get(struct store *st, uint32_t scope, unsigned lane, uint8_t ret
 	return get_state(st, scope, lane, ret);
 }
 
-int store_state_write(struct store *st, uint32_t scope, unsigned lane, const uint8_t delta[STATE_BYTES])
+int store_state_write(struct store *st, uint32_t scope, unsigned lane,
+                      const uint8_t delta[STATE_BYTES])
 {
 	sqlite3_stmt *s = query(st, Q_STATE_PUT);
 	uint8_t sum[STATE_BYTES];
@@ -62,7 +63,8 @@ int store_state_write(struct store *st, uint32_t scope, unsigned lane, const uin
 	return step_done(st, s);
 }
 
-int store_state_add(struct store *st, uint32_t scope, unsigned lane, const uint8_t delta[STATE_BYTES])
+int store_state_add(struct store *st, uint32_t scope, unsigned lane,
+                    const uint8_t delta[STATE_BYTES])
 {
 	STORE_ENTER_WRITE(st);
 	return later_state(st, scope, lane, delta);
@@ -81,7 +83,8 @@ static int sum_state(struct store *st, sqlite3_stmt *s, uint8_t lane_mask, uint8
 	return rc;
 }
 
-int store_state_sum(struct store *st, const uint32_t *feeds, const uint8_t *lane_masks, size_t count, uint8_t ret[STATE_BYTES])
+int store_state_sum(struct store *st, const uint32_t *feeds, const uint8_t *lane_masks,
+                    size_t count, uint8_t ret[STATE_BYTES])
 {
 	uint8_t sum[STATE_BYTES] = {0};
 
@@ -175,7 +178,8 @@ int store_tail_clear(struct store *st, int64_t id_max)
 	return step_done(st, s);
 }
 
-int store_stream_get(struct store *st, uint32_t scope, unsigned lane, uint64_t *ret_next_seq, uint8_t ret_hash[32])
+int store_stream_get(struct store *st, uint32_t scope, unsigned lane, uint64_t *ret_next_seq,
+                     uint8_t ret_hash[32])
 {
 	sqlite3_stmt *s = query(st, Q_STREAM_GET);
 	int rc;
@@ -195,7 +199,8 @@ int store_stream_get(struct store *st, uint32_t scope, unsigned lane, uint64_t *
 	return 0;
 }
 
-int store_stream_put(struct store *st, uint32_t scope, unsigned lane, uint64_t next_seq, const uint8_t hash[32])
+int store_stream_put(struct store *st, uint32_t scope, unsigned lane, uint64_t next_seq,
+                     const uint8_t hash[32])
 {
 	sqlite3_stmt *s = query(st, Q_STREAM_PUT);
 
@@ -423,7 +428,8 @@ static int walk_next(struct store *st, struct walk *w, int64_t *ret_recv)
 	return rc;
 }
 
-static int walk_entries(struct store *st, struct walk *w, size_t limit, size_t bytes_max, struct arena *a, struct list *l)
+static int walk_entries(struct store *st, struct walk *w, size_t limit, size_t bytes_max,
+                        struct arena *a, struct list *l)
 {
 	size_t bytes = 0;
 
@@ -451,8 +457,8 @@ static int walk_entries(struct store *st, struct walk *w, size_t limit, size_t b
 	return 0;
 }
 
-static int walk_run(struct store *st, struct walk *w, size_t limit, size_t bytes_max, struct arena *a, struct entry **ret,
-		    size_t *ret_count)
+static int walk_run(struct store *st, struct walk *w, size_t limit, size_t bytes_max,
+                    struct arena *a, struct entry **ret, size_t *ret_count)
 {
 	struct list l = {.size = sizeof(struct entry)};
 	int rc = walk_entries(st, w, limit, bytes_max, a, &l);
@@ -463,8 +469,8 @@ static int walk_run(struct store *st, struct walk *w, size_t limit, size_t bytes
 	return rc;
 }
 
-int store_journal_scan(struct store *st, const struct feed_filter *f, int64_t after, size_t limit, size_t bytes_max,
-		       struct arena *a, struct entry **ret, size_t *ret_count)
+int store_journal_scan(struct store *st, const struct feed_filter *f, int64_t after, size_t limit,
+                       size_t bytes_max, struct arena *a, struct entry **ret, size_t *ret_count)
 {
 	struct walk w = {0};
 	int rc;
@@ -476,8 +482,8 @@ int store_journal_scan(struct store *st, const struct feed_filter *f, int64_t af
 	return rc;
 }
 
-int store_journal_scope(struct store *st, uint32_t scope, unsigned lane, int64_t after, size_t limit, struct arena *a,
-			struct entry **ret, size_t *ret_count)
+int store_journal_scope(struct store *st, uint32_t scope, unsigned lane, int64_t after,
+                        size_t limit, struct arena *a, struct entry **ret, size_t *ret_count)
 {
 	struct walk w = {.count = 1};
 	sqlite3_stmt *s = query(st, Q_JOURNAL_SCOPE);
@@ -593,7 +599,8 @@ static void read_word(sqlite3_stmt *s, void *item, struct arena *a)
 	*word = col_int(s, 0);
 }
 
-int store_words(struct store *st, const uint8_t segment[32], struct arena *a, int64_t **ret, size_t *ret_count)
+int store_words(struct store *st, const uint8_t segment[32], struct arena *a, int64_t **ret,
+                size_t *ret_count)
 {
 	sqlite3_stmt *s = query(st, Q_WORD_GET);
 
@@ -673,7 +680,8 @@ int store_parked_remove(struct store *st, int64_t id)
 	return step_done(st, s);
 }
 
-int store_parked_by_wait(struct store *st, const uint8_t wait[16], struct arena *a, struct held **ret, size_t *ret_count)
+int store_parked_by_wait(struct store *st, const uint8_t wait[16], struct arena *a,
+                         struct held **ret, size_t *ret_count)
 {
 	sqlite3_stmt *s = query(st, Q_PARKED_BY_WAIT);
 
@@ -682,8 +690,8 @@ int store_parked_by_wait(struct store *st, const uint8_t wait[16], struct arena 
 	return read_all(st, s, sizeof(**ret), read_held, a, ret, ret_count);
 }
 
-int store_parked_on_row(struct store *st, const uint8_t row[16], unsigned lane, int64_t recv, uint32_t ordinal,
-                        int64_t *ret_count)
+int store_parked_on_row(struct store *st, const uint8_t row[16], unsigned lane, int64_t recv,
+                        uint32_t ordinal, int64_t *ret_count)
 {
 	sqlite3_stmt *s = query(st, Q_PARKED_ON_ROW);
 
@@ -695,7 +703,8 @@ int store_parked_on_row(struct store *st, const uint8_t row[16], unsigned lane, 
 	return step_int(st, s, ret_count);
 }
 
-int store_parked_list(struct store *st, int64_t after_id, size_t limit, struct arena *a, struct held **ret, size_t *ret_count)
+int store_parked_list(struct store *st, int64_t after_id, size_t limit, struct arena *a,
+                      struct held **ret, size_t *ret_count)
 {
 	sqlite3_stmt *s = query(st, Q_PARKED_LIST);
 
@@ -712,8 +721,8 @@ int store_refused_add(struct store *st, const struct held *h)
 	return add_held(st, Q_REFUSED_ADD, h);
 }
 
-static sqlite3_stmt *refused_key(struct store *st, enum store_query q, const uint8_t row[16], unsigned lane, uint32_t run,
-				 uint64_t stamp)
+static sqlite3_stmt *refused_key(struct store *st, enum store_query q, const uint8_t row[16],
+                                 unsigned lane, uint32_t run, uint64_t stamp)
 {
 	sqlite3_stmt *s = query(st, q);
 
@@ -724,13 +733,15 @@ static sqlite3_stmt *refused_key(struct store *st, enum store_query q, const uin
 	return s;
 }
 
-int store_refused_get(struct store *st, const uint8_t row[16], unsigned lane, uint32_t run, uint64_t stamp, bool *ret_refused)
+int store_refused_get(struct store *st, const uint8_t row[16], unsigned lane, uint32_t run,
+                      uint64_t stamp, bool *ret_refused)
 {
 	int64_t found;
 	int rc;
 
 	STORE_ENTER(st);
-	if (st->in_transaction && st->refused == REFUSED_UNKNOWN) { /* usually none, and asked for every operation */
+	if (st->in_transaction &&
+	    st->refused == REFUSED_UNKNOWN) { /* usually none, and asked for every operation */
 		rc = tally(st, "refused", &found);
 		if (rc != 0) return rc;
 		st->refused = found > 0 ? REFUSED_SOME : REFUSED_NONE;
@@ -744,13 +755,15 @@ int store_refused_get(struct store *st, const uint8_t row[16], unsigned lane, ui
 	return rc;
 }
 
-int store_refused_remove(struct store *st, const uint8_t row[16], unsigned lane, uint32_t run, uint64_t stamp)
+int store_refused_remove(struct store *st, const uint8_t row[16], unsigned lane, uint32_t run,
+                         uint64_t stamp)
 {
 	STORE_ENTER_WRITE(st);
 	return step_done(st, refused_key(st, Q_REFUSED_REMOVE, row, lane, run, stamp));
 }
 
-int store_refused_list(struct store *st, bool mine_only, size_t limit, struct arena *a, struct held **ret, size_t *ret_count)
+int store_refused_list(struct store *st, bool mine_only, size_t limit, struct arena *a,
+                       struct held **ret, size_t *ret_count)
 {
 	sqlite3_stmt *s = query(st, mine_only ? Q_REFUSED_LIST_MINE : Q_REFUSED_LIST);
 
@@ -766,7 +779,8 @@ static int64_t add_wrapping(int64_t a, int64_t b)
 	return (int64_t)((uint64_t)a + (uint64_t)b);
 }
 
-static sqlite3_stmt *figure_key(struct store *st, enum store_query q, uint32_t scope, int64_t month, unsigned kind)
+static sqlite3_stmt *figure_key(struct store *st, enum store_query q, uint32_t scope, int64_t month,
+                                unsigned kind)
 {
 	sqlite3_stmt *s = query(st, q);
 
@@ -804,7 +818,8 @@ static void read_pending(sqlite3_stmt *s, void *item, struct arena *a)
 int store_pending_all(struct store *st, struct arena *a, struct pending **ret, size_t *ret_count)
 {
 	STORE_ENTER(st);
-	return read_all(st, query(st, Q_PENDING_ALL), sizeof(**ret), read_pending, a, ret, ret_count);
+	return read_all(st, query(st, Q_PENDING_ALL), sizeof(**ret), read_pending, a, ret,
+	                ret_count);
 }
 
 int store_pending_clear(struct store *st)
@@ -866,7 +881,8 @@ int store_cells_clean(struct store *st)
 	return step_done(st, query(st, Q_CELL_CLEAN));
 }
 
-int store_cells_all(struct store *st, uint32_t scope, struct arena *a, struct cell **ret, size_t *ret_count)
+int store_cells_all(struct store *st, uint32_t scope, struct arena *a, struct cell **ret,
+                    size_t *ret_count)
 {
 	sqlite3_stmt *s = query(st, scope != 0 ? Q_CELL_OF_SCOPE : Q_CELL_ALL);
 
@@ -888,7 +904,8 @@ static void read_mark(sqlite3_stmt *s, void *item, struct arena *a)
 	col_fixed(s, 2, m->filter, sizeof(m->filter));
 }
 
-int store_cursor_get(struct store *st, uint64_t peer_run, struct arena *a, struct mark **ret, size_t *ret_count)
+int store_cursor_get(struct store *st, uint64_t peer_run, struct arena *a, struct mark **ret,
+                     size_t *ret_count)
 {
 	sqlite3_stmt *s = query(st, Q_CURSOR_GET);
 
@@ -897,7 +914,8 @@ int store_cursor_get(struct store *st, uint64_t peer_run, struct arena *a, struc
 	return read_all(st, s, sizeof(**ret), read_mark, a, ret, ret_count);
 }
 
-int store_cursor_put(struct store *st, const uint8_t peer[16], uint64_t peer_run, const struct mark *marks, size_t count)
+int store_cursor_put(struct store *st, const uint8_t peer[16], uint64_t peer_run,
+                     const struct mark *marks, size_t count)
 {
 	sqlite3_stmt *s = query(st, Q_CURSOR_CLEAR);
 	int rc;
@@ -951,8 +969,10 @@ int store_peer_get(struct store *st, const uint8_t origin[16], struct peer *ret,
 	if (rc < 0) return rc;
 	*ret = (struct peer){0};
 	*ret_known = rc == 1;
-	if (rc == 1) read_peer(s, ret, NULL);
-	else memcpy(ret->origin, origin, sizeof(ret->origin));
+	if (rc == 1)
+		read_peer(s, ret, NULL);
+	else
+		memcpy(ret->origin, origin, sizeof(ret->origin));
 	sqlite3_reset(s);
 	return 0;
 }
@@ -1034,7 +1054,8 @@ int store_cert_revoke(struct store *st, const uint8_t id[16], int64_t revoked_ms
 	return step_done(st, s);
 }
 
-static int one_cert(struct store *st, enum store_query q, const uint8_t *key, size_t len, struct arena *a, struct cert_row **ret)
+static int one_cert(struct store *st, enum store_query q, const uint8_t *key, size_t len,
+                    struct arena *a, struct cert_row **ret)
 {
 	sqlite3_stmt *s = query(st, q);
 
@@ -1048,13 +1069,15 @@ int store_cert_by_id(struct store *st, const uint8_t id[16], struct arena *a, st
 	return one_cert(st, Q_CERT_BY_ID, id, 16, a, ret);
 }
 
-int store_cert_by_origin(struct store *st, const uint8_t origin[16], struct arena *a, struct cert_row **ret)
+int store_cert_by_origin(struct store *st, const uint8_t origin[16], struct arena *a,
+                         struct cert_row **ret)
 {
 	STORE_ENTER(st);
 	return one_cert(st, Q_CERT_BY_ORIGIN, origin, 16, a, ret);
 }
 
-int store_cert_by_link(struct store *st, const uint8_t link[32], struct arena *a, struct cert_row **ret)
+int store_cert_by_link(struct store *st, const uint8_t link[32], struct arena *a,
+                       struct cert_row **ret)
 {
 	STORE_ENTER(st);
 	return one_cert(st, Q_CERT_BY_LINK, link, 32, a, ret);
@@ -1114,5 +1137,6 @@ int store_invite_get(struct store *st, const uint8_t hash[32], struct invite *re
 int store_invites(struct store *st, struct arena *a, struct invite **ret, size_t *ret_count)
 {
 	STORE_ENTER(st);
-	return read_all(st, query(st, Q_INVITE_LIST), sizeof(**ret), read_invite, a, ret, ret_count);
+	return read_all(st, query(st, Q_INVITE_LIST), sizeof(**ret), read_invite, a, ret,
+	                ret_count);
 }

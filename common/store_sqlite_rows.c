@@ -10,7 +10,14 @@
 #include "common/base.h"
 #include "common/store_sqlite.h"
 
-enum { SQL_BYTES_MAX = 64 * 1024, VIEW = 8, VIEW_SCOPE = 16, VIEW_ALL = 32, VIEW_ROW = 64, VIEW_WHERE_MAX = 8 };
+enum {
+	SQL_BYTES_MAX = 64 * 1024,
+	VIEW = 8,
+	VIEW_SCOPE = 16,
+	VIEW_ALL = 32,
+	VIEW_ROW = 64,
+	VIEW_WHERE_MAX = 8
+};
 
 /* ---- statements */
 
@@ -28,36 +35,43 @@ static int prepare_buf(struct store *st, struct buf *sql, sqlite3_stmt **ret)
 	return store_prepare(st, buf_cstr(sql), sql->len, ret);
 }
 
-static void print_columns(const struct table *t, unsigned lane, const struct lane_rows *l, struct buf *sql)
+static void print_columns(const struct table *t, unsigned lane, const struct lane_rows *l,
+                          struct buf *sql)
 {
 	buf_print(sql, "id, scope, alive%u, clock%u, extra%u", lane, lane, lane);
 	for (size_t i = 0; i < l->columns_count; i++)
 		buf_print(sql, ", \"%s\"", table_slot(t, lane, l->columns[i])->name);
 }
 
-static void print_get(const struct table *t, unsigned lane, const struct lane_rows *l, struct buf *sql)
+static void print_get(const struct table *t, unsigned lane, const struct lane_rows *l,
+                      struct buf *sql)
 {
 	buf_text(sql, "SELECT ");
 	print_columns(t, lane, l, sql);
 	buf_print(sql, " FROM \"%s\" WHERE id = ?1 AND alive%u IS NOT NULL", t->name, lane);
 }
 
-static void print_scan(const struct table *t, unsigned lane, const struct lane_rows *l, bool scope, struct buf *sql)
+static void print_scan(const struct table *t, unsigned lane, const struct lane_rows *l, bool scope,
+                       struct buf *sql)
 {
 	buf_text(sql, "SELECT ");
 	print_columns(t, lane, l, sql);
-	buf_print(sql, " FROM \"%s\" WHERE id > ?1 AND alive%u IS NOT NULL%s ORDER BY id LIMIT ?2", t->name, lane,
-		  scope ? " AND scope = ?3" : "");
+	buf_print(sql, " FROM \"%s\" WHERE id > ?1 AND alive%u IS NOT NULL%s ORDER BY id LIMIT ?2",
+	          t->name, lane, scope ? " AND scope = ?3" : "");
 }
 
-static void print_insert(const struct table *t, unsigned lane, const struct lane_rows *l, struct buf *sql)
+static void print_insert(const struct table *t, unsigned lane, const struct lane_rows *l,
+                         struct buf *sql)
 {
 	buf_print(sql, "INSERT INTO \"%s\"(", t->name);
 	print_columns(t, lane, l, sql);
 	buf_text(sql, ") VALUES(?1, ?2, ?3, ?4, ?5");
 	for (size_t i = 0; i < l->columns_count; i++) buf_print(sql, ", ?%zu", 6 + i);
-	buf_print(sql, ") ON CONFLICT(id) DO UPDATE SET alive%u = excluded.alive%u, clock%u = excluded.clock%u, "
-		  "extra%u = excluded.extra%u", lane, lane, lane, lane, lane, lane);
+	buf_print(sql,
+	          ") ON CONFLICT(id) DO UPDATE SET alive%u = excluded.alive%u, clock%u = "
+	          "excluded.clock%u, "
+	          "extra%u = excluded.extra%u",
+	          lane, lane, lane, lane, lane, lane);
 	for (size_t i = 0; i < l->columns_count; i++) {
 		const char *name = table_slot(t, lane, l->columns[i])->name;
 
@@ -67,7 +81,8 @@ static void print_insert(const struct table *t, unsigned lane, const struct lane
 }
 
 /* OR FAIL: no statement journal, and what was inserted before a row that is there already stays. */
-static void print_insert_many(const struct table *t, unsigned lane, const struct lane_rows *l, struct buf *sql)
+static void print_insert_many(const struct table *t, unsigned lane, const struct lane_rows *l,
+                              struct buf *sql)
 {
 	buf_print(sql, "INSERT OR FAIL INTO \"%s\"(id, scope, alive%u", t->name, lane);
 	for (size_t i = 0; i < l->columns_count; i++)
@@ -80,9 +95,11 @@ static void print_insert_many(const struct table *t, unsigned lane, const struct
 	}
 }
 
-static void print_drop(const struct table *t, unsigned lane, const struct lane_rows *l, struct buf *sql)
+static void print_drop(const struct table *t, unsigned lane, const struct lane_rows *l,
+                       struct buf *sql)
 {
-	buf_print(sql, "UPDATE \"%s\" SET alive%u = NULL, clock%u = NULL, extra%u = NULL", t->name, lane, lane, lane);
+	buf_print(sql, "UPDATE \"%s\" SET alive%u = NULL, clock%u = NULL, extra%u = NULL", t->name,
+	          lane, lane, lane);
 	for (size_t i = 0; i < l->columns_count; i++)
 		buf_print(sql, ", \"%s\" = NULL", table_slot(t, lane, l->columns[i])->name);
 	buf_text(sql, " WHERE id = ?1");
@@ -102,8 +119,10 @@ static void print_update(const struct table *t, unsigned lane, uint64_t mask, st
 	buf_print(sql, "UPDATE \"%s\" SET clock%u = ?2, extra%u = ?3", t->name, lane, lane);
 	for (unsigned slot = 0; slot < SLOTS_MAX; slot++) {
 		if ((mask >> slot & 1) == 0) continue;
-		if (slot == 0) buf_print(sql, ", alive%u = ?%u", lane, at++);
-		else buf_print(sql, ", \"%s\" = ?%u", table_slot(t, lane, slot)->name, at++);
+		if (slot == 0)
+			buf_print(sql, ", alive%u = ?%u", lane, at++);
+		else
+			buf_print(sql, ", \"%s\" = ?%u", table_slot(t, lane, slot)->name, at++);
 	}
 	buf_print(sql, " WHERE id = ?1 AND alive%u IS NOT NULL", lane);
 }
@@ -119,7 +138,8 @@ static void lane_columns(const struct table *t, unsigned lane, struct lane_rows 
 	}
 }
 
-static int prepare_lane(struct store *st, const struct table *t, unsigned lane, struct lane_rows *l, struct buf *sql)
+static int prepare_lane(struct store *st, const struct table *t, unsigned lane, struct lane_rows *l,
+                        struct buf *sql)
 {
 	int rc;
 
@@ -150,7 +170,8 @@ static int prepare_table(struct store *st, const struct table *t, struct buf *sq
 	rows->table = t;
 	for (unsigned lane = 0; lane < LANES && rc == 0; lane++) {
 		lane_columns(t, lane, &rows->lanes[lane]);
-		if (rows->lanes[lane].slots != 0) rc = prepare_lane(st, t, lane, &rows->lanes[lane], sql);
+		if (rows->lanes[lane].slots != 0)
+			rc = prepare_lane(st, t, lane, &rows->lanes[lane], sql);
 	}
 	buf_reset(sql);
 	buf_print(sql, "SELECT 1 FROM \"%s\" WHERE id = ?1", t->name);
@@ -210,11 +231,13 @@ static struct cached *cached_place(struct store *st, uint16_t table, uint8_t kin
 		if (c->used < oldest->used) oldest = c;
 	}
 	sqlite3_finalize(oldest->stmt);
-	*oldest = (struct cached){.used = ++st->cached_tick, .what = what, .table = table, .kind = kind};
+	*oldest = (struct cached){
+	        .used = ++st->cached_tick, .what = what, .table = table, .kind = kind};
 	return oldest;
 }
 
-static int update_statement(struct store *st, uint16_t table, unsigned lane, uint64_t mask, sqlite3_stmt **ret)
+static int update_statement(struct store *st, uint16_t table, unsigned lane, uint64_t mask,
+                            sqlite3_stmt **ret)
 {
 	struct cached *c = cached_place(st, table, (uint8_t)lane, mask);
 	struct buf sql;
@@ -252,7 +275,8 @@ static struct row *read_row(sqlite3_stmt *s, const struct lane_rows *l, struct a
 	v[0] = col_value(s, 2, a);
 	r->clock = col_span(s, 3, a);
 	r->extra = col_span(s, 4, a);
-	for (size_t i = 0; l != NULL && i < l->columns_count; i++) v[l->columns[i]] = col_value(s, 5 + (int)i, a);
+	for (size_t i = 0; l != NULL && i < l->columns_count; i++)
+		v[l->columns[i]] = col_value(s, 5 + (int)i, a);
 	return a->full ? NULL : r;
 }
 
@@ -262,7 +286,8 @@ static int later_of(struct store *st, uint16_t table)
 	return st->later.rows_count > 0 && st->later.table == table ? later_rows(st) : 0;
 }
 
-static sqlite3_stmt *other_statement(struct store *st, enum store_query q, uint16_t table, unsigned lane, const uint8_t *id)
+static sqlite3_stmt *other_statement(struct store *st, enum store_query q, uint16_t table,
+                                     unsigned lane, const uint8_t *id)
 {
 	sqlite3_stmt *s = query(st, q);
 
@@ -272,8 +297,8 @@ static sqlite3_stmt *other_statement(struct store *st, enum store_query q, uint1
 	return s;
 }
 
-int store_rows_get(struct store *st, uint16_t table, unsigned lane, const uint8_t (*ids)[16], size_t count,
-		   struct arena *a, struct row **ret_rows)
+int store_rows_get(struct store *st, uint16_t table, unsigned lane, const uint8_t (*ids)[16],
+                   size_t count, struct arena *a, struct row **ret_rows)
 {
 	const struct lane_rows *l = lane_of(st, table, lane);
 
@@ -305,10 +330,12 @@ static void bind_row(sqlite3_stmt *s, const struct lane_rows *l, const struct ro
 	bind_value(s, 3, r->v[0]);
 	bind_maybe(s, 4, r->clock);
 	bind_maybe(s, 5, r->extra);
-	for (size_t i = 0; i < l->columns_count; i++) bind_value(s, 6 + (int)i, r->v[l->columns[i]]);
+	for (size_t i = 0; i < l->columns_count; i++)
+		bind_value(s, 6 + (int)i, r->v[l->columns[i]]);
 }
 
-int store_row_insert(struct store *st, uint16_t table, unsigned lane, const struct row *r, bool *ret_fresh)
+int store_row_insert(struct store *st, uint16_t table, unsigned lane, const struct row *r,
+                     bool *ret_fresh)
 {
 	const struct lane_rows *l = lane_of(st, table, lane);
 	sqlite3_stmt *s;
@@ -330,17 +357,20 @@ int store_row_insert(struct store *st, uint16_t table, unsigned lane, const stru
 	return rc;
 }
 
-int store_rows_insert(struct store *st, uint16_t table, unsigned lane, const struct row *rows, size_t count, bool *ret_fresh)
+int store_rows_insert(struct store *st, uint16_t table, unsigned lane, const struct row *rows,
+                      size_t count, bool *ret_fresh)
 {
 	int rc;
 
 	STORE_ENTER_WRITE(st);
 	rc = later_of(st, table);
-	for (size_t i = 0; i < count && rc == 0; i++) rc = store_row_insert(st, table, lane, &rows[i], &ret_fresh[i]);
+	for (size_t i = 0; i < count && rc == 0; i++)
+		rc = store_row_insert(st, table, lane, &rows[i], &ret_fresh[i]);
 	return rc;
 }
 
-int store_rows_insert_later(struct store *st, uint16_t table, unsigned lane, const struct row *row, bool *ret_fresh)
+int store_rows_insert_later(struct store *st, uint16_t table, unsigned lane, const struct row *row,
+                            bool *ret_fresh)
 {
 	STORE_ENTER_WRITE(st);
 	assert(lane_of(st, table, lane) != NULL && row->clock.len == 0 && row->extra.len == 0);
@@ -370,7 +400,8 @@ static int many_statement(struct store *st, uint16_t table, unsigned lane, sqlit
 	return rc;
 }
 
-int store_rows_insert_many(struct store *st, uint16_t table, unsigned lane, const struct row *const *rows, size_t *ret_done)
+int store_rows_insert_many(struct store *st, uint16_t table, unsigned lane,
+                           const struct row *const *rows, size_t *ret_done)
 {
 	const struct lane_rows *l = lane_of(st, table, lane);
 	sqlite3_stmt *s = NULL;
@@ -380,7 +411,8 @@ int store_rows_insert_many(struct store *st, uint16_t table, unsigned lane, cons
 	for (size_t k = 0; k < LATER_ROWS; k++) {
 		bind_span(s, at++, rows[k]->id, 16);
 		bind_int(s, at++, rows[k]->scope);
-		for (size_t i = 0; i < l->columns_count; i++) bind_value(s, at++, rows[k]->v[l->columns[i]]);
+		for (size_t i = 0; i < l->columns_count; i++)
+			bind_value(s, at++, rows[k]->v[l->columns[i]]);
 	}
 	rc = sqlite3_step(s);
 	if (rc == SQLITE_DONE) {
@@ -390,16 +422,20 @@ int store_rows_insert_many(struct store *st, uint16_t table, unsigned lane, cons
 		assert(*ret_done < LATER_ROWS);
 		rc = SQLITE_DONE;
 	}
-	if (rc != SQLITE_DONE) rc = store_fail(st, sqlite3_extended_errcode(st->db), "database");
-	else rc = 0;
+	if (rc != SQLITE_DONE)
+		rc = store_fail(st, sqlite3_extended_errcode(st->db), "database");
+	else
+		rc = 0;
 	sqlite3_reset(s);
 	return rc;
 }
 
-static int update_other(struct store *st, uint16_t table, unsigned lane, const struct row *r, uint64_t mask)
+static int update_other(struct store *st, uint16_t table, unsigned lane, const struct row *r,
+                        uint64_t mask)
 {
 	bool alive = (mask & 1) != 0;
-	sqlite3_stmt *s = other_statement(st, alive ? Q_OTHER_UPDATE_ALIVE : Q_OTHER_UPDATE, table, lane, r->id);
+	sqlite3_stmt *s = other_statement(st, alive ? Q_OTHER_UPDATE_ALIVE : Q_OTHER_UPDATE, table,
+	                                  lane, r->id);
 
 	bind_maybe(s, 4, r->clock);
 	bind_maybe(s, 5, r->extra);
@@ -407,7 +443,8 @@ static int update_other(struct store *st, uint16_t table, unsigned lane, const s
 	return step_done(st, s);
 }
 
-static int update_known(struct store *st, uint16_t table, unsigned lane, const struct row *r, uint64_t mask)
+static int update_known(struct store *st, uint16_t table, unsigned lane, const struct row *r,
+                        uint64_t mask)
 {
 	sqlite3_stmt *s = NULL;
 	int rc = update_statement(st, table, lane, mask, &s), at = 4;
@@ -421,7 +458,8 @@ static int update_known(struct store *st, uint16_t table, unsigned lane, const s
 	return step_done(st, s);
 }
 
-int store_rows_update(struct store *st, uint16_t table, unsigned lane, const struct row *rows, const uint64_t *masks, size_t count)
+int store_rows_update(struct store *st, uint16_t table, unsigned lane, const struct row *rows,
+                      const uint64_t *masks, size_t count)
 {
 	const struct lane_rows *l = lane_of(st, table, lane);
 
@@ -432,9 +470,10 @@ int store_rows_update(struct store *st, uint16_t table, unsigned lane, const str
 
 		assert((masks[i] & 1) == 0 || rows[i].v[0].type != VALUE_NULL);
 		rc = l == NULL ? update_other(st, table, lane, &rows[i], masks[i])
-			       : update_known(st, table, lane, &rows[i], masks[i] & l->slots);
+		               : update_known(st, table, lane, &rows[i], masks[i] & l->slots);
 		if (rc != 0) return rc;
-		assert(sqlite3_changes(st->db) == 1); /* the rows exist: the engine has just read them */
+		assert(sqlite3_changes(st->db) ==
+		       1); /* the rows exist: the engine has just read them */
 	}
 	return 0;
 }
@@ -474,7 +513,8 @@ int store_row_known(struct store *st, uint16_t table, const uint8_t id[16], bool
 	int rc = 0;
 
 	STORE_ENTER(st);
-	*ret_known = st->in_transaction && table != 0 && k->table == table && memcmp(k->id, id, 16) == 0;
+	*ret_known =
+	        st->in_transaction && table != 0 && k->table == table && memcmp(k->id, id, 16) == 0;
 	if (*ret_known) return 0;
 	if (later_of(st, table) != 0) return -st->err.code;
 	if (table < TABLES_MAX && st->tables[table] != NULL) {
@@ -504,7 +544,8 @@ static void note_table(uint16_t *tables, size_t *count, uint16_t table)
 	if (*count < TABLES_MAX) tables[(*count)++] = table;
 }
 
-int store_row_tables(struct store *st, const uint8_t id[16], uint16_t *ret_tables, size_t *ret_count)
+int store_row_tables(struct store *st, const uint8_t id[16], uint16_t *ret_tables,
+                     size_t *ret_count)
 {
 	sqlite3_stmt *s;
 	size_t count = 0;
@@ -528,8 +569,8 @@ int store_row_tables(struct store *st, const uint8_t id[16], uint16_t *ret_table
 	return rc;
 }
 
-static int scan(struct store *st, sqlite3_stmt *s, const struct lane_rows *l, struct arena *a, struct row **ret_rows,
-		size_t *ret_count)
+static int scan(struct store *st, sqlite3_stmt *s, const struct lane_rows *l, struct arena *a,
+                struct row **ret_rows, size_t *ret_count)
 {
 	struct list rows = {.size = sizeof(struct row)};
 	int rc;
@@ -546,8 +587,9 @@ static int scan(struct store *st, sqlite3_stmt *s, const struct lane_rows *l, st
 	return rc;
 }
 
-int store_rows_scan(struct store *st, uint16_t table, unsigned lane, uint32_t scope, const uint8_t *after, size_t limit,
-		    struct arena *a, struct row **ret_rows, size_t *ret_count)
+int store_rows_scan(struct store *st, uint16_t table, unsigned lane, uint32_t scope,
+                    const uint8_t *after, size_t limit, struct arena *a, struct row **ret_rows,
+                    size_t *ret_count)
 {
 	const struct lane_rows *l = lane_of(st, table, lane);
 	sqlite3_stmt *s;
@@ -555,7 +597,8 @@ int store_rows_scan(struct store *st, uint16_t table, unsigned lane, uint32_t sc
 	STORE_ENTER(st);
 	if (later_of(st, table) != 0) return -st->err.code;
 	if (l == NULL) {
-		s = other_statement(st, scope != 0 ? Q_OTHER_SCAN_SCOPE : Q_OTHER_SCAN, table, lane, after);
+		s = other_statement(st, scope != 0 ? Q_OTHER_SCAN_SCOPE : Q_OTHER_SCAN, table, lane,
+		                    after);
 		bind_size(s, 4, limit);
 		if (scope != 0) bind_int(s, 5, scope);
 	} else {
@@ -567,8 +610,8 @@ int store_rows_scan(struct store *st, uint16_t table, unsigned lane, uint32_t sc
 	return scan(st, s, l, a, ret_rows, ret_count);
 }
 
-int store_other_scan(struct store *st, uint16_t table, unsigned lane, const uint8_t *after, size_t limit, struct arena *a,
-		     struct row **ret_rows, size_t *ret_count)
+int store_other_scan(struct store *st, uint16_t table, unsigned lane, const uint8_t *after,
+                     size_t limit, struct arena *a, struct row **ret_rows, size_t *ret_count)
 {
 	sqlite3_stmt *s = other_statement(st, Q_OTHER_SCAN, table, lane, after);
 
@@ -598,22 +641,28 @@ struct view {
 static void print_view(const struct view *w, struct buf *sql)
 {
 	const struct table *t = w->t->table;
-	const char *or = "";
+	const char * or = "";
 
 	buf_text(sql, "SELECT id, scope");
 	for (unsigned lane = 0; lane < ROW_LANES; lane++)
-		if (w->t->lanes[lane].slots != 0) buf_print(sql, ", alive%u", lane);
-		else buf_text(sql, ", NULL");
+		if (w->t->lanes[lane].slots != 0)
+			buf_print(sql, ", alive%u", lane);
+		else
+			buf_text(sql, ", NULL");
 	for (size_t i = 0; i < t->fields_count; i++) buf_print(sql, ", \"%s\"", t->fields[i].name);
 	buf_print(sql, " FROM \"%s\" WHERE ", t->name);
-	if ((w->kind & VIEW_ROW) != 0) buf_text(sql, "id = ?1 LIMIT ?2");
-	else buf_text(sql, "id > ?1");
+	if ((w->kind & VIEW_ROW) != 0)
+		buf_text(sql, "id = ?1 LIMIT ?2");
+	else
+		buf_text(sql, "id > ?1");
 	if ((w->kind & VIEW_ROW) != 0) return;
 	if ((w->kind & VIEW_SCOPE) != 0) buf_text(sql, " AND scope = ?3");
-	for (size_t i = 0; i < w->where_count; i++) buf_print(sql, " AND \"%s\" IS ?%zu", w->where[i].field->name, 4 + i);
+	for (size_t i = 0; i < w->where_count; i++)
+		buf_print(sql, " AND \"%s\" IS ?%zu", w->where[i].field->name, 4 + i);
 	if ((w->kind & VIEW_ALL) == 0) {
 		for (unsigned lane = 0; lane < ROW_LANES; lane++)
-			if (w->t->lanes[lane].slots != 0) buf_print(sql, " AND coalesce(alive%u, 1) = 1", lane);
+			if (w->t->lanes[lane].slots != 0)
+				buf_print(sql, " AND coalesce(alive%u, 1) = 1", lane);
 	}
 	buf_text(sql, " AND (");
 	for (unsigned lane = 0; lane < ROW_LANES; lane++) {
@@ -632,7 +681,8 @@ static int view_statement(struct store *st, const struct view *w, sqlite3_stmt *
 	int rc = 0;
 
 	assert(w->where_count <= VIEW_WHERE_MAX);
-	for (size_t i = 0; i < w->where_count; i++) fields = fields << 8 | w->where[i].field->number;
+	for (size_t i = 0; i < w->where_count; i++)
+		fields = fields << 8 | w->where[i].field->number;
 	c = cached_place(st, w->t->table->number, w->kind, fields);
 	if (c->stmt == NULL) {
 		buf_init(&sql, SQL_BYTES_MAX);
@@ -644,8 +694,8 @@ static int view_statement(struct store *st, const struct view *w, sqlite3_stmt *
 	return rc;
 }
 
-static int read_views(struct store *st, const struct table *t, sqlite3_stmt *s, struct arena *a, struct row_view **ret,
-		      size_t *ret_count)
+static int read_views(struct store *st, const struct table *t, sqlite3_stmt *s, struct arena *a,
+                      struct row_view **ret, size_t *ret_count)
 {
 	struct list views = {.size = sizeof(struct row_view)};
 	int rc;
@@ -660,11 +710,13 @@ static int read_views(struct store *st, const struct table *t, sqlite3_stmt *s, 
 
 			if (type == SQLITE_NULL) continue;
 			v->lanes |= (uint8_t)(1 << lane);
-			if (type != SQLITE_INTEGER || col_int(s, 2 + lane) != 1) v->dead |= (uint8_t)(1 << lane);
+			if (type != SQLITE_INTEGER || col_int(s, 2 + lane) != 1)
+				v->dead |= (uint8_t)(1 << lane);
 		}
 		v->values = ARENA_ARRAY(a, struct value, t->fields_count);
 		if (v->values == NULL) break;
-		for (size_t i = 0; i < t->fields_count; i++) v->values[i] = col_value(s, 2 + ROW_LANES + (int)i, a);
+		for (size_t i = 0; i < t->fields_count; i++)
+			v->values[i] = col_value(s, 2 + ROW_LANES + (int)i, a);
 		if (a->full) break;
 	}
 	sqlite3_reset(s);
@@ -673,11 +725,12 @@ static int read_views(struct store *st, const struct table *t, sqlite3_stmt *s, 
 	return rc;
 }
 
-int store_rows_view(struct store *st, const struct table *t, const struct row_where *where, size_t where_count, uint32_t scope,
-		    bool all, const uint8_t *after, size_t limit, struct arena *a, struct row_view **ret, size_t *ret_count)
+int store_rows_view(struct store *st, const struct table *t, const struct row_where *where,
+                    size_t where_count, uint32_t scope, bool all, const uint8_t *after,
+                    size_t limit, struct arena *a, struct row_view **ret, size_t *ret_count)
 {
 	struct view w = {st->tables[t->number], where, where_count,
-			 (uint8_t)(VIEW | (scope != 0 ? VIEW_SCOPE : 0) | (all ? VIEW_ALL : 0))};
+	                 (uint8_t)(VIEW | (scope != 0 ? VIEW_SCOPE : 0) | (all ? VIEW_ALL : 0))};
 	sqlite3_stmt *s = NULL;
 	int rc;
 
@@ -693,7 +746,8 @@ int store_rows_view(struct store *st, const struct table *t, const struct row_wh
 	return read_views(st, t, s, a, ret, ret_count);
 }
 
-int store_row_view(struct store *st, const struct table *t, const uint8_t id[16], struct arena *a, struct row_view **ret)
+int store_row_view(struct store *st, const struct table *t, const uint8_t id[16], struct arena *a,
+                   struct row_view **ret)
 {
 	struct view w = {st->tables[t->number], NULL, 0, VIEW | VIEW_ROW};
 	sqlite3_stmt *s = NULL;
@@ -712,8 +766,8 @@ int store_row_view(struct store *st, const struct table *t, const uint8_t id[16]
 
 /* ---- plans of the statements built here */
 
-static int plan_statement(struct store *st, const char *what, const struct table *t, unsigned lane, sqlite3_stmt *s,
-			  struct buf *out)
+static int plan_statement(struct store *st, const char *what, const struct table *t, unsigned lane,
+                          sqlite3_stmt *s, struct buf *out)
 {
 	char name[128];
 
@@ -755,7 +809,9 @@ static int plan_views(struct store *st, const struct table_rows *t, struct buf *
 		w.where = &where;
 		w.where_count = 1;
 		rc = view_statement(st, &w, &s);
-		if (rc == 0) rc = plan_statement(st, "rows_view_field", t->table, t->table->fields[i].number, s, out);
+		if (rc == 0)
+			rc = plan_statement(st, "rows_view_field", t->table,
+			                    t->table->fields[i].number, s, out);
 	}
 	return rc;
 }
@@ -768,9 +824,11 @@ int store_rows_plans(struct store *st, struct buf *out)
 		const struct table_rows *t = st->tables[i];
 
 		if (t == NULL) continue;
-		for (unsigned lane = 0; lane < ROW_LANES && rc == 0; lane++) rc = plan_lane(st, t, lane, out);
+		for (unsigned lane = 0; lane < ROW_LANES && rc == 0; lane++)
+			rc = plan_lane(st, t, lane, out);
 		if (rc == 0) rc = plan_statement(st, "row_has", t->table, 0, t->has, out);
-		if (rc == 0) rc = plan_statement(st, "row_drop_empty", t->table, 0, t->drop_empty, out);
+		if (rc == 0)
+			rc = plan_statement(st, "row_drop_empty", t->table, 0, t->drop_empty, out);
 		if (rc == 0) rc = plan_views(st, t, out);
 	}
 	return rc;
@@ -778,7 +836,8 @@ int store_rows_plans(struct store *st, struct buf *out)
 
 /* ---- candidates */
 
-static void bind_candidate_key(sqlite3_stmt *s, uint16_t table, const uint8_t row[16], unsigned lane)
+static void bind_candidate_key(sqlite3_stmt *s, uint16_t table, const uint8_t row[16],
+                               unsigned lane)
 {
 	bind_int(s, 1, table);
 	bind_span(s, 2, row, 16);
@@ -800,8 +859,8 @@ static void read_candidate(sqlite3_stmt *s, void *item, struct arena *a)
 	c->value = col_value(s, 8, a);
 }
 
-static int add_candidate(struct store *st, uint16_t table, const uint8_t row[16], unsigned lane, size_t n,
-			 const struct candidate *c)
+static int add_candidate(struct store *st, uint16_t table, const uint8_t row[16], unsigned lane,
+                         size_t n, const struct candidate *c)
 {
 	sqlite3_stmt *s = query(st, Q_CANDIDATE_ADD);
 
@@ -816,7 +875,8 @@ static int add_candidate(struct store *st, uint16_t table, const uint8_t row[16]
 	return step_done(st, s);
 }
 
-int store_candidates_set(struct store *st, uint16_t table, const uint8_t row[16], unsigned lane, const struct candidate *c, size_t count)
+int store_candidates_set(struct store *st, uint16_t table, const uint8_t row[16], unsigned lane,
+                         const struct candidate *c, size_t count)
 {
 	sqlite3_stmt *s = query(st, Q_CANDIDATE_FIELDS);
 	int64_t before = 0, after = 0;
@@ -844,8 +904,8 @@ int store_candidates_set(struct store *st, uint16_t table, const uint8_t row[16]
 	return step_done(st, s);
 }
 
-int store_candidates_get(struct store *st, uint16_t table, const uint8_t row[16], unsigned lane, struct arena *a,
-			 struct candidate **ret, size_t *ret_count)
+int store_candidates_get(struct store *st, uint16_t table, const uint8_t row[16], unsigned lane,
+                         struct arena *a, struct candidate **ret, size_t *ret_count)
 {
 	sqlite3_stmt *s = query(st, Q_CANDIDATE_GET);
 
@@ -854,7 +914,8 @@ int store_candidates_get(struct store *st, uint16_t table, const uint8_t row[16]
 	return read_all(st, s, sizeof(**ret), read_candidate, a, ret, ret_count);
 }
 
-int store_candidates_list(struct store *st, size_t limit, struct arena *a, struct candidate **ret, size_t *ret_count)
+int store_candidates_list(struct store *st, size_t limit, struct arena *a, struct candidate **ret,
+                          size_t *ret_count)
 {
 	sqlite3_stmt *s = query(st, Q_CANDIDATE_LIST);
 

@@ -812,8 +812,9 @@ static int check_activity(const struct stated *r)
 	for (size_t i = 0; i < r->t->fields_count; i++) {
 		const struct field *f = &r->t->fields[i];
 		if (field_lane(f) == LANE_OPEN && is_stated(r, f->name))
-			return refuse_named(r, ERR_CODE_TIER, f->name,
-			                    "an activity of a closed kind says nothing in open fields");
+			return refuse_named(
+			        r, ERR_CODE_TIER, f->name,
+			        "an activity of a closed kind says nothing in open fields");
 	}
 	if (!is_stated(r, "closed_start"))
 		return refuse_named(r, ERR_REQUIRED, "closed_start", "a value is needed");

@@ -10,7 +10,7 @@
 
 /* Text as typed -> value (borrowed from text or from the arena).  "" is null. */
 int value_parse(const struct table *t, const struct field *f, const char *text, struct arena *a,
-		struct value *ret, struct error *err);
+                struct value *ret, struct error *err);
 /* Value -> text as typed (appended). */
 void value_show(const struct field *f, struct value v, struct buf *out);
 /* One field's own rules: type, range, code list and its tier, length, UTF-8, rule by name; free text
@@ -21,10 +21,10 @@ int value_check(const struct table *t, const struct field *f, struct value v, st
  * belongs to t->fields[i]; now_ms for "not in the future". */
 int row_check(const struct table *t, const struct value *values, int64_t now_ms, struct error *err);
 
-bool citizen_id_valid(struct span id);                   /* GB 11643-1999: 18 characters, check digit, a real date */
+bool citizen_id_valid(struct span id); /* GB 11643-1999: 18 characters, check digit, a real date */
 bool citizen_id_birth(struct span id, int64_t *ret_days); /* date of birth of a valid number */
-bool division_code_valid(struct span code);              /* 12 digits, province 11..91 */
-bool uscc_valid(struct span code);                       /* GB 32100-2015 */
-bool mobile_valid(struct span phone);                    /* 11 digits, 1[3-9] */
+bool division_code_valid(struct span code);               /* 12 digits, province 11..91 */
+bool uscc_valid(struct span code);                        /* GB 32100-2015 */
+bool mobile_valid(struct span phone);                     /* 11 digits, 1[3-9] */
 
 #endif

@@ -13,8 +13,8 @@ enum value_type { VALUE_NULL = 0, VALUE_INT = 1, VALUE_TEXT = 2, VALUE_BYTES = 3
 enum { VALUE_BYTES_MAX = 64 * 1024, UNKNOWN_FIELD_BYTES_MAX = 4096, UNKNOWN_FIELDS_MAX = 64 };
 
 struct value {
-	uint8_t type; /* enum value_type */
-	int64_t i;    /* VALUE_INT */
+	uint8_t type;  /* enum value_type */
+	int64_t i;     /* VALUE_INT */
 	struct span s; /* VALUE_TEXT (UTF-8, no final 0), VALUE_BYTES; borrowed */
 };
 
@@ -34,6 +34,7 @@ struct value value_text(const char *text);
 bool value_equal(struct value a, struct value b);
 struct value value_copy(struct arena *a, struct value v);
 void value_pack(struct buf *b, struct value v);
-struct value value_read(struct reader *r);    /* borrowed from the reader's bytes; bad above VALUE_BYTES_MAX */
+struct value
+value_read(struct reader *r); /* borrowed from the reader's bytes; bad above VALUE_BYTES_MAX */
 
 #endif

@@ -94,7 +94,7 @@ struct import {
 	struct tree tree;
 	struct match *matches; /* by code, level */
 	uint8_t (*ids)[16];    /* of the file's items, by index */
-	bool *seen; /* tree's units that are in the file */
+	bool *seen;            /* tree's units that are in the file */
 	struct write writes[BATCH];
 	struct field_write fields[BATCH][FIELDS];
 	int32_t items[BATCH]; /* item of the write */

@@ -531,7 +531,8 @@ static void keep_missing_below(struct summing *s)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < s->missing_count; i++)
-		if (s->missing[i].unit == s->org || tree_below(&s->tree, s->missing[i].unit, s->org))
+		if (s->missing[i].unit == s->org ||
+		    tree_below(&s->tree, s->missing[i].unit, s->org))
 			s->missing[kept++] = s->missing[i];
 	s->missing_count = kept;
 }

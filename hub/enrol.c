@@ -521,7 +521,8 @@ static int lanes_of_unit(struct replica *r, const uint8_t unit[16], unsigned lev
 	arena_init(&a, 0);
 	*ret = lanes_of_level(level);
 	if (level == LEVEL_PREFECTURE)
-		rc = store_rows_view(replica_store(r), t, where, 2, 0, /* all= */ false, NULL, 1, &a, &counties, &n);
+		rc = store_rows_view(replica_store(r), t, where, 2, 0, /* all= */ false, NULL, 1,
+		                     &a, &counties, &n);
 	if (!rc && level == LEVEL_PREFECTURE && !n) *ret = LANES_ALL;
 	arena_done(&a);
 	return rc;

@@ -45,8 +45,8 @@ static bool own_complete(const struct status_facts *f)
 {
 	const struct replica_counts *n = &f->counts;
 
-	if (!f->joined || f->revoked || n->restored || n->gaps || n->unstated || n->refused || n->parked ||
-	    n->waiting || n->unapplied)
+	if (!f->joined || f->revoked || n->restored || n->gaps || n->unstated || n->refused ||
+	    n->parked || n->waiting || n->unapplied)
 		return false;
 	if (f->root) return true;
 	return !n->unsent && !n->tail && !n->received && agrees(f) && !f->parent.refused &&

@@ -44,7 +44,7 @@
 	W(CONFLICT_DELETED, "{} {} 已删除,同时别处改过“{}”",                                       \
 	  "{} {} was deleted while \"{}\" was changed elsewhere")                                  \
 	W(HISTORY_TAIL, "已存本机", "recorded here")                                               \
-	W(HISTORY_OWN, "上级所写", "written by a hub")                                                 \
+	W(HISTORY_OWN, "上级所写", "written by a hub")                                             \
 	W(HISTORY_ADMITTED, "已并入", "merged")                                                    \
 	W(HISTORY_REFUSED, "被退", "refused")                                                      \
 	W(HISTORY_WAITS, "等待", "waits")                                                          \
@@ -138,7 +138,7 @@
 	W(SUMMARY_UNSETTLED, "未定", "unsettled")                                                  \
 	W(SUMMARY_STATED, "  {} 由 {} ({}) 填报", "  {} stated by {} ({})")                        \
 	W(SUMMARY_CORRECTED, "  {} 更正,原因 {},所据合计 {}", "  {} corrected, cause {}, base {}") \
-	W(SUMMARY_MORE, "另有 {} 站缺 (--json 列全)", "{} more are missing (--json lists all)")            \
+	W(SUMMARY_MORE, "另有 {} 站缺 (--json 列全)", "{} more are missing (--json lists all)")    \
 	W(SUMMARY_MISSING, "缺: {} {} ({})", "missing: {} {} ({})")                                \
 	W(MISSING_NO_NODE, "未入网", "no node")                                                    \
 	W(MISSING_NO_AGREEMENT, "未核对一致,上次联系 {}", "not agreed, last contact {}")           \

@@ -24,14 +24,14 @@ static int may_speak(struct replica *r, const uint8_t hub[16], const struct cert
 		struct cert_row *row;
 		*ret = !memcmp(id, speaker.id, 16);
 		rc = store_cert_by_id(r->st, id, &r->scratch, &row);
-		if (rc || !row)
-			break;
+		if (rc || !row) break;
 		memcpy(id, row->issuer, 16);
 	}
 	return rc;
 }
 
-static void words_add(struct words *w, struct arena *a, const struct admission_item *item, const struct admission *m)
+static void words_add(struct words *w, struct arena *a, const struct admission_item *item,
+                      const struct admission *m)
 {
 	if (w->count == w->room) {
 		size_t room = w->room * 2 + 4;
@@ -53,28 +53,26 @@ static void words_add(struct words *w, struct arena *a, const struct admission_i
 	memcpy(w->hubs[w->count++], m->hub, 16);
 }
 
-int words_load(struct replica *r, const uint8_t segment[32], const struct cert *author, struct arena *a, struct words *ret)
+int words_load(struct replica *r, const uint8_t segment[32], const struct cert *author,
+               struct arena *a, struct words *ret)
 {
 	int64_t *recvs;
 	size_t n;
 	memset(ret, 0, sizeof(*ret));
 	int rc = store_words(r->st, segment, a, &recvs, &n);
-	if (rc || !n)
-		return rc ? engine_fail(r, rc) : 0;
+	if (rc || !n) return rc ? engine_fail(r, rc) : 0;
 	for (size_t i = 0; i < n; i++) {
 		struct entry *e;
 		struct admission m;
 		uint8_t hash[32], sign[64];
 		bool may;
 		rc = store_journal_get(r->st, recvs[i], a, &e);
-		if (rc)
-			return engine_fail(r, rc);
+		if (rc) return engine_fail(r, rc);
 		if (!e || e->kind != ENTRY_ADMISSION)
 			continue; /* a hole is noted in the same place */
 		rc = admission_open(e->head, a, &m, hash, sign, &r->err);
 		rc = rc ? rc : may_speak(r, m.hub, author, &may);
-		if (rc)
-			return engine_fail(r, rc);
+		if (rc) return engine_fail(r, rc);
 		for (size_t k = 0; k < m.items_count && may; k++)
 			if (!memcmp(m.items[k].segment, segment, 32))
 				words_add(ret, a, &m.items[k], &m);
@@ -85,12 +83,12 @@ int words_load(struct replica *r, const uint8_t segment[32], const struct cert *
 static const struct verdict *said_of(const struct admission_item *item, uint32_t ordinal)
 {
 	for (size_t i = 0; i < item->verdicts_count; i++)
-		if (item->verdicts[i].ordinal == ordinal)
-			return &item->verdicts[i];
+		if (item->verdicts[i].ordinal == ordinal) return &item->verdicts[i];
 	return NULL;
 }
 
-enum record_verdict words_verdict(const struct words *w, uint32_t ordinal, const struct verdict **ret_said, const uint8_t **ret_hub)
+enum record_verdict words_verdict(const struct words *w, uint32_t ordinal,
+                                  const struct verdict **ret_said, const uint8_t **ret_hub)
 {
 	enum record_verdict v = VERDICT_WAITS;
 	for (size_t i = 0; i < w->count; i++) {
@@ -99,10 +97,8 @@ enum record_verdict words_verdict(const struct words *w, uint32_t ordinal, const
 			return VERDICT_ACCEPTED;
 		if (said && said->accepted == 0) {
 			v = VERDICT_REFUSED;
-			if (ret_said)
-				*ret_said = said;
-			if (ret_hub)
-				*ret_hub = w->hubs[i];
+			if (ret_said) *ret_said = said;
+			if (ret_hub) *ret_hub = w->hubs[i];
 		}
 	}
 	return v;
@@ -121,8 +117,7 @@ struct admitting {
 static struct admitting *admitting_of(struct replica *r, uint32_t scope, unsigned lane)
 {
 	for (struct admitting *m = r->admitting; m; m = m->next)
-		if (m->scope == scope && m->lane == lane)
-			return m;
+		if (m->scope == scope && m->lane == lane) return m;
 	struct admitting *m = ARENA_ARRAY(&r->tx, struct admitting, 1);
 	m->scope = scope;
 	m->lane = lane;
@@ -133,13 +128,15 @@ static struct admitting *admitting_of(struct replica *r, uint32_t scope, unsigne
 
 static int journal_admission(struct replica *r, struct admitting *m)
 {
-	struct admission a = {.lane = (uint8_t)m->lane, .at_ms = r->env->now_ms(r->env->ctx),
-			      .number = ++r->s.admissions, .items = m->items, .items_count = m->count};
+	struct admission a = {.lane = (uint8_t)m->lane,
+	                      .at_ms = r->env->now_ms(r->env->ctx),
+	                      .number = ++r->s.admissions,
+	                      .items = m->items,
+	                      .items_count = m->count};
 	struct entry e = {.kind = ENTRY_ADMISSION, .lane = (uint8_t)m->lane, .scope = m->scope};
 	struct buf b;
 	int64_t recv;
-	if (!m->count)
-		return 0;
+	if (!m->count) return 0;
 	buf_init(&b, ADMISSION_BYTES_MAX + SIGN_BYTES);
 	memcpy(a.hub, r->id->origin, 16);
 	memcpy(e.origin, r->id->origin, 16);
@@ -147,7 +144,8 @@ static int journal_admission(struct replica *r, struct admitting *m)
 	rc = rc ? rc : admission_make(&a, r->id->sign_secret, &b, e.hash, &r->err);
 	e.head = buf_span(&b);
 	rc = rc ? rc : store_journal_append(r->st, &e, 1, &recv);
-	for (size_t i = 0; i < m->count && !rc; i++) rc = store_word_add(r->st, m->items[i].segment, e.recv);
+	for (size_t i = 0; i < m->count && !rc; i++)
+		rc = store_word_add(r->st, m->items[i].segment, e.recv);
 	buf_done(&b);
 	m->count = m->verdicts = 0;
 	return rc ? engine_fail(r, rc) : 0;
@@ -156,20 +154,24 @@ static int journal_admission(struct replica *r, struct admitting *m)
 int admit_flush(struct replica *r)
 {
 	int rc = 0;
-	for (struct admitting *m = r->admitting; m && !rc; m = m->next) rc = journal_admission(r, m);
+	for (struct admitting *m = r->admitting; m && !rc; m = m->next)
+		rc = journal_admission(r, m);
 	r->admitting = NULL;
 	return rc;
 }
 
 /* Verdicts of two items on one segment in one, by ordinal; of two on one record the later counts. */
-static void join_item(struct replica *r, struct admission_item *into, const struct admission_item *item)
+static void join_item(struct replica *r, struct admission_item *into,
+                      const struct admission_item *item)
 {
 	size_t room = into->verdicts_count + item->verdicts_count, n = 0, i = 0, k = 0;
 	struct verdict *all = ARENA_ARRAY(&r->tx, struct verdict, room);
 	while (i < into->verdicts_count || k < item->verdicts_count) {
 		bool older = k == item->verdicts_count ||
-			     (i < into->verdicts_count && into->verdicts[i].ordinal < item->verdicts[k].ordinal);
-		if (!older && i < into->verdicts_count && into->verdicts[i].ordinal == item->verdicts[k].ordinal)
+		             (i < into->verdicts_count &&
+		              into->verdicts[i].ordinal < item->verdicts[k].ordinal);
+		if (!older && i < into->verdicts_count &&
+		    into->verdicts[i].ordinal == item->verdicts[k].ordinal)
 			i++;
 		all[n++] = older ? into->verdicts[i++] : item->verdicts[k++];
 	}
@@ -182,12 +184,14 @@ int admit_say(struct replica *r, uint32_t scope, unsigned lane, const struct adm
 	struct admitting *m = admitting_of(r, scope, lane);
 	int rc = 0;
 	for (size_t i = 0; i < m->count; i++)
-		if (m->items[i].mode == ADMIT_ONLY && item->mode == ADMIT_ONLY && !memcmp(m->items[i].segment, item->segment, 32)) {
+		if (m->items[i].mode == ADMIT_ONLY && item->mode == ADMIT_ONLY &&
+		    !memcmp(m->items[i].segment, item->segment, 32)) {
 			m->verdicts += item->verdicts_count;
 			join_item(r, &m->items[i], item);
 			return 0;
 		}
-	if (m->count == ADMISSION_ITEMS_MAX || m->verdicts + item->verdicts_count > ADMISSION_BYTES_MAX / 16)
+	if (m->count == ADMISSION_ITEMS_MAX ||
+	    m->verdicts + item->verdicts_count > ADMISSION_BYTES_MAX / 16)
 		rc = journal_admission(r, m);
 	m->items[m->count++] = *item;
 	m->verdicts += item->verdicts_count;
@@ -201,18 +205,18 @@ struct gathering {
 	size_t count, room;
 };
 
-static void gather_changesets(struct gathering *g, struct arena *a, struct changeset *cs, size_t n, const uint8_t row[16],
-			      const struct known_op *like, const struct words *w)
+static void gather_changesets(struct gathering *g, struct arena *a, struct changeset *cs, size_t n,
+                              const uint8_t row[16], const struct known_op *like,
+                              const struct words *w)
 {
 	uint32_t ordinal = 0;
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < cs[i].ops_count; k++, ordinal++) {
-			if (memcmp(cs[i].ops[k].row, row, 16) != 0)
-				continue;
+			if (memcmp(cs[i].ops[k].row, row, 16) != 0) continue;
 			if (g->count == g->room) {
-				struct known_op *more = ARENA_ARRAY(a, struct known_op, g->room * 2 + 8);
-				if (g->count)
-					memcpy(more, g->ops, g->count * sizeof(*more));
+				struct known_op *more =
+				        ARENA_ARRAY(a, struct known_op, g->room * 2 + 8);
+				if (g->count) memcpy(more, g->ops, g->count * sizeof(*more));
 				g->ops = more;
 				g->room = g->room * 2 + 8;
 			}
@@ -221,11 +225,14 @@ static void gather_changesets(struct gathering *g, struct arena *a, struct chang
 			o->op = &cs[i].ops[k];
 			o->changeset = &cs[i];
 			o->run = cs[i].run;
-			o->verdict = like->hub_authored || !w ? VERDICT_ACCEPTED : words_verdict(w, ordinal, NULL, NULL);
+			o->verdict = like->hub_authored || !w
+			                     ? VERDICT_ACCEPTED
+			                     : words_verdict(w, ordinal, NULL, NULL);
 		}
 }
 
-static int gather_segment(struct replica *r, struct gathering *g, const struct entry *e, const uint8_t row[16], struct arena *a)
+static int gather_segment(struct replica *r, struct gathering *g, const struct entry *e,
+                          const uint8_t row[16], struct arena *a)
 {
 	struct segment s;
 	struct changeset *cs;
@@ -233,43 +240,42 @@ static int gather_segment(struct replica *r, struct gathering *g, const struct e
 	struct cert author;
 	size_t n;
 	bool known;
-	if (e->kind != ENTRY_SEGMENT)
-		return 0;
+	if (e->kind != ENTRY_SEGMENT) return 0;
 	int rc = segment_open(e->head, e->body, &s, &r->err);
 	rc = rc ? rc : segment_changesets(&s, a, &cs, &n, &r->err);
 	rc = rc ? rc : engine_cert_of(r, e->origin, &author, &known);
 	rc = rc ? rc : words_load(r, e->hash, &author, a, &w);
-	if (rc)
-		return rc;
-	struct known_op like = {.recv = e->recv, .merged = e->merged, .hub_authored = known && author.role == CERT_HUB};
+	if (rc) return rc;
+	struct known_op like = {.recv = e->recv,
+	                        .merged = e->merged,
+	                        .hub_authored = known && author.role == CERT_HUB};
 	memcpy(like.origin, e->origin, 16);
 	gather_changesets(g, a, cs, n, row, &like, &w);
 	return 0;
 }
 
-static int gather_tail(struct replica *r, struct gathering *g, unsigned lane, const uint8_t row[16], uint32_t scope, struct arena *a)
+static int gather_tail(struct replica *r, struct gathering *g, unsigned lane, const uint8_t row[16],
+                       uint32_t scope, struct arena *a)
 {
 	struct tail_item *items;
 	size_t n;
 	int rc = store_tail_all(r->st, a, &items, &n);
 	for (size_t i = 0; i < n && !rc; i++) {
-		if (items[i].lane != lane || items[i].scope != scope)
-			continue;
+		if (items[i].lane != lane || items[i].scope != scope) continue;
 		struct changeset *c = ARENA_ARRAY(a, struct changeset, 1);
 		struct known_op like = {.merged = true, .hub_authored = replica_is_hub(r)};
 		memcpy(like.origin, r->id->origin, 16);
 		rc = changeset_read(items[i].changeset, a, c, &r->err);
 		size_t before = g->count;
-		if (!rc)
-			gather_changesets(g, a, c, 1, row, &like, NULL);
+		if (!rc) gather_changesets(g, a, c, 1, row, &like, NULL);
 		for (size_t k = before; k < g->count; k++)
 			g->ops[k].verdict = like.hub_authored ? VERDICT_ACCEPTED : VERDICT_WAITS;
 	}
 	return rc ? engine_fail(r, rc) : 0;
 }
 
-int admit_ops_of_row(struct replica *r, unsigned lane, const uint8_t row[16], uint32_t scope, struct arena *a,
-		     struct known_op **ret, size_t *ret_count)
+int admit_ops_of_row(struct replica *r, unsigned lane, const uint8_t row[16], uint32_t scope,
+                     struct arena *a, struct known_op **ret, size_t *ret_count)
 {
 	struct gathering g = {0};
 	int64_t after = 0;
@@ -277,9 +283,9 @@ int admit_ops_of_row(struct replica *r, unsigned lane, const uint8_t row[16], ui
 	for (size_t n = 1; n && !rc;) {
 		struct entry *entries;
 		rc = store_journal_scope(r->st, scope, lane, after, 64, a, &entries, &n);
-		for (size_t i = 0; i < n && !rc; i++) rc = gather_segment(r, &g, &entries[i], row, a);
-		if (!rc && n)
-			after = entries[n - 1].recv;
+		for (size_t i = 0; i < n && !rc; i++)
+			rc = gather_segment(r, &g, &entries[i], row, a);
+		if (!rc && n) after = entries[n - 1].recv;
 	}
 	rc = rc ? rc : gather_tail(r, &g, lane, row, scope, a);
 	*ret = g.ops;
@@ -294,17 +300,16 @@ static bool stands(const struct known_op *ops, size_t n, const struct known_op *
 {
 	bool waits_merged = false, refused = false;
 	for (size_t i = 0; i < n; i++) {
-		if (ops[i].run != o->run || ops[i].op->stamp != o->op->stamp)
-			continue;
-		if (ops[i].verdict == VERDICT_ACCEPTED)
-			return true;
+		if (ops[i].run != o->run || ops[i].op->stamp != o->op->stamp) continue;
+		if (ops[i].verdict == VERDICT_ACCEPTED) return true;
 		waits_merged |= ops[i].verdict == VERDICT_WAITS && ops[i].merged;
 		refused |= ops[i].verdict == VERDICT_REFUSED;
 	}
 	return waits_merged && !refused;
 }
 
-int admit_annul(struct replica *r, uint16_t table, unsigned lane, const uint8_t row[16], uint32_t scope)
+int admit_annul(struct replica *r, uint16_t table, unsigned lane, const uint8_t row[16],
+                uint32_t scope)
 {
 	struct arena a;
 	struct known_op *ops;
@@ -319,12 +324,12 @@ int admit_annul(struct replica *r, uint16_t table, unsigned lane, const uint8_t 
 	for (int pass = 0; pass < 2 && !rc; pass++)
 		for (size_t i = 0; i < n && !rc; i++) {
 			bool applied;
-			if ((ops[i].op->kind == OP_INSERT) != (pass == 0) || ops[i].op->kind > OP_UPDATE || !stands(ops, n, &ops[i]))
+			if ((ops[i].op->kind == OP_INSERT) != (pass == 0) ||
+			    ops[i].op->kind > OP_UPDATE || !stands(ops, n, &ops[i]))
 				continue;
 			rc = lane_merge(r, l, ops[i].op, ops[i].run, scope, &applied);
 		}
-	if (!rc && l->exists)
-		rc = lane_save(r, l, ~UINT64_C(0));
+	if (!rc && l->exists) rc = lane_save(r, l, ~UINT64_C(0));
 	arena_done(&a);
 	return rc;
 }

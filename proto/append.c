@@ -32,8 +32,7 @@ int segment_here(struct replica *r, const uint8_t hash[32], bool *ret)
 	size_t n;
 	int rc = store_journal_find(r->st, hash, &recv);
 	*ret = !rc && recv;
-	if (rc || recv)
-		return rc;
+	if (rc || recv) return rc;
 	rc = store_words(r->st, hash, &r->scratch, &recvs, &n);
 	for (size_t i = 0; i < n && !rc && !*ret; i++) {
 		struct entry *e;
@@ -44,13 +43,13 @@ int segment_here(struct replica *r, const uint8_t hash[32], bool *ret)
 }
 
 /* Chains go on over holes: `hash` is the segment's, also where only its header is kept. */
-static int close_gaps(struct replica *r, const uint8_t hash[32], const uint8_t prev[32], int64_t recv)
+static int close_gaps(struct replica *r, const uint8_t hash[32], const uint8_t prev[32],
+                      int64_t recv)
 {
 	static const uint8_t zero[32];
 	bool before = true;
 	int rc = store_gap_close(r->st, hash);
-	if (!rc && memcmp(prev, zero, 32) != 0)
-		rc = segment_here(r, prev, &before);
+	if (!rc && memcmp(prev, zero, 32) != 0) rc = segment_here(r, prev, &before);
 	return rc || before ? rc : store_gap_add(r->st, prev, recv);
 }
 
@@ -63,12 +62,20 @@ static int journal_one(struct replica *r, struct entry *e, bool *ret_new)
 }
 
 /* The body is not kept; header, cause and our signature are, so that chains and counts go on over it. */
-static int append_hole(struct replica *r, const struct segment *s, struct span head, int cause, uint32_t from, bool *ret_new)
+static int append_hole(struct replica *r, const struct segment *s, struct span head, int cause,
+                       uint32_t from, bool *ret_new)
 {
 	struct buf b;
-	struct hole h = {.head = head, .segment = s->head, .cause = cause, .at_ms = r->env->now_ms(r->env->ctx)};
-	struct entry e = {.kind = ENTRY_HOLE, .lane = s->head.lane, .from = from, .seq_first = s->head.seq_first,
-			  .count = s->head.count, .seal = s->head.seal};
+	struct hole h = {.head = head,
+	                 .segment = s->head,
+	                 .cause = cause,
+	                 .at_ms = r->env->now_ms(r->env->ctx)};
+	struct entry e = {.kind = ENTRY_HOLE,
+	                  .lane = s->head.lane,
+	                  .from = from,
+	                  .seq_first = s->head.seq_first,
+	                  .count = s->head.count,
+	                  .seal = s->head.seal};
 	memcpy(h.segment_hash, s->hash, 32);
 	memcpy(h.remover, r->id->origin, 16);
 	buf_init(&b, 4096);
@@ -91,7 +98,8 @@ static int author_of(struct replica *r, const uint8_t origin[16], struct cert *r
 	bool known;
 	int rc = engine_cert_of(r, origin, ret, &known);
 	if (!rc && !known)
-		rc = error_set(&r->err, ERR_UNKNOWN_ORIGIN, "", "no certificate of the author is known here");
+		rc = error_set(&r->err, ERR_UNKNOWN_ORIGIN, "",
+		               "no certificate of the author is known here");
 	return rc;
 }
 
@@ -99,10 +107,8 @@ static int author_of(struct replica *r, const uint8_t origin[16], struct cert *r
 
 static struct opened_segment *opened_place(struct replica *r)
 {
-	if (!replica_is_hub(r))
-		return NULL;
-	if (!r->opened)
-		r->opened = mem_alloc(OPENED_MAX * sizeof(*r->opened));
+	if (!replica_is_hub(r)) return NULL;
+	if (!r->opened) r->opened = mem_alloc(OPENED_MAX * sizeof(*r->opened));
 	struct opened_segment *o = &r->opened[r->opened_next++ % OPENED_MAX];
 	o->cs = NULL;
 	arena_reset(&o->arena);
@@ -112,8 +118,7 @@ static struct opened_segment *opened_place(struct replica *r)
 struct changeset *opened_find(struct replica *r, const uint8_t hash[32])
 {
 	for (size_t i = 0; r->opened && i < OPENED_MAX; i++)
-		if (r->opened[i].cs && !memcmp(r->opened[i].hash, hash, 32))
-			return r->opened[i].cs;
+		if (r->opened[i].cs && !memcmp(r->opened[i].hash, hash, 32)) return r->opened[i].cs;
 	return NULL;
 }
 
@@ -123,7 +128,8 @@ void opened_done(struct replica *r)
 	free(r->opened);
 }
 
-static int check_segment(struct replica *r, const struct segment *s, const uint8_t public_key[32], struct error *cause)
+static int check_segment(struct replica *r, const struct segment *s, const uint8_t public_key[32],
+                         struct error *cause)
 {
 	struct changeset *cs;
 	struct opened_segment *o = opened_place(r);
@@ -137,7 +143,8 @@ static int check_segment(struct replica *r, const struct segment *s, const uint8
 	return rc;
 }
 
-static int append_segment(struct replica *r, struct span head, struct span body, uint32_t from, bool *ret_new)
+static int append_segment(struct replica *r, struct span head, struct span body, uint32_t from,
+                          bool *ret_new)
 {
 	struct segment s;
 	struct cert author;
@@ -145,13 +152,11 @@ static int append_segment(struct replica *r, struct span head, struct span body,
 	bool known;
 	int rc = segment_open(head, body, &s, &r->err);
 	rc = rc ? rc : segment_here(r, s.hash, &known);
-	if (rc || known)
-		return rc ? engine_fail(r, rc) : 0;
+	if (rc || known) return rc ? engine_fail(r, rc) : 0;
 	if (!r->has_cert || !(r->cert.lanes >> s.head.lane & 1))
 		return alarm_kept_nowhere(r, s.head.lane);
 	rc = author_of(r, s.head.origin, &author);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	int checked = check_segment(r, &s, author.origin_key, &cause);
 	if (!checked && !(author.lanes >> s.head.lane & 1))
 		checked = error_set(&cause, ERR_CEILING, "", "lane above the author's ceiling");
@@ -160,10 +165,15 @@ static int append_segment(struct replica *r, struct span head, struct span body,
 		r->err = cause;
 		return checked;
 	}
-	if (checked)
-		return append_hole(r, &s, head, -checked, from, ret_new);
-	struct entry e = {.kind = ENTRY_SEGMENT, .lane = s.head.lane, .from = from, .seq_first = s.head.seq_first,
-			  .count = s.head.count, .seal = s.head.seal, .head = head, .body = body};
+	if (checked) return append_hole(r, &s, head, -checked, from, ret_new);
+	struct entry e = {.kind = ENTRY_SEGMENT,
+	                  .lane = s.head.lane,
+	                  .from = from,
+	                  .seq_first = s.head.seq_first,
+	                  .count = s.head.count,
+	                  .seal = s.head.seal,
+	                  .head = head,
+	                  .body = body};
 	memcpy(e.origin, s.head.origin, 16);
 	memcpy(e.hash, s.hash, 32);
 	memcpy(e.prev, s.head.prev, 32);
@@ -183,16 +193,14 @@ static int append_admission(struct replica *r, struct span bytes, uint32_t from,
 	int64_t known;
 	int rc = admission_open(bytes, &r->scratch, &m, e.hash, sign, &r->err);
 	rc = rc ? rc : store_journal_find(r->st, e.hash, &known);
-	if (rc || known)
-		return rc ? engine_fail(r, rc) : 0;
-	if (!r->has_cert || !(r->cert.lanes >> m.lane & 1))
-		return alarm_kept_nowhere(r, m.lane);
+	if (rc || known) return rc ? engine_fail(r, rc) : 0;
+	if (!r->has_cert || !(r->cert.lanes >> m.lane & 1)) return alarm_kept_nowhere(r, m.lane);
 	rc = author_of(r, m.hub, &hub);
 	rc = rc ? rc : entry_check_sign(bytes, hub.origin_key, &r->err);
 	if (!rc && hub.role != CERT_HUB)
-		rc = error_set(&r->err, ERR_SIGNATURE, "", "an admission by a device that is no hub");
-	if (rc)
-		return rc;
+		rc = error_set(&r->err, ERR_SIGNATURE, "",
+		               "an admission by a device that is no hub");
+	if (rc) return rc;
 	e.lane = m.lane;
 	memcpy(e.origin, m.hub, 16);
 	rc = store_scope_ord(r->st, m.scope, true, &e.scope);
@@ -211,17 +219,17 @@ static int append_foreign_hole(struct replica *r, struct span bytes, uint32_t fr
 	int64_t known;
 	int rc = hole_open(bytes, &h, e.hash, sign, &r->err);
 	rc = rc ? rc : store_journal_find(r->st, e.hash, &known);
-	if (rc || known)
-		return rc ? engine_fail(r, rc) : 0;
+	if (rc || known) return rc ? engine_fail(r, rc) : 0;
 	if (!r->has_cert || !(r->cert.lanes >> h.segment.lane & 1))
 		return alarm_kept_nowhere(r, h.segment.lane);
 	rc = author_of(r, h.remover, &remover);
 	rc = rc ? rc : entry_check_sign(bytes, remover.origin_key, &r->err);
 	rc = rc ? rc : author_of(r, h.segment.origin, &author);
-	if (!rc && !sign_check(span_of(h.segment_hash, 32), h.head.p + h.head.len - SIGN_BYTES, author.origin_key))
-		rc = error_set(&r->err, ERR_SIGNATURE, "", "the header in a hole is not its author's");
-	if (rc)
-		return rc;
+	if (!rc && !sign_check(span_of(h.segment_hash, 32), h.head.p + h.head.len - SIGN_BYTES,
+	                       author.origin_key))
+		rc = error_set(&r->err, ERR_SIGNATURE, "",
+		               "the header in a hole is not its author's");
+	if (rc) return rc;
 	e.lane = h.segment.lane;
 	e.seq_first = h.segment.seq_first;
 	e.count = h.segment.count;
@@ -238,18 +246,18 @@ static int append_foreign_hole(struct replica *r, struct span bytes, uint32_t fr
 
 /* A kind of a later version: carried as it is.  Whatever comes later begins with its lane and its scope, so that builds
  * that know nothing else of it still hold it to its ceiling and send it where it belongs. */
-static int append_unknown(struct replica *r, unsigned kind, struct span head, struct span body, uint32_t from, bool *ret_new)
+static int append_unknown(struct replica *r, unsigned kind, struct span head, struct span body,
+                          uint32_t from, bool *ret_new)
 {
 	struct entry e = {.kind = (uint8_t)kind, .from = from, .head = head, .body = body};
 	struct hash h;
 	if (head.len < 17 || head.p[0] >= LANE_RESERVED)
-		return error_set(&r->err, ERR_PROTOCOL, "", "an entry of unknown kind %u without lane and scope", kind);
+		return error_set(&r->err, ERR_PROTOCOL, "",
+		                 "an entry of unknown kind %u without lane and scope", kind);
 	e.lane = head.p[0];
-	if (!r->has_cert || !(r->cert.lanes >> e.lane & 1))
-		return alarm_kept_nowhere(r, e.lane);
+	if (!r->has_cert || !(r->cert.lanes >> e.lane & 1)) return alarm_kept_nowhere(r, e.lane);
 	int rc = store_scope_ord(r->st, head.p + 1, true, &e.scope);
-	if (rc)
-		return engine_fail(r, rc);
+	if (rc) return engine_fail(r, rc);
 	hash_begin(&h, 32);
 	hash_add(&h, head.p, head.len);
 	hash_add(&h, body.p, body.len);
@@ -257,7 +265,8 @@ static int append_unknown(struct replica *r, unsigned kind, struct span head, st
 	return journal_one(r, &e, ret_new);
 }
 
-int replica_append(struct replica *r, unsigned kind, struct span head, struct span body, uint32_t from, bool *ret_new)
+int replica_append(struct replica *r, unsigned kind, struct span head, struct span body,
+                   uint32_t from, bool *ret_new)
 {
 	*ret_new = false;
 	switch (kind) {

@@ -47,21 +47,20 @@ struct applying {
 	size_t ops;
 	struct created created[CREATED_MAX];
 	size_t created_count;
-	const struct table *last;     /* the table that was asked for last, and what of the lane this build knows */
+	const struct table *
+	        last; /* the table that was asked for last, and what of the lane this build knows */
 	uint64_t last_slots;
-	uint16_t last_table;          /* 0: none yet */
+	uint16_t last_table; /* 0: none yet */
 	unsigned last_lane;
 };
 
 static void wake(struct applying *x, const uint8_t id[16])
 {
 	struct woken *w = &x->woken;
-	if (!x->r->parked_any)
-		return;
+	if (!x->r->parked_any) return;
 	if (w->count == w->room) {
 		uint8_t(*more)[16] = ARENA_ARRAY(&x->r->tx, uint8_t[16], w->room * 2 + 16);
-		if (w->count)
-			memcpy(more, w->ids, w->count * 16);
+		if (w->count) memcpy(more, w->ids, w->count * 16);
 		w->ids = more;
 		w->room = w->room * 2 + 16;
 	}
@@ -73,23 +72,29 @@ static int run_ord(struct replica *r, uint64_t run, uint32_t *ret)
 	return store_run_ord(r->st, run, ret);
 }
 
-static int held_of(struct replica *r, const struct record *rec, int code, const char *field, struct held *ret)
+static int held_of(struct replica *r, const struct record *rec, int code, const char *field,
+                   struct held *ret)
 {
-	*ret = (struct held){.recv = rec->recv, .ordinal = rec->ordinal, .scope = rec->scope, .table = rec->op->table,
-			     .lane = (uint8_t)rec->lane, .stamp = rec->op->stamp, .cause = code,
-			     .since_ms = r->env->now_ms(r->env->ctx)};
+	*ret = (struct held){.recv = rec->recv,
+	                     .ordinal = rec->ordinal,
+	                     .scope = rec->scope,
+	                     .table = rec->op->table,
+	                     .lane = (uint8_t)rec->lane,
+	                     .stamp = rec->op->stamp,
+	                     .cause = code,
+	                     .since_ms = r->env->now_ms(r->env->ctx)};
 	memcpy(ret->row, rec->op->row, 16);
 	snprintf(ret->field, sizeof(ret->field), "%s", field ? field : "");
 	return run_ord(r, rec->run, &ret->run);
 }
 
-static int park(struct applying *x, const struct record *rec, int code, const char *field, const uint8_t wait[16], bool admitted)
+static int park(struct applying *x, const struct record *rec, int code, const char *field,
+                const uint8_t wait[16], bool admitted)
 {
 	struct held h;
 	int rc = held_of(x->r, rec, code, field, &h);
 	h.admitted = admitted;
-	if (wait)
-		memcpy(h.wait, wait, 16);
+	if (wait) memcpy(h.wait, wait, 16);
 	x->r->parked_any = true;
 	env_trace(x->r->env, "parked: table %u, cause %d", (unsigned)rec->op->table, code);
 	return rc ? rc : store_parked_add(x->r->st, &h);
@@ -103,15 +108,15 @@ static void put_values(struct value *v, const struct field_value *values, size_t
 }
 
 /* What the author's figures claim through this operation: f(after) - f(before) as he held the row. */
-static int add_claim(struct replica *r, const struct lane_state *l, const struct record *rec, int64_t sign)
+static int add_claim(struct replica *r, const struct lane_state *l, const struct record *rec,
+                     int64_t sign)
 {
 	struct figure_cell was[FIGURE_CELLS_MAX], is[FIGURE_CELLS_MAX];
 	struct cell cells[2 * FIGURE_CELLS_MAX];
 	struct value *before = ARENA_ARRAY(&r->scratch, struct value, SLOTS_MAX);
 	struct value *after = ARENA_ARRAY(&r->scratch, struct value, SLOTS_MAX);
 	size_t n = 0, w = 0;
-	if (!engine_custodian(r) || !l->table || rec->op->kind > OP_UPDATE)
-		return 0;
+	if (!engine_custodian(r) || !l->table || rec->op->kind > OP_UPDATE) return 0;
 	if (rec->op->kind == OP_INSERT) {
 		after[0] = value_int(1);
 	} else {
@@ -123,9 +128,15 @@ static int add_claim(struct replica *r, const struct lane_state *l, const struct
 	put_values(after, rec->op->values, rec->op->values_count);
 	size_t i = figure_cells(l->table, l->lane, after, is);
 	for (size_t k = 0; k < w; k++)
-		cells[n++] = (struct cell){.scope = rec->scope, .month = was[k].month, .kind = was[k].kind, .refused = -was[k].amount * sign};
+		cells[n++] = (struct cell){.scope = rec->scope,
+		                           .month = was[k].month,
+		                           .kind = was[k].kind,
+		                           .refused = -was[k].amount * sign};
 	for (size_t k = 0; k < i; k++)
-		cells[n++] = (struct cell){.scope = rec->scope, .month = is[k].month, .kind = is[k].kind, .refused = is[k].amount * sign};
+		cells[n++] = (struct cell){.scope = rec->scope,
+		                           .month = is[k].month,
+		                           .kind = is[k].kind,
+		                           .refused = is[k].amount * sign};
 	return n ? store_cells_add(r->st, cells, n) : 0;
 }
 
@@ -135,13 +146,15 @@ static int add_claim(struct replica *r, const struct lane_state *l, const struct
  * have more hanging on them. */
 static const struct table *creates(struct applying *x, const struct record *rec)
 {
-	if (!op_creates(rec->op, rec->run) || rec->op->table == TABLE_ORG_UNIT || rec->op->table == TABLE_FIGURE)
+	if (!op_creates(rec->op, rec->run) || rec->op->table == TABLE_ORG_UNIT ||
+	    rec->op->table == TABLE_FIGURE)
 		return NULL;
 	if (rec->op->table != x->last_table || rec->lane != x->last_lane) {
 		x->last = schema_table(store_schema(x->r->st), rec->op->table);
 		x->last_table = rec->op->table;
 		x->last_lane = rec->lane;
-		x->last_slots = x->last && rec->lane < LANE_RESERVED ? table_slots(x->last, rec->lane) : 0;
+		x->last_slots =
+		        x->last && rec->lane < LANE_RESERVED ? table_slots(x->last, rec->lane) : 0;
 	}
 	return x->last_slots && !(rec->op->slots & ~x->last_slots) ? x->last : NULL;
 }
@@ -164,12 +177,12 @@ static int settle(struct applying *x)
 static int create(struct applying *x, const struct record *rec, const struct table *t)
 {
 	int rc = x->created_count == CREATED_MAX ? settle(x) : 0;
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	struct created *c = &x->created[x->created_count];
 	*c = (struct created){.row.scope = rec->scope, .table = t, .lane = rec->lane};
 	memcpy(c->row.id, rec->op->row, 16);
-	c->row.v = ARENA_ARRAY(&x->r->scratch, struct value, store_slots(x->r->st, t->number, rec->lane));
+	c->row.v = ARENA_ARRAY(&x->r->scratch, struct value,
+	                       store_slots(x->r->st, t->number, rec->lane));
 	c->row.v[0] = value_int(1);
 	put_values(c->row.v, rec->op->values, rec->op->values_count);
 	x->created_count++;
@@ -190,44 +203,45 @@ static int merge_record(struct applying *x, const struct record *rec, struct lan
 		return 0; /* kept and forwarded; not merged by this version */
 	const struct table *t = creates(x, rec);
 	int rc = run_ord(r, rec->run, &ord);
-	rc = rc ? rc : store_refused_get(r->st, rec->op->row, rec->lane, ord, rec->op->stamp, &refused);
-	if (rc)
-		return engine_fail(r, rc);
-	if (t && !refused)
-		return create(x, rec, t);
+	rc = rc ? rc
+	        : store_refused_get(r->st, rec->op->row, rec->lane, ord, rec->op->stamp, &refused);
+	if (rc) return engine_fail(r, rc);
+	if (t && !refused) return create(x, rec, t);
 	struct lane_state *l = loaded ? loaded : ARENA_ARRAY(&r->scratch, struct lane_state, 1);
 	rc = loaded ? 0 : lane_load(r, rec->op->table, rec->lane, rec->op->row, l);
 	if (!rc && refused) { /* by another hub, or before a restore: accepted by any is accepted */
 		rc = store_refused_remove(r->st, rec->op->row, rec->lane, ord, rec->op->stamp);
 		rc = rc ? rc : add_claim(r, l, rec, -1);
 	}
-	if (rc || (lane_knows(l, rec->op, rec->run) && !rec->op->groups_count))
-		return rc;
+	if (rc || (lane_knows(l, rec->op, rec->run) && !rec->op->groups_count)) return rc;
 	rc = lane_merge(r, l, rec->op, rec->run, rec->scope, &applied);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	if (!applied)
 		return park(x, rec, ERR_MISSING_ROW, NULL, rec->op->row, /* admitted= */ true);
 	rc = lane_save(r, l, op_written(rec->op));
-	if (!rc && !l->existed)
-		wake(x, rec->op->row);
+	if (!rc && !l->existed) wake(x, rec->op->row);
 	return rc;
 }
 
 /* ---- judging */
 
-static int judge_record(struct applying *x, const struct record *rec, struct lane_state *l, struct judgement *ret)
+static int judge_record(struct applying *x, const struct record *rec, struct lane_state *l,
+                        struct judgement *ret)
 {
 	struct replica *r = x->r;
 	struct row row = {.scope = l->scope, .v = l->v};
-	struct judged j = {.author = rec->author, .op = rec->op, .run = rec->run, .lane = rec->lane, .row = l->exists ? &row : NULL};
+	struct judged j = {.author = rec->author,
+	                   .op = rec->op,
+	                   .run = rec->run,
+	                   .lane = rec->lane,
+	                   .row = l->exists ? &row : NULL};
 	int64_t parked = 0;
 	*ret = (struct judgement){.accepted = 1};
-	if (lane_knows(l, rec->op, rec->run))
-		return 0;
-	int rc = r->parked_any ? store_parked_on_row(r->st, rec->op->row, rec->lane, rec->recv, rec->ordinal, &parked) : 0;
-	if (rc)
-		return rc;
+	if (lane_knows(l, rec->op, rec->run)) return 0;
+	int rc = r->parked_any ? store_parked_on_row(r->st, rec->op->row, rec->lane, rec->recv,
+	                                             rec->ordinal, &parked)
+	                       : 0;
+	if (rc) return rc;
 	if (parked) {
 		*ret = (struct judgement){.accepted = 2, .code = ERR_BEHIND};
 		memcpy(ret->wait, rec->op->row, 16);
@@ -236,11 +250,12 @@ static int judge_record(struct applying *x, const struct record *rec, struct lan
 	if (!l->exists && (rec->op->kind == OP_UPDATE || rec->op->kind == OP_PROPOSAL)) {
 		bool refused = false;
 		uint32_t ord = 0;
-		if (id_is_created(rec->op->row))
-			rc = run_ord(r, id_run(rec->op->row), &ord);
+		if (id_is_created(rec->op->row)) rc = run_ord(r, id_run(rec->op->row), &ord);
 		if (!rc && ord)
-			rc = store_refused_get(r->st, rec->op->row, rec->lane, ord, id_stamp(rec->op->row), &refused);
-		*ret = (struct judgement){.accepted = refused ? 0 : 2, .code = refused ? ERR_REFUSED : ERR_MISSING_ROW};
+			rc = store_refused_get(r->st, rec->op->row, rec->lane, ord,
+			                       id_stamp(rec->op->row), &refused);
+		*ret = (struct judgement){.accepted = refused ? 0 : 2,
+		                          .code = refused ? ERR_REFUSED : ERR_MISSING_ROW};
 		memcpy(ret->wait, rec->op->row, 16);
 		return rc;
 	}
@@ -260,15 +275,14 @@ static const char *field_name(struct replica *r, uint16_t table, uint8_t number)
 	return f ? f->name : "";
 }
 
-static int refuse_record(struct applying *x, const struct record *rec, const struct lane_state *l, int code, uint8_t field,
-			 const uint8_t by[16], bool mine)
+static int refuse_record(struct applying *x, const struct record *rec, const struct lane_state *l,
+                         int code, uint8_t field, const uint8_t by[16], bool mine)
 {
 	struct held h;
 	bool before = false;
 	int rc = held_of(x->r, rec, code, field_name(x->r, rec->op->table, field), &h);
 	rc = rc ? rc : store_refused_get(x->r->st, h.row, h.lane, h.run, h.stamp, &before);
-	if (rc || before)
-		return rc;
+	if (rc || before) return rc;
 	memcpy(h.by, by, 16);
 	h.mine = mine;
 	rc = store_refused_add(x->r->st, &h);
@@ -278,16 +292,19 @@ static int refuse_record(struct applying *x, const struct record *rec, const str
 
 /* Judges a creation as that of a row that is not here: if it is accepted, it is so in any case, for a row that is here
  * already was created by this very operation.  If not, the row is to be looked at. */
-static int judge_creation(struct applying *x, const struct record *rec, struct judgement *ret, bool *ret_asked)
+static int judge_creation(struct applying *x, const struct record *rec, struct judgement *ret,
+                          bool *ret_asked)
 {
 	struct replica *r = x->r;
-	struct judged j = {.author = rec->author, .op = rec->op, .run = rec->run, .lane = rec->lane};
+	struct judged j = {
+	        .author = rec->author, .op = rec->op, .run = rec->run, .lane = rec->lane};
 	int64_t parked = 0;
 	*ret = (struct judgement){.accepted = 1};
-	int rc = r->parked_any ? store_parked_on_row(r->st, rec->op->row, rec->lane, rec->recv, rec->ordinal, &parked) : 0;
+	int rc = r->parked_any ? store_parked_on_row(r->st, rec->op->row, rec->lane, rec->recv,
+	                                             rec->ordinal, &parked)
+	                       : 0;
 	rc = rc ? rc : engine_scope_id(r, rec->scope, j.scope);
-	if (!rc && !parked && r->judge)
-		rc = r->judge->op(r->judge->ctx, r, &j, ret);
+	if (!rc && !parked && r->judge) rc = r->judge->op(r->judge->ctx, r, &j, ret);
 	*ret_asked = !parked; /* what waits on this row goes first: it may be the same creation */
 	return rc;
 }
@@ -298,22 +315,19 @@ static int admit_record(struct applying *x, const struct record *rec, struct ver
 	struct judgement j;
 	bool asked = false;
 	int rc = creates(x, rec) ? judge_creation(x, rec, &j, &asked) : 0;
-	if (rc)
-		return engine_fail(x->r, rc);
+	if (rc) return engine_fail(x->r, rc);
 	*ret = (struct verdict){.ordinal = rec->ordinal, .accepted = 1};
-	if (asked && j.accepted == 1)
-		return merge_record(x, rec, /* loaded= */ NULL);
+	if (asked && j.accepted == 1) return merge_record(x, rec, /* loaded= */ NULL);
 	struct lane_state *l = ARENA_ARRAY(&x->r->scratch, struct lane_state, 1);
 	rc = lane_load(x->r, rec->op->table, rec->lane, rec->op->row, l);
-	if (!rc && (!asked || l->exists))
-		rc = judge_record(x, rec, l, &j);
-	if (rc)
-		return rc;
-	*ret = (struct verdict){.ordinal = rec->ordinal, .accepted = j.accepted, .code = j.code, .field = j.field};
-	if (j.accepted == 1)
-		return merge_record(x, rec, l);
+	if (!rc && (!asked || l->exists)) rc = judge_record(x, rec, l, &j);
+	if (rc) return rc;
+	*ret = (struct verdict){
+	        .ordinal = rec->ordinal, .accepted = j.accepted, .code = j.code, .field = j.field};
+	if (j.accepted == 1) return merge_record(x, rec, l);
 	if (j.accepted == 2)
-		return park(x, rec, j.code, field_name(x->r, rec->op->table, j.field), j.wait, /* admitted= */ false);
+		return park(x, rec, j.code, field_name(x->r, rec->op->table, j.field), j.wait,
+		            /* admitted= */ false);
 	rc = refuse_record(x, rec, l, j.code, j.field, x->r->id->origin, /* mine= */ false);
 	wake(x, rec->op->row); /* what waited behind it is not to wait for ever */
 	return rc;
@@ -327,9 +341,11 @@ struct together {
 	size_t count;
 };
 
-static struct together together_of(struct applying *x, const struct record *first, const struct changeset *c)
+static struct together together_of(struct applying *x, const struct record *first,
+                                   const struct changeset *c)
 {
-	struct together t = {ARENA_ARRAY(&x->r->scratch, struct record, c->ops_count + 1), c->ops_count};
+	struct together t = {ARENA_ARRAY(&x->r->scratch, struct record, c->ops_count + 1),
+	                     c->ops_count};
 	for (size_t k = 0; k < c->ops_count; k++) {
 		t.recs[k] = *first;
 		t.recs[k].op = &c->ops[k];
@@ -357,12 +373,10 @@ static int judge_whole(struct applying *x, const struct together *t, struct judg
 		struct judgement j;
 		int rc = lane_load(x->r, rec->op->table, rec->lane, rec->op->row, l);
 		rc = rc ? rc : judge_record(x, rec, l, &j);
-		if (rc)
-			return rc;
+		if (rc) return rc;
 		if (j.accepted == 2 && brings(t, j.wait))
 			continue; /* what it waits for comes with it */
-		if (j.accepted == 0 || (j.accepted == 2 && ret->accepted == 1))
-			*ret = j;
+		if (j.accepted == 0 || (j.accepted == 2 && ret->accepted == 1)) *ret = j;
 	}
 	return 0;
 }
@@ -374,15 +388,21 @@ static int admit_whole(struct applying *x, const struct together *t, struct verd
 	int rc = judge_whole(x, t, &j);
 	for (size_t k = 0; k < t->count && !rc; k++) {
 		const struct record *rec = &t->recs[k];
-		verdicts[k] = (struct verdict){.ordinal = rec->ordinal, .accepted = j.accepted, .code = j.code, .field = j.field};
+		verdicts[k] = (struct verdict){.ordinal = rec->ordinal,
+		                               .accepted = j.accepted,
+		                               .code = j.code,
+		                               .field = j.field};
 		if (j.accepted == 1) {
 			rc = merge_record(x, rec, /* loaded= */ NULL);
 		} else if (j.accepted == 2) {
-			rc = park(x, rec, j.code, field_name(x->r, rec->op->table, j.field), j.wait, /* admitted= */ false);
+			rc = park(x, rec, j.code, field_name(x->r, rec->op->table, j.field), j.wait,
+			          /* admitted= */ false);
 		} else {
 			struct lane_state *l = ARENA_ARRAY(&x->r->scratch, struct lane_state, 1);
 			rc = lane_load(x->r, rec->op->table, rec->lane, rec->op->row, l);
-			rc = rc ? rc : refuse_record(x, rec, l, j.code, j.field, x->r->id->origin, /* mine= */ false);
+			rc = rc ? rc
+			        : refuse_record(x, rec, l, j.code, j.field, x->r->id->origin,
+			                        /* mine= */ false);
 			wake(x, rec->op->row);
 		}
 	}
@@ -391,7 +411,8 @@ static int admit_whole(struct applying *x, const struct together *t, struct verd
 
 /* ---- waking what waited */
 
-static int record_at(struct replica *r, const struct held *h, struct record *rec, const struct changeset **ret_changeset, bool *ret_found)
+static int record_at(struct replica *r, const struct held *h, struct record *rec,
+                     const struct changeset **ret_changeset, bool *ret_found)
 {
 	struct entry *e;
 	struct segment s;
@@ -402,8 +423,7 @@ static int record_at(struct replica *r, const struct held *h, struct record *rec
 	bool known;
 	*ret_found = false;
 	int rc = store_journal_get(r->st, h->recv, &r->scratch, &e);
-	if (rc || !e || e->kind != ENTRY_SEGMENT)
-		return rc;
+	if (rc || !e || e->kind != ENTRY_SEGMENT) return rc;
 	rc = segment_open(e->head, e->body, &s, &r->err);
 	rc = rc ? rc : segment_changesets(&s, &r->scratch, &cs, &n, &r->err);
 	rc = rc ? rc : engine_cert_of(r, e->origin, author, &known);
@@ -412,11 +432,16 @@ static int record_at(struct replica *r, const struct held *h, struct record *rec
 			ordinal += (uint32_t)cs[i].ops_count;
 			continue;
 		}
-		*rec = (struct record){.op = &cs[i].ops[h->ordinal - ordinal], .run = cs[i].run, .scope = e->scope, .lane = e->lane,
-				       .ordinal = h->ordinal, .recv = e->recv, .origin = e->origin, .author = author};
+		*rec = (struct record){.op = &cs[i].ops[h->ordinal - ordinal],
+		                       .run = cs[i].run,
+		                       .scope = e->scope,
+		                       .lane = e->lane,
+		                       .ordinal = h->ordinal,
+		                       .recv = e->recv,
+		                       .origin = e->origin,
+		                       .author = author};
 		*ret_found = true;
-		if (ret_changeset)
-			*ret_changeset = &cs[i];
+		if (ret_changeset) *ret_changeset = &cs[i];
 		break;
 	}
 	return rc;
@@ -426,8 +451,7 @@ static int segment_hash_at(struct replica *r, int64_t recv, uint8_t ret[32])
 {
 	struct entry *e;
 	int rc = store_journal_get(r->st, recv, &r->scratch, &e);
-	if (!rc && e)
-		memcpy(ret, e->hash, 32);
+	if (!rc && e) memcpy(ret, e->hash, 32);
 	return rc;
 }
 
@@ -442,7 +466,8 @@ static int unpark_whole(struct replica *r, const struct held *h, uint32_t first,
 		rc = store_parked_list(r->st, after, 256, &r->scratch, &list, &n);
 		for (size_t i = 0; i < n && !rc; i++) {
 			after = list[i].id;
-			if (list[i].recv == h->recv && list[i].ordinal >= first && list[i].ordinal < first + count)
+			if (list[i].recv == h->recv && list[i].ordinal >= first &&
+			    list[i].ordinal < first + count)
 				rc = store_parked_remove(r->st, list[i].id);
 		}
 	}
@@ -458,7 +483,8 @@ static int still_parked(struct replica *r, const struct held *h, bool *ret)
 	return rc;
 }
 
-static int try_whole(struct applying *x, const struct held *h, struct record *rec, const struct changeset *c, bool *ret_through)
+static int try_whole(struct applying *x, const struct held *h, struct record *rec,
+                     const struct changeset *c, bool *ret_through)
 {
 	struct admission_item item = {.mode = ADMIT_ONLY, .verdicts_count = c->ops_count};
 	uint32_t first = rec->ordinal - (uint32_t)(rec->op - c->ops);
@@ -467,8 +493,7 @@ static int try_whole(struct applying *x, const struct held *h, struct record *re
 	int rc = unpark_whole(x->r, h, first, c->ops_count);
 	struct together all = together_of(x, rec, c);
 	rc = rc ? rc : admit_whole(x, &all, item.verdicts);
-	if (rc || item.verdicts[0].accepted == 2)
-		return rc;
+	if (rc || item.verdicts[0].accepted == 2) return rc;
 	*ret_through = true;
 	for (size_t i = 0; i < c->ops_count; i++) wake(x, c->ops[i].row); /* what stood behind it */
 	rc = segment_hash_at(x->r, rec->recv, item.segment);
@@ -483,18 +508,14 @@ static int try_held(struct applying *x, const struct held *h, bool *ret_through)
 	bool found, there;
 	*ret_through = false;
 	int rc = still_parked(r, h, &there);
-	if (rc || !there)
-		return rc;
+	if (rc || !there) return rc;
 	rc = record_at(r, h, &rec, &c, &found);
-	if (rc || !found)
-		return rc;
-	if (h->cause == ERR_PART)
-		return 0; /* goes with its other parts */
+	if (rc || !found) return rc;
+	if (h->cause == ERR_PART) return 0; /* goes with its other parts */
 	if (!h->admitted && (c->flags & CHANGESET_WHOLE))
 		return try_whole(x, h, &rec, c, ret_through);
 	rc = store_parked_remove(r->st, h->id);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	if (h->admitted) {
 		struct lane_state *l = ARENA_ARRAY(&r->scratch, struct lane_state, 1);
 		rc = lane_load(r, rec.op->table, rec.lane, rec.op->row, l);
@@ -504,8 +525,7 @@ static int try_held(struct applying *x, const struct held *h, bool *ret_through)
 	struct verdict v;
 	struct admission_item item = {.mode = ADMIT_ONLY, .verdicts_count = 1};
 	rc = admit_record(x, &rec, &v);
-	if (rc || v.accepted == 2)
-		return rc;
+	if (rc || v.accepted == 2) return rc;
 	*ret_through = true;
 	item.verdicts = arena_copy(&r->tx, &v, sizeof(v));
 	rc = segment_hash_at(r, rec.recv, item.segment);
@@ -553,7 +573,8 @@ static void part_group(const struct record *first, const struct changeset *c, ui
 }
 
 /* The parts that are here, by number; *ret_all: none is missing. */
-static int parts_here(struct applying *x, const uint8_t group[16], size_t count, struct part **ret, bool *ret_all)
+static int parts_here(struct applying *x, const uint8_t group[16], size_t count, struct part **ret,
+                      bool *ret_all)
 {
 	struct held *h;
 	size_t n, found = 0;
@@ -573,7 +594,8 @@ static int parts_here(struct applying *x, const uint8_t group[16], size_t count,
 	return rc;
 }
 
-static int say_parts(struct applying *x, const struct part *parts, size_t count, const struct verdict *verdicts)
+static int say_parts(struct applying *x, const struct part *parts, size_t count,
+                     const struct verdict *verdicts)
 {
 	int rc = 0;
 	size_t at = 0;
@@ -603,23 +625,27 @@ static int release_parts(struct applying *x, const struct part *parts, size_t co
 		rc = store_parked_remove(x->r->st, parts[i].held.id);
 	}
 	if (rc || judged)
-		for (size_t k = 0; k < total && !rc; k++) rc = merge_record(x, &all.recs[k], /* loaded= */ NULL);
+		for (size_t k = 0; k < total && !rc; k++)
+			rc = merge_record(x, &all.recs[k], /* loaded= */ NULL);
 	else if (parts[0].c->flags & CHANGESET_WHOLE)
 		rc = admit_whole(x, &all, verdicts);
 	else
-		for (size_t k = 0; k < total && !rc; k++) rc = admit_record(x, &all.recs[k], &verdicts[k]);
+		for (size_t k = 0; k < total && !rc; k++)
+			rc = admit_record(x, &all.recs[k], &verdicts[k]);
 	return rc || judged ? rc : say_parts(x, parts, count, verdicts);
 }
 
 /* One part came.  verdicts: what the admission says of it for now; NULL: a hub's own, which nobody judges. */
-static int take_part(struct applying *x, const struct record *first, const struct changeset *c, struct verdict *verdicts)
+static int take_part(struct applying *x, const struct record *first, const struct changeset *c,
+                     struct verdict *verdicts)
 {
 	uint8_t group[16];
 	struct part *parts;
 	bool all;
 	part_group(first, c, group);
 	for (size_t k = 0; k < c->ops_count && verdicts; k++)
-		verdicts[k] = (struct verdict){.ordinal = first->ordinal + (uint32_t)k, .accepted = 2, .code = ERR_PART};
+		verdicts[k] = (struct verdict){
+		        .ordinal = first->ordinal + (uint32_t)k, .accepted = 2, .code = ERR_PART};
 	int rc = park(x, first, ERR_PART, NULL, group, /* admitted= */ !verdicts);
 	rc = rc ? rc : parts_here(x, group, c->parts, &parts, &all);
 	return rc || !all ? rc : release_parts(x, parts, c->parts, /* judged= */ !verdicts);
@@ -648,10 +674,17 @@ static int open_entry(struct replica *r, const struct entry *e, struct opened *r
 	return rc;
 }
 
-static struct record record_of(const struct entry *e, const struct opened *o, size_t i, size_t k, uint32_t ordinal)
+static struct record record_of(const struct entry *e, const struct opened *o, size_t i, size_t k,
+                               uint32_t ordinal)
 {
-	return (struct record){.op = &o->cs[i].ops[k], .run = o->cs[i].run, .scope = e->scope, .ordinal = ordinal,
-			       .lane = e->lane, .recv = e->recv, .origin = e->origin, .author = &o->author};
+	return (struct record){.op = &o->cs[i].ops[k],
+	                       .run = o->cs[i].run,
+	                       .scope = e->scope,
+	                       .ordinal = ordinal,
+	                       .lane = e->lane,
+	                       .recv = e->recv,
+	                       .origin = e->origin,
+	                       .author = &o->author};
 }
 
 /* A segment of our own child: judge what no word has settled, and say so. */
@@ -671,7 +704,8 @@ static int take_childs(struct applying *x, const struct entry *e, struct opened 
 			struct record first = record_of(e, o, i, 0, ordinal);
 			struct verdict *said = &item.verdicts[item.verdicts_count];
 			struct together all = together_of(x, &first, c);
-			rc = c->parts > 1 ? take_part(x, &first, c, said) : admit_whole(x, &all, said);
+			rc = c->parts > 1 ? take_part(x, &first, c, said)
+			                  : admit_whole(x, &all, said);
 			if (!rc && (said[0].accepted != 1 || item.mode == ADMIT_ONLY))
 				item.verdicts_count += c->ops_count;
 			ordinal += (uint32_t)c->ops_count;
@@ -682,8 +716,7 @@ static int take_childs(struct applying *x, const struct entry *e, struct opened 
 			struct record rec = record_of(e, o, i, k, ordinal);
 			struct verdict v;
 			enum record_verdict known = words_verdict(&o->words, ordinal, NULL, NULL);
-			if (known == VERDICT_REFUSED)
-				continue;
+			if (known == VERDICT_REFUSED) continue;
 			if (known == VERDICT_ACCEPTED) {
 				rc = merge_record(x, &rec, /* loaded= */ NULL);
 			} else {
@@ -694,9 +727,9 @@ static int take_childs(struct applying *x, const struct entry *e, struct opened 
 			rc = rc ? rc : drain_woken(x);
 		}
 	}
-	if (rc || (item.mode == ADMIT_ONLY && !item.verdicts_count))
-		return rc;
-	item.verdicts = arena_copy(&x->r->tx, item.verdicts, item.verdicts_count * sizeof(*item.verdicts));
+	if (rc || (item.mode == ADMIT_ONLY && !item.verdicts_count)) return rc;
+	item.verdicts =
+	        arena_copy(&x->r->tx, item.verdicts, item.verdicts_count * sizeof(*item.verdicts));
 	return admit_say(x->r, e->scope, e->lane, &item);
 }
 
@@ -749,17 +782,15 @@ static int hold_foreign(struct applying *x, const struct entry *e, const struct 
 static int take_words(struct applying *x, const struct entry *e, struct opened *o)
 {
 	struct replica *r = x->r;
-	bool free_of_words = o->author.role == CERT_HUB, mine = !memcmp(e->origin, r->id->origin, 16);
+	bool free_of_words = o->author.role == CERT_HUB,
+	     mine = !memcmp(e->origin, r->id->origin, 16);
 	uint32_t ordinal = 0;
 	int rc = 0;
-	if (!free_of_words && !o->words.count)
-		return store_waiting_set(r->st, e->recv, !e->merged);
+	if (!free_of_words && !o->words.count) return store_waiting_set(r->st, e->recv, !e->merged);
 	rc = store_waiting_set(r->st, e->recv, false);
 	bool outside = false;
-	if (!rc && free_of_words && !mine)
-		rc = outside_hub(r, &o->author, e->scope, &outside);
-	if (!rc && outside)
-		return hold_foreign(x, e, o);
+	if (!rc && free_of_words && !mine) rc = outside_hub(r, &o->author, e->scope, &outside);
+	if (!rc && outside) return hold_foreign(x, e, o);
 	for (size_t i = 0; i < o->n && !rc; i++) {
 		if (free_of_words && o->cs[i].parts > 1) {
 			struct record first = record_of(e, o, i, 0, ordinal);
@@ -771,13 +802,17 @@ static int take_words(struct applying *x, const struct entry *e, struct opened *
 			struct record rec = record_of(e, o, i, k, ordinal);
 			const struct verdict *said = NULL;
 			const uint8_t *by = NULL;
-			enum record_verdict v = free_of_words ? VERDICT_ACCEPTED : words_verdict(&o->words, ordinal, &said, &by);
+			enum record_verdict v =
+			        free_of_words ? VERDICT_ACCEPTED
+			                      : words_verdict(&o->words, ordinal, &said, &by);
 			if (v == VERDICT_ACCEPTED) {
 				rc = merge_record(x, &rec, /* loaded= */ NULL);
 			} else if (v == VERDICT_REFUSED) {
-				rc = refuse_record(x, &rec, NULL, said->code, said->field, by, mine);
+				rc = refuse_record(x, &rec, NULL, said->code, said->field, by,
+				                   mine);
 				if (!rc && mine && rec.op->kind <= OP_UPDATE)
-					rc = admit_annul(r, rec.op->table, rec.lane, rec.op->row, rec.scope);
+					rc = admit_annul(r, rec.op->table, rec.lane, rec.op->row,
+					                 rec.scope);
 			}
 			rc = rc ? rc : drain_woken(x);
 		}
@@ -789,8 +824,7 @@ static int take_segment(struct applying *x, const struct entry *e)
 {
 	struct opened *o = ARENA_ARRAY(&x->r->scratch, struct opened, 1);
 	int rc = open_entry(x->r, e, o);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	if (o->author.role != CERT_HUB && replica_is_parent_of(x->r, &o->author))
 		return take_childs(x, e, o);
 	return take_words(x, e, o);
@@ -809,15 +843,13 @@ static int take_admission(struct applying *x, const struct entry *e)
 		struct entry *s;
 		size_t words;
 		rc = store_journal_find(r->st, m.items[i].segment, &recv);
-		if (rc || !recv || recv > r->s.applied)
-			continue;
+		if (rc || !recv || recv > r->s.applied) continue;
 		rc = store_journal_get(r->st, recv, &r->scratch, &s);
 		rc = rc ? rc : store_words(r->st, m.items[i].segment, &r->scratch, &recvs, &words);
-		if (rc || !s || s->kind != ENTRY_SEGMENT)
-			continue;
-		if (s->merged && words == 1)
-			r->s.merged += s->count;
-		if (s->merged && m.items[i].mode == ADMIT_ALL_BUT && !m.items[i].verdicts_count && words == 1)
+		if (rc || !s || s->kind != ENTRY_SEGMENT) continue;
+		if (s->merged && words == 1) r->s.merged += s->count;
+		if (s->merged && m.items[i].mode == ADMIT_ALL_BUT && !m.items[i].verdicts_count &&
+		    words == 1)
 			continue; /* all as we merged it ourselves */
 		rc = take_segment(x, s);
 	}
@@ -847,7 +879,8 @@ int replica_apply(struct replica *r, size_t ops_max, bool *ret_more)
 	while (more && !rc && x.ops < ops_max) {
 		struct entry *entries;
 		size_t n;
-		rc = store_journal_scan(r->st, &everything, r->s.applied, SCAN_ENTRIES, SCAN_BYTES, &a, &entries, &n);
+		rc = store_journal_scan(r->st, &everything, r->s.applied, SCAN_ENTRIES, SCAN_BYTES,
+		                        &a, &entries, &n);
 		more = !rc && n > 0;
 		for (size_t i = 0; i < n && !rc && x.ops < ops_max; i++) {
 			rc = take_entry(&x, &entries[i]);
@@ -861,8 +894,7 @@ int replica_apply(struct replica *r, size_t ops_max, bool *ret_more)
 	}
 	rc = rc ? rc : admit_flush(r);
 	arena_done(&a);
-	if (ret_more)
-		*ret_more = more;
+	if (ret_more) *ret_more = more;
 	return rc ? engine_fail(r, rc) : 0;
 }
 
@@ -875,11 +907,9 @@ static int parked_now(struct replica *r, int64_t only, struct held **ret, size_t
 	int rc = 0;
 	while (n && !rc && !(only && count)) {
 		rc = store_parked_list(r->st, after, only ? 1 : 256, &r->tx, &page, &n);
-		if (rc || !n)
-			break;
+		if (rc || !n) break;
 		struct held *more = ARENA_ARRAY(&r->tx, struct held, count + n);
-		if (count)
-			memcpy(more, all, count * sizeof(*more));
+		if (count) memcpy(more, all, count * sizeof(*more));
 		memcpy(&more[count], page, n * sizeof(*more));
 		all = more;
 		count += n;
@@ -922,10 +952,12 @@ static int take_proposal(struct replica *r, const struct record *rec, const uint
 	for (size_t i = 0; t && i < rec->op->values_count; i++) {
 		const struct field *f = table_slot(t, rec->lane, rec->op->values[i].slot);
 		if (f)
-			fields[w.fields_count++] = (struct field_write){f, value_copy(&r->tx, rec->op->values[i].value)};
+			fields[w.fields_count++] = (struct field_write){
+			        f, value_copy(&r->tx, rec->op->values[i].value)};
 	}
 	if (!w.fields_count)
-		return error_set(&r->err, ERR_VERSION, "", "the proposal is about fields that this program does not know");
+		return error_set(&r->err, ERR_VERSION, "",
+		                 "the proposal is about fields that this program does not know");
 	return replica_write(r, &w, 1, /* whole= */ false, author);
 }
 
@@ -940,8 +972,11 @@ int replica_settle(struct replica *r, int64_t parked_id, bool accept, const uint
 	if (!rc && n && h[0].id == parked_id && h[0].cause == ERR_PROPOSAL)
 		rc = record_at(r, &h[0], &rec, /* ret_changeset= */ NULL, &found);
 	if (rc || !found)
-		return rc ? engine_fail(r, rc) : error_set(&r->err, ERR_NOT_FOUND, "", "no proposal with this number waits here");
-	struct verdict v = {.ordinal = rec.ordinal, .accepted = accept, .code = accept ? 0 : ERR_OWNED};
+		return rc ? engine_fail(r, rc)
+		          : error_set(&r->err, ERR_NOT_FOUND, "",
+		                      "no proposal with this number waits here");
+	struct verdict v = {
+	        .ordinal = rec.ordinal, .accepted = accept, .code = accept ? 0 : ERR_OWNED};
 	struct admission_item item = {.mode = ADMIT_ONLY, .verdicts = &v, .verdicts_count = 1};
 	rc = store_parked_remove(r->st, parked_id);
 	rc = rc ? rc : segment_hash_at(r, rec.recv, item.segment);
@@ -963,7 +998,6 @@ int replica_held_op(struct replica *r, const struct held *h, struct arena *a, co
 	*ret = NULL;
 	(void)a; /* the operation lives in the transaction's memory, as all that is read in one */
 	int rc = record_at(r, h, &rec, /* ret_changeset= */ NULL, &found);
-	if (!rc && found)
-		*ret = rec.op;
+	if (!rc && found) *ret = rec.op;
 	return rc ? engine_fail(r, rc) : 0;
 }

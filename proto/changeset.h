@@ -14,17 +14,25 @@
 #include "common/value.h"
 
 enum {
-	BODY_BYTES_MAX = 256 * 1024,      /* plain body, before compression */
+	BODY_BYTES_MAX = 256 * 1024, /* plain body, before compression */
 	SEGMENT_CHANGESETS_MAX = 1000,
 	CHANGESET_OPS_MAX = 4096,
 	SEGMENT_OPS_MAX = 16384,
 	CLOCK_GROUPS_MAX = 256,
 	SEGMENT_NONCES_MAX = 16,
-	CHANGESET_MEMORY_FACTOR = 64      /* arena bytes per byte of input, stated maximum */
+	CHANGESET_MEMORY_FACTOR = 64 /* arena bytes per byte of input, stated maximum */
 };
 
 /* Kinds of operations, numbered for ever; unknown kinds are kept and forwarded, never merged. */
-enum op_kind { OP_INSERT = 1, OP_UPDATE = 2, OP_IMAGE = 3, OP_PROPOSAL = 4, OP_SEALED = 5, OP_ERASE = 6, OP_CUSTODY = 7 };
+enum op_kind {
+	OP_INSERT = 1,
+	OP_UPDATE = 2,
+	OP_IMAGE = 3,
+	OP_PROPOSAL = 4,
+	OP_SEALED = 5,
+	OP_ERASE = 6,
+	OP_CUSTODY = 7
+};
 
 /* "For these slots, everything this run wrote up to this stamp is accounted for." */
 struct clock_group {
@@ -49,30 +57,31 @@ struct field_value {
  * olds: for slots that are figure inputs and are changed by an UPDATE: the value before, sorted by slot.
  */
 struct op {
-	uint8_t kind;             /* enum op_kind */
+	uint8_t kind; /* enum op_kind */
 	uint16_t table;
 	uint8_t row[16];
 	uint64_t stamp;
-	uint64_t slots;           /* written slots of the lane */
+	uint64_t slots; /* written slots of the lane */
 	struct field_value *values;
 	size_t values_count;
 	struct field_value *olds;
 	size_t olds_count;
 	struct clock_group *groups;
 	size_t groups_count;
-	struct span opaque;       /* kinds above OP_UPDATE (IMAGE, SEALED, ERASE, CUSTODY, unknown): bytes, carried as they are;
+	struct span
+	        opaque; /* kinds above OP_UPDATE (IMAGE, SEALED, ERASE, CUSTODY, unknown): bytes, carried as they are;
 	                           * OP_PROPOSAL has the shape of an UPDATE */
 };
 
 enum changeset_flags { CHANGESET_WHOLE = 1 /* stands or falls together */ };
 
 struct changeset {
-	uint64_t seq;             /* in the stream; consecutive within a segment; 0 in the tail */
-	uint64_t run;             /* on the wire: index into the segment's nonces */
-	uint16_t part, parts;     /* 1/1, or part i of n of a transaction larger than a segment */
+	uint64_t seq;         /* in the stream; consecutive within a segment; 0 in the tail */
+	uint64_t run;         /* on the wire: index into the segment's nonces */
+	uint16_t part, parts; /* 1/1, or part i of n of a transaction larger than a segment */
 	uint8_t flags;
-	uint8_t author[8];        /* person id; zeros: none stated */
-	struct span person_sign;  /* 64 bytes or empty */
+	uint8_t author[8];       /* person id; zeros: none stated */
+	struct span person_sign; /* 64 bytes or empty */
 	uint32_t schema_version, codes_version;
 	struct op *ops;
 	size_t ops_count;
@@ -87,10 +96,10 @@ int changeset_read(struct span in, struct arena *a, struct changeset *ret, struc
  * them.  lane: for nothing but checks.  first_seq: sequence of the first (the others follow).
  * encode appends to out (full or a run that is not in runs: -ERR_LIMIT / -ERR_INTERNAL).
  */
-int body_encode(const struct changeset *cs, size_t count, const uint64_t *runs, size_t runs_count, struct buf *out,
-		struct error *err);
-int body_decode(struct span in, uint64_t first_seq, size_t count, const uint64_t *runs, size_t runs_count,
-		struct arena *a, struct changeset **ret, struct error *err);
+int body_encode(const struct changeset *cs, size_t count, const uint64_t *runs, size_t runs_count,
+                struct buf *out, struct error *err);
+int body_decode(struct span in, uint64_t first_seq, size_t count, const uint64_t *runs,
+                size_t runs_count, struct arena *a, struct changeset **ret, struct error *err);
 
 bool changeset_equal(const struct changeset *x, const struct changeset *y); /* tests */
 

@@ -15,18 +15,16 @@ static uint64_t base_of(const uint8_t row[16])
 
 static void reserve(struct clock *c, struct arena *a, size_t more)
 {
-	if (c->count + more <= c->room)
-		return;
+	if (c->count + more <= c->room) return;
 	size_t room = (c->count + more) * 2;
 	struct clock_mark *marks = ARENA_ARRAY(a, struct clock_mark, room);
-	if (c->count)
-		memcpy(marks, c->marks, c->count * sizeof(*marks));
+	if (c->count) memcpy(marks, c->marks, c->count * sizeof(*marks));
 	c->marks = marks;
 	c->room = room;
 }
 
-int clock_load(struct store *st, const uint8_t row[16], struct span stored, size_t more, struct arena *a,
-	       struct clock *ret)
+int clock_load(struct store *st, const uint8_t row[16], struct span stored, size_t more,
+               struct arena *a, struct clock *ret)
 {
 	*ret = (struct clock){0};
 	struct cut cut = cut_of(stored);
@@ -38,12 +36,10 @@ int clock_load(struct store *st, const uint8_t row[16], struct span stored, size
 		m.stamp = base + (uint64_t)cut_zigzag(&cut);
 		m.slots = cut_varint(&cut);
 		m.live = cut_varint(&cut);
-		if (cut.bad)
-			return -ERR_DATABASE_DAMAGED;
+		if (cut.bad) return -ERR_DATABASE_DAMAGED;
 		struct run_info info;
 		int rc = store_run_get(st, ord, &info);
-		if (rc)
-			return rc;
+		if (rc) return rc;
 		m.run = info.run;
 		reserve(ret, a, 1);
 		ret->marks[ret->count++] = m;
@@ -58,14 +54,12 @@ int clock_store(struct store *st, const uint8_t row[16], const struct clock *c, 
 		const struct clock_mark *m = &c->marks[i];
 		uint32_t ord;
 		int rc = store_run_ord(st, m->run, &ord);
-		if (rc)
-			return rc;
+		if (rc) return rc;
 		if (!ord) {
 			/* A run that is only mentioned: its nonce is not known here yet. */
 			uint8_t none[16] = {0};
 			rc = store_run_add(st, m->run, none, none, &ord);
-			if (rc)
-				return rc;
+			if (rc) return rc;
 		}
 		buf_varint(out, ord);
 		buf_zigzag(out, (int64_t)(m->stamp - base));
@@ -78,8 +72,7 @@ int clock_store(struct store *st, const uint8_t row[16], const struct clock *c, 
 static int mark_order(const void *x, const void *y)
 {
 	const struct clock_mark *a = x, *b = y;
-	if (a->run != b->run)
-		return a->run < b->run ? -1 : 1;
+	if (a->run != b->run) return a->run < b->run ? -1 : 1;
 	return a->stamp < b->stamp ? -1 : a->stamp > b->stamp;
 }
 
@@ -90,9 +83,9 @@ static void tidy(struct clock *c)
 	size_t kept = 0;
 	for (size_t i = 0; i < c->count; i++) {
 		struct clock_mark *m = &c->marks[i];
-		if (!m->slots)
-			continue;
-		if (kept && c->marks[kept - 1].run == m->run && c->marks[kept - 1].stamp == m->stamp) {
+		if (!m->slots) continue;
+		if (kept && c->marks[kept - 1].run == m->run &&
+		    c->marks[kept - 1].stamp == m->stamp) {
 			c->marks[kept - 1].slots |= m->slots;
 			c->marks[kept - 1].live |= m->live;
 		} else {
@@ -109,14 +102,12 @@ static uint64_t account(struct clock *c, uint64_t run, uint64_t stamp, uint64_t 
 	for (size_t i = 0; i < c->count; i++) {
 		struct clock_mark *m = &c->marks[i];
 		uint64_t both = m->slots & slots;
-		if (m->run != run || !both)
-			continue;
+		if (m->run != run || !both) continue;
 		if (m->stamp < stamp) {
 			m->slots &= ~both;
 			m->live &= ~both;
 		} else {
-			if (m->stamp == stamp)
-				m->live &= ~both;
+			if (m->stamp == stamp) m->live &= ~both;
 			missing &= ~both;
 		}
 	}
@@ -124,7 +115,7 @@ static uint64_t account(struct clock *c, uint64_t run, uint64_t stamp, uint64_t 
 }
 
 uint64_t clock_join(struct clock *c, struct arena *a, uint64_t run, uint64_t stamp, uint64_t slots,
-		    const struct clock_group *groups, size_t groups_count)
+                    const struct clock_group *groups, size_t groups_count)
 {
 	assert(stamp <= STAMP_MAX);
 	/* Its own name first: fresh where the clock does not cover it; its run's earlier stamps are covered. */
@@ -132,8 +123,7 @@ uint64_t clock_join(struct clock *c, struct arena *a, uint64_t run, uint64_t sta
 	for (size_t i = 0; i < c->count; i++) {
 		struct clock_mark *m = &c->marks[i];
 		uint64_t both = m->slots & slots;
-		if (m->run != run || !both)
-			continue;
+		if (m->run != run || !both) continue;
 		if (m->stamp >= stamp) {
 			fresh &= ~both;
 		} else {
@@ -146,16 +136,13 @@ uint64_t clock_join(struct clock *c, struct arena *a, uint64_t run, uint64_t sta
 		const struct clock_group *g = &groups[i];
 		uint64_t theirs = g->slots & slots;
 		/* An author cannot have seen his own run's future. */
-		if (!theirs || (g->run == run && g->stamp >= stamp))
-			continue;
+		if (!theirs || (g->run == run && g->stamp >= stamp)) continue;
 		uint64_t missing = account(c, g->run, g->stamp, theirs);
-		if (g->run == run)
-			missing = 0; /* said by its own name */
+		if (g->run == run) missing = 0; /* said by its own name */
 		if (missing)
 			c->marks[c->count++] = (struct clock_mark){g->run, g->stamp, missing, 0};
 	}
-	if (fresh)
-		c->marks[c->count++] = (struct clock_mark){run, stamp, fresh, fresh};
+	if (fresh) c->marks[c->count++] = (struct clock_mark){run, stamp, fresh, fresh};
 	tidy(c);
 	return fresh;
 }
@@ -180,16 +167,16 @@ const struct clock_mark *clock_shown(const struct clock *c, unsigned slot)
 	const struct clock_mark *best = NULL;
 	for (size_t i = 0; i < c->count; i++) {
 		const struct clock_mark *m = &c->marks[i];
-		if (!(m->live >> slot & 1))
-			continue;
-		if (!best || m->stamp > best->stamp || (m->stamp == best->stamp && m->run > best->run))
+		if (!(m->live >> slot & 1)) continue;
+		if (!best || m->stamp > best->stamp ||
+		    (m->stamp == best->stamp && m->run > best->run))
 			best = m;
 	}
 	return best;
 }
 
 size_t clock_seen(const struct clock *c, uint64_t slots, uint64_t own_run, struct arena *a,
-		  struct clock_group **ret)
+                  struct clock_group **ret)
 {
 	size_t count = 0;
 	*ret = ARENA_ARRAY(a, struct clock_group, c->count + 1);
@@ -202,7 +189,7 @@ size_t clock_seen(const struct clock *c, uint64_t slots, uint64_t own_run, struc
 }
 
 void clock_hash(uint16_t table, unsigned lane, const uint8_t row[16], const struct clock *c,
-		uint8_t ret[STATE_BYTES])
+                uint8_t ret[STATE_BYTES])
 {
 	struct hash h;
 	uint8_t head[3] = {(uint8_t)table, (uint8_t)(table >> 8), (uint8_t)lane};

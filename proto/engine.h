@@ -13,11 +13,11 @@ struct engine_state {
 	uint64_t run, last_stamp, seals, admissions;
 	uint8_t nonce[8], tag[16];
 	uint32_t run_ord;
-	int64_t applied;          /* journal position applied up to */
-	int64_t sealed;           /* own changesets sealed, ever */
-	int64_t merged;           /* own changesets whose segment has an admission (hubs: sealed) */
-	int64_t alarms;           /* things above the ceiling that were offered to us */
-	int64_t runs;             /* own runs drawn */
+	int64_t applied; /* journal position applied up to */
+	int64_t sealed;  /* own changesets sealed, ever */
+	int64_t merged;  /* own changesets whose segment has an admission (hubs: sealed) */
+	int64_t alarms;  /* things above the ceiling that were offered to us */
+	int64_t runs;    /* own runs drawn */
 	bool restored;
 };
 
@@ -29,7 +29,7 @@ enum { OPENED_MAX = 16, OPENED_BYTES_MAX = 2 * 1024 * 1024 };
 struct opened_segment {
 	uint8_t hash[32];
 	struct arena arena;
-	struct changeset *cs;         /* NULL: none */
+	struct changeset *cs; /* NULL: none */
 };
 
 struct replica {
@@ -43,24 +43,24 @@ struct replica {
 	struct cert cert;
 	bool has_cert, stale;
 	uint32_t own_scope;
-	struct arena tx;          /* memory of one transaction */
-	struct arena scratch;     /* memory of one entry or call within it */
-	uint32_t feeds_changed;   /* counts changes of feeds: sessions look at theirs again */
-	bool parked_any;          /* is anything parked?  spares a look per operation */
-	struct admitting *admitting; /* verdicts of this apply, not yet journaled */
+	struct arena tx;               /* memory of one transaction */
+	struct arena scratch;          /* memory of one entry or call within it */
+	uint32_t feeds_changed;        /* counts changes of feeds: sessions look at theirs again */
+	bool parked_any;               /* is anything parked?  spares a look per operation */
+	struct admitting *admitting;   /* verdicts of this apply, not yet journaled */
 	struct opened_segment *opened; /* OPENED_MAX; NULL: none yet */
 	size_t opened_next;
 };
 
 /* ---- merge.c: one row in one lane, loaded, changed, saved */
 struct lane_state {
-	const struct table *table;   /* NULL: unknown to this build */
+	const struct table *table; /* NULL: unknown to this build */
 	uint16_t number;
 	unsigned lane;
 	uint8_t id[16];
 	uint32_t scope;
 	bool exists;
-	struct value v[SLOTS_MAX];   /* shown values by slot; v[0] alive */
+	struct value v[SLOTS_MAX]; /* shown values by slot; v[0] alive */
 	struct clock clock;
 	struct candidate *candidates; /* standing values that are not shown */
 	size_t candidates_count;
@@ -70,48 +70,57 @@ struct lane_state {
 	uint8_t hash_before[STATE_BYTES];
 	size_t candidates_before;
 };
-int lane_load(struct replica *r, uint16_t table, unsigned lane, const uint8_t id[16], struct lane_state *ret);
+int lane_load(struct replica *r, uint16_t table, unsigned lane, const uint8_t id[16],
+              struct lane_state *ret);
 /* Merges an operation; scope: used where the row comes into being.  *ret_applied false: the row has no insert here. */
-int lane_merge(struct replica *r, struct lane_state *l, const struct op *op, uint64_t run, uint32_t scope, bool *ret_applied);
+int lane_merge(struct replica *r, struct lane_state *l, const struct op *op, uint64_t run,
+               uint32_t scope, bool *ret_applied);
 /* Writes row, clock, candidates, state hash, cells of truth and stated figures. */
 int lane_save(struct replica *r, struct lane_state *l, uint64_t touched);
 /* Is the change already in this row (merged, or covered by a later one of its run)? */
 bool lane_knows(const struct lane_state *l, const struct op *op, uint64_t run);
 /* A row kept in the generic table, as a state that can be saved into its own table: nothing of hashes, candidates or
  * clocks changes, so nothing of them is written. */
-int lane_adopt(struct replica *r, uint16_t table, unsigned lane, const struct row *row, struct lane_state *ret);
+int lane_adopt(struct replica *r, uint16_t table, unsigned lane, const struct row *row,
+               struct lane_state *ret);
 int lane_save_adopted(struct replica *r, struct lane_state *l);
 /* What lane_save does beside the row for a row that only its creation speaks of. */
 int lane_created(struct replica *r, const struct table *t, unsigned lane, const struct row *row);
 /* Takes the lane of the row away, with all that was derived from it. */
 int lane_drop(struct replica *r, struct lane_state *l);
-uint64_t op_written(const struct op *op);          /* slots, with alive for an insert */
+uint64_t op_written(const struct op *op);           /* slots, with alive for an insert */
 bool op_creates(const struct op *op, uint64_t run); /* is the insert the row's own creation? */
-size_t lane_cells(const struct lane_state *l, struct figure_cell *ret); /* differences the change makes; 2 * FIGURE_CELLS_MAX */
+size_t lane_cells(const struct lane_state *l,
+                  struct figure_cell *ret); /* differences the change makes; 2 * FIGURE_CELLS_MAX */
 
 /* ---- replica.c */
-int engine_fail(struct replica *r, int rc);        /* takes over the store's error; returns rc */
-uint64_t engine_stamp(struct replica *r);          /* the next stamp of this run */
-bool engine_custodian(const struct replica *r);    /* hub that may hold the county lane */
+int engine_fail(struct replica *r, int rc);     /* takes over the store's error; returns rc */
+uint64_t engine_stamp(struct replica *r);       /* the next stamp of this run */
+bool engine_custodian(const struct replica *r); /* hub that may hold the county lane */
 int engine_scope_id(struct replica *r, uint32_t ord, uint8_t ret[16]);
 int engine_cert_of(struct replica *r, const uint8_t origin[16], struct cert *ret, bool *ret_known);
-int engine_org_changed(struct replica *r, const uint8_t unit[16]); /* an org_unit row was merged: parents, feeds */
-int engine_feeds(struct replica *r);               /* recomputes feeds of all scopes */
+int engine_org_changed(struct replica *r,
+                       const uint8_t unit[16]); /* an org_unit row was merged: parents, feeds */
+int engine_feeds(struct replica *r);            /* recomputes feeds of all scopes */
 int engine_take_cert(struct replica *r, struct span body, uint32_t from, bool *ret_new);
 
 /* ---- upgrade.c */
-int engine_upgrade(struct replica *r);             /* once for each change of the schema of this build */
+int engine_upgrade(struct replica *r); /* once for each change of the schema of this build */
 
 /* ---- append.c */
 int segment_here(struct replica *r, const uint8_t hash[32], bool *ret); /* whole, or as a hole */
-struct changeset *opened_find(struct replica *r, const uint8_t hash[32]); /* NULL: not kept; good until the next append */
+struct changeset *
+opened_find(struct replica *r,
+            const uint8_t hash[32]); /* NULL: not kept; good until the next append */
 void opened_done(struct replica *r);
 
 /* ---- write.c */
 /* first: of a person's transaction */
-int engine_commit_ops(struct replica *r, struct changeset *c, uint32_t scope, unsigned lane, bool first);
-int engine_write_system(struct replica *r, const struct table *t, const uint8_t row[16], uint32_t scope, unsigned lane,
-			const struct field_value *values, size_t count);
+int engine_commit_ops(struct replica *r, struct changeset *c, uint32_t scope, unsigned lane,
+                      bool first);
+int engine_write_system(struct replica *r, const struct table *t, const uint8_t row[16],
+                        uint32_t scope, unsigned lane, const struct field_value *values,
+                        size_t count);
 
 /* ---- admit.c */
 enum record_verdict { VERDICT_WAITS, VERDICT_ACCEPTED, VERDICT_REFUSED };
@@ -122,24 +131,26 @@ struct words { /* what all known admissions say of one segment */
 	size_t count, room;
 };
 /* Only the words of hubs that may speak of this author. */
-int words_load(struct replica *r, const uint8_t segment[32], const struct cert *author, struct arena *a, struct words *ret);
-enum record_verdict words_verdict(const struct words *w, uint32_t ordinal, const struct verdict **ret_said,
-				  const uint8_t **ret_hub);
-int admit_annul(struct replica *r, uint16_t table, unsigned lane, const uint8_t row[16], uint32_t scope);
+int words_load(struct replica *r, const uint8_t segment[32], const struct cert *author,
+               struct arena *a, struct words *ret);
+enum record_verdict words_verdict(const struct words *w, uint32_t ordinal,
+                                  const struct verdict **ret_said, const uint8_t **ret_hub);
+int admit_annul(struct replica *r, uint16_t table, unsigned lane, const uint8_t row[16],
+                uint32_t scope);
 int admit_say(struct replica *r, uint32_t scope, unsigned lane, const struct admission_item *item);
-int admit_flush(struct replica *r);                /* journals the verdicts collected in this apply */
+int admit_flush(struct replica *r); /* journals the verdicts collected in this apply */
 /* All operations on a row known here, with what is known of each; by journal position, then tail. */
 struct known_op {
 	const struct op *op;
 	const struct changeset *changeset;
 	uint64_t run;
-	int64_t recv;             /* 0: tail */
+	int64_t recv; /* 0: tail */
 	uint8_t origin[16];
 	bool merged, hub_authored;
 	enum record_verdict verdict;
 };
-int admit_ops_of_row(struct replica *r, unsigned lane, const uint8_t row[16], uint32_t scope, struct arena *a,
-		     struct known_op **ret, size_t *ret_count);
+int admit_ops_of_row(struct replica *r, unsigned lane, const uint8_t row[16], uint32_t scope,
+                     struct arena *a, struct known_op **ret, size_t *ret_count);
 
 /* ---- feed.c */
 struct feed {

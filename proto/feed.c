@@ -11,17 +11,15 @@
 
 enum { ANCESTORS_MAX = 8, OPEN_ONLY = 1 << LANE_OPEN };
 
-static int add_feed(struct replica *r, struct feed_filter *f, struct hash *h, uint32_t ord, uint8_t lanes)
+static int add_feed(struct replica *r, struct feed_filter *f, struct hash *h, uint32_t ord,
+                    uint8_t lanes)
 {
 	uint8_t id[17];
 	for (size_t i = 0; i < f->count; i++)
-		if (f->feeds[i] == ord)
-			return 0;
-	if (f->count == ARRAY_COUNT(f->feeds))
-		return 0;
+		if (f->feeds[i] == ord) return 0;
+	if (f->count == ARRAY_COUNT(f->feeds)) return 0;
 	int rc = engine_scope_id(r, ord, id);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	id[16] = lanes;
 	hash_add(h, id, sizeof(id));
 	f->feeds[f->count] = ord;
@@ -35,8 +33,7 @@ static int add_ancestors(struct replica *r, struct feed_filter *f, struct hash *
 		struct scope s;
 		int rc = add_feed(r, f, h, ord, OPEN_ONLY);
 		rc = rc ? rc : store_scope_get(r->st, ord, &s);
-		if (rc)
-			return rc;
+		if (rc) return rc;
 		ord = s.parent;
 	}
 	return 0;
@@ -69,11 +66,9 @@ int feed_for(struct replica *r, const struct cert *peer, uint32_t peer_run_ord, 
 
 bool feed_admits(const struct feed *f, const struct entry *e)
 {
-	if (f->filter.all)
-		return f->filter.lane_mask >> e->lane & 1;
+	if (f->filter.all) return f->filter.lane_mask >> e->lane & 1;
 	for (size_t i = 0; i < f->filter.count; i++)
-		if (f->filter.feeds[i] == e->feed)
-			return f->filter.lane_masks[i] >> e->lane & 1;
+		if (f->filter.feeds[i] == e->feed) return f->filter.lane_masks[i] >> e->lane & 1;
 	return false;
 }
 
@@ -87,11 +82,9 @@ static int own_branch_sum(struct replica *r, uint8_t lanes, uint8_t ret[STATE_BY
 		rc = store_scope_get(r->st, s.parent, &s);
 		for (unsigned lane = LANE_OPEN + 1; lane < LANES && !rc; lane++) {
 			uint8_t closed[STATE_BYTES];
-			if (!(lanes >> lane & 1))
-				continue;
+			if (!(lanes >> lane & 1)) continue;
 			rc = store_state_get(r->st, s.ord, lane, closed);
-			if (!rc)
-				state_subtract(ret, closed);
+			if (!rc) state_subtract(ret, closed);
 		}
 	}
 	return rc;
@@ -102,11 +95,12 @@ int replica_digest(struct replica *r, const struct cert *peer, uint8_t ret[16])
 	struct feed f;
 	int rc;
 	memset(ret, 0, 16);
-	if (!r->has_cert)
-		return 0;
+	if (!r->has_cert) return 0;
 	if (replica_is_parent_of(r, peer)) {
 		rc = feed_for(r, peer, 0, &f);
-		rc = rc ? rc : store_state_sum(r->st, f.filter.feeds, f.filter.lane_masks, f.filter.count, ret);
+		rc = rc ? rc
+		        : store_state_sum(r->st, f.filter.feeds, f.filter.lane_masks,
+		                          f.filter.count, ret);
 	} else {
 		rc = own_branch_sum(r, peer->lanes & r->cert.lanes, ret);
 	}

@@ -31,8 +31,7 @@ static bool is_dead(struct value alive)
 /* Fields that this build does not know live in `extra`: msgpack map slot -> value. */
 static int extra_load(struct span extra, struct value *v, size_t known)
 {
-	if (!extra.len)
-		return 0;
+	if (!extra.len) return 0;
 	struct reader rd;
 	reader_init(&rd, extra);
 	uint32_t pairs = reader_map(&rd);
@@ -40,8 +39,7 @@ static int extra_load(struct span extra, struct value *v, size_t known)
 		uint64_t slot = reader_uint(&rd, SLOTS_MAX - 1);
 		struct value x = value_read(&rd);
 		/* Since an upgrade the field may be known: its column is empty and the extra value counts. */
-		if (!rd.bad && (slot >= known || v[slot].type == VALUE_NULL))
-			v[slot] = x;
+		if (!rd.bad && (slot >= known || v[slot].type == VALUE_NULL)) v[slot] = x;
 	}
 	return reader_done(&rd) ? 0 : -ERR_DATABASE_DAMAGED;
 }
@@ -56,18 +54,17 @@ static void extra_save(const struct lane_state *l, struct buf *out)
 	size_t count = 0;
 	for (unsigned s = 1; s < SLOTS_MAX; s++)
 		count += l->v[s].type != VALUE_NULL && !slot_known(l, s);
-	if (!count)
-		return;
+	if (!count) return;
 	pack_map(out, count);
 	for (unsigned s = 1; s < SLOTS_MAX; s++) {
-		if (l->v[s].type == VALUE_NULL || slot_known(l, s))
-			continue;
+		if (l->v[s].type == VALUE_NULL || slot_known(l, s)) continue;
 		pack_uint(out, s);
 		value_pack(out, l->v[s]);
 	}
 }
 
-int lane_load(struct replica *r, uint16_t table, unsigned lane, const uint8_t id[16], struct lane_state *l)
+int lane_load(struct replica *r, uint16_t table, unsigned lane, const uint8_t id[16],
+              struct lane_state *l)
 {
 	memset(l, 0, sizeof(*l));
 	l->table = schema_table(store_schema(r->st), table);
@@ -77,18 +74,16 @@ int lane_load(struct replica *r, uint16_t table, unsigned lane, const uint8_t id
 	struct row *row = NULL;
 	uint8_t ids[1][16];
 	memcpy(ids[0], id, 16);
-	int rc = store_rows_get(r->st, table, lane, (const uint8_t(*)[16])ids, 1, &r->scratch, &row);
-	if (rc || !row)
-		return rc ? engine_fail(r, rc) : 0;
+	int rc =
+	        store_rows_get(r->st, table, lane, (const uint8_t(*)[16])ids, 1, &r->scratch, &row);
+	if (rc || !row) return rc ? engine_fail(r, rc) : 0;
 	size_t slots = store_slots(r->st, table, lane);
 	l->exists = l->existed = true;
 	l->scope = row->scope;
 	for (size_t s = 0; s < slots; s++) l->v[s] = row->v[s];
 	rc = extra_load(row->extra, l->v, slots);
-	if (!rc)
-		rc = clock_load(r->st, id, row->clock, 4, &r->scratch, &l->clock);
-	if (rc)
-		return engine_fail(r, rc);
+	if (!rc) rc = clock_load(r->st, id, row->clock, 4, &r->scratch, &l->clock);
+	if (rc) return engine_fail(r, rc);
 	memcpy(l->v_before, l->v, sizeof(l->v));
 	clock_hash(table, lane, id, &l->clock, l->hash_before);
 	/* More than one live mark in some slot, or a tombstone that is content, may have candidates. */
@@ -98,7 +93,8 @@ int lane_load(struct replica *r, uint16_t table, unsigned lane, const uint8_t id
 		once |= l->clock.marks[i].live;
 	}
 	if (twice || is_dead(l->v[0])) {
-		rc = store_candidates_get(r->st, table, id, lane, &r->scratch, &l->candidates, &l->candidates_count);
+		rc = store_candidates_get(r->st, table, id, lane, &r->scratch, &l->candidates,
+		                          &l->candidates_count);
 		l->candidates_before = l->candidates_count;
 	}
 	return rc ? engine_fail(r, rc) : 0;
@@ -106,10 +102,8 @@ int lane_load(struct replica *r, uint16_t table, unsigned lane, const uint8_t id
 
 bool lane_knows(const struct lane_state *l, const struct op *op, uint64_t run)
 {
-	if (!l->exists)
-		return false;
-	if (op_creates(op, run))
-		return true;
+	if (!l->exists) return false;
+	if (op_creates(op, run)) return true;
 	return clock_covers(&l->clock, run, op->stamp, op_written(op));
 }
 
@@ -129,11 +123,9 @@ static int candidate_run(struct replica *r, const struct candidate *c, uint64_t 
 
 static struct value op_value(const struct op *op, unsigned slot)
 {
-	if (slot == 0 && op->kind == OP_INSERT && !(op->slots & 1))
-		return value_int(1);
+	if (slot == 0 && op->kind == OP_INSERT && !(op->slots & 1)) return value_int(1);
 	for (size_t i = 0; i < op->values_count; i++)
-		if (op->values[i].slot == slot)
-			return op->values[i].value;
+		if (op->values[i].slot == slot) return op->values[i].value;
 	return value_null();
 }
 
@@ -144,31 +136,29 @@ static bool alive_wins(const struct lane_state *l, unsigned slot)
 }
 
 /* Values that may still stand in a slot after the join: those before, and the operation's own. */
-static int gather(struct replica *r, const struct lane_state *l, unsigned slot, struct stander **ret, size_t *ret_count)
+static int gather(struct replica *r, const struct lane_state *l, unsigned slot,
+                  struct stander **ret, size_t *ret_count)
 {
 	struct stander *s = ARENA_ARRAY(&r->scratch, struct stander, l->candidates_count + 2);
 	const struct clock_mark *shown = clock_shown(&l->clock, slot);
 	size_t n = 0;
 	for (size_t i = 0; i < l->candidates_count; i++) {
 		const struct candidate *c = &l->candidates[i];
-		if (c->slot != slot || c->kind == CANDIDATE_EDIT_OF_DELETED)
-			continue;
+		if (c->slot != slot || c->kind == CANDIDATE_EDIT_OF_DELETED) continue;
 		uint64_t run;
 		int rc = candidate_run(r, c, &run);
-		if (rc)
-			return engine_fail(r, rc);
+		if (rc) return engine_fail(r, rc);
 		s[n++] = (struct stander){run, c->stamp, c->value};
 	}
 	/* The row's value has the name that no candidate has. */
 	for (size_t i = 0; alive_wins(l, slot) && i < l->clock.count; i++) {
 		const struct clock_mark *m = &l->clock.marks[i];
 		bool other = !(m->live >> slot & 1);
-		for (size_t k = 0; k < n; k++) other |= s[k].run == m->run && s[k].stamp == m->stamp;
-		if (!other)
-			shown = m;
+		for (size_t k = 0; k < n; k++)
+			other |= s[k].run == m->run && s[k].stamp == m->stamp;
+		if (!other) shown = m;
 	}
-	if (shown)
-		s[n++] = (struct stander){shown->run, shown->stamp, l->v[slot]};
+	if (shown) s[n++] = (struct stander){shown->run, shown->stamp, l->v[slot]};
 	*ret = s;
 	*ret_count = n;
 	return 0;
@@ -177,17 +167,17 @@ static int gather(struct replica *r, const struct lane_state *l, unsigned slot, 
 static struct value shown_value(const struct stander *s, size_t n, const struct clock_mark *shown)
 {
 	for (size_t k = 0; k < n; k++)
-		if (s[k].run == shown->run && s[k].stamp == shown->stamp)
-			return s[k].value;
+		if (s[k].run == shown->run && s[k].stamp == shown->stamp) return s[k].value;
 	return value_null();
 }
 
 /* The slot's values after the join: the shown one into the row, the others onto the new list. */
-static int settle(struct replica *r, struct lane_state *l, unsigned slot, const struct stander *s, size_t n,
-		  struct candidate *list, size_t *count)
+static int settle(struct replica *r, struct lane_state *l, unsigned slot, const struct stander *s,
+                  size_t n, struct candidate *list, size_t *count)
 {
 	const struct clock_mark *shown = clock_shown(&l->clock, slot);
-	for (size_t i = 0; alive_wins(l, slot) && i < l->clock.count; i++) { /* of those, the highest rank */
+	for (size_t i = 0; alive_wins(l, slot) && i < l->clock.count;
+	     i++) { /* of those, the highest rank */
 		const struct clock_mark *m = &l->clock.marks[i];
 		for (size_t k = 0; k < n && (m->live >> slot & 1); k++)
 			if (s[k].run == m->run && s[k].stamp == m->stamp && !is_dead(s[k].value) &&
@@ -198,38 +188,42 @@ static int settle(struct replica *r, struct lane_state *l, unsigned slot, const 
 	l->v[slot] = slot == 0 ? value_int(0) : value_null();
 	for (size_t i = 0; i < l->clock.count; i++) {
 		const struct clock_mark *m = &l->clock.marks[i];
-		if (!(m->live >> slot & 1))
-			continue;
+		if (!(m->live >> slot & 1)) continue;
 		const struct stander *own = NULL;
 		for (size_t k = 0; k < n; k++)
-			if (s[k].run == m->run && s[k].stamp == m->stamp)
-				own = &s[k];
+			if (s[k].run == m->run && s[k].stamp == m->stamp) own = &s[k];
 		if (!own)
-			return error_set(&r->err, ERR_DATABASE_DAMAGED, "", "a standing value of table %u has no bytes",
-					 (unsigned)l->number);
+			return error_set(&r->err, ERR_DATABASE_DAMAGED, "",
+			                 "a standing value of table %u has no bytes",
+			                 (unsigned)l->number);
 		if (m == shown) {
 			l->v[slot] = own->value;
 			continue;
 		}
 		struct candidate *c = &list[(*count)++];
-		*c = (struct candidate){.table = l->number, .lane = (uint8_t)l->lane, .slot = (uint8_t)slot,
-					.scope = l->scope, .stamp = m->stamp, .value = own->value};
+		*c = (struct candidate){.table = l->number,
+		                        .lane = (uint8_t)l->lane,
+		                        .slot = (uint8_t)slot,
+		                        .scope = l->scope,
+		                        .stamp = m->stamp,
+		                        .value = own->value};
 		memcpy(c->row, l->id, 16);
 		int rc = store_run_ord(r->st, m->run, &c->run);
-		if (rc)
-			return engine_fail(r, rc);
+		if (rc) return engine_fail(r, rc);
 	}
-	for (size_t i = 0; i < *count; i++) /* equal values are nobody's conflict, though both names stand */
-		if (list[i].slot == slot && list[i].kind == CANDIDATE_VALUE && value_equal(list[i].value, l->v[slot]))
+	for (size_t i = 0; i < *count;
+	     i++) /* equal values are nobody's conflict, though both names stand */
+		if (list[i].slot == slot && list[i].kind == CANDIDATE_VALUE &&
+		    value_equal(list[i].value, l->v[slot]))
 			list[i].kind = CANDIDATE_SAME;
 	return 0;
 }
 
 /* Edits that a deletion did not know of: the tombstone's value lists what its author had seen. */
-static int deleted_edits(struct replica *r, struct lane_state *l, struct candidate *list, size_t *count)
+static int deleted_edits(struct replica *r, struct lane_state *l, struct candidate *list,
+                         size_t *count)
 {
-	if (!is_dead(l->v[0]))
-		return 0;
+	if (!is_dead(l->v[0])) return 0;
 	/* A plain 0: its author had seen the row as created. */
 	static const uint8_t nothing[] = {0x90};
 	struct reader rd;
@@ -252,16 +246,18 @@ static int deleted_edits(struct replica *r, struct lane_state *l, struct candida
 			if (seen[k].run == m->run && seen[k].stamp >= m->stamp)
 				unseen &= ~seen[k].slots;
 		for (unsigned slot = 1; slot < SLOTS_MAX; slot++) {
-			if (!(unseen >> slot & 1))
-				continue;
+			if (!(unseen >> slot & 1)) continue;
 			struct candidate *c = &list[(*count)++];
-			*c = (struct candidate){.table = l->number, .lane = (uint8_t)l->lane, .slot = (uint8_t)slot,
-						.kind = CANDIDATE_EDIT_OF_DELETED, .scope = l->scope,
-						.stamp = m->stamp, .value = l->v[slot]};
+			*c = (struct candidate){.table = l->number,
+			                        .lane = (uint8_t)l->lane,
+			                        .slot = (uint8_t)slot,
+			                        .kind = CANDIDATE_EDIT_OF_DELETED,
+			                        .scope = l->scope,
+			                        .stamp = m->stamp,
+			                        .value = l->v[slot]};
 			memcpy(c->row, l->id, 16);
 			int rc = store_run_ord(r->st, m->run, &c->run);
-			if (rc)
-				return engine_fail(r, rc);
+			if (rc) return engine_fail(r, rc);
 			marked |= UINT64_C(1) << slot;
 		}
 	}
@@ -273,12 +269,13 @@ static int create(struct lane_state *l, const struct op *op, uint32_t scope)
 	l->exists = true;
 	l->scope = scope;
 	l->v[0] = value_int(1);
-	for (size_t i = 0; i < op->values_count; i++) l->v[op->values[i].slot] = op->values[i].value;
+	for (size_t i = 0; i < op->values_count; i++)
+		l->v[op->values[i].slot] = op->values[i].value;
 	return 0;
 }
 
-int lane_merge(struct replica *r, struct lane_state *l, const struct op *op, uint64_t run, uint32_t scope,
-	       bool *ret_applied)
+int lane_merge(struct replica *r, struct lane_state *l, const struct op *op, uint64_t run,
+               uint32_t scope, bool *ret_applied)
 {
 	*ret_applied = true;
 	if (!l->exists && op->kind != OP_INSERT) {
@@ -286,8 +283,7 @@ int lane_merge(struct replica *r, struct lane_state *l, const struct op *op, uin
 		return 0;
 	}
 	if (op_creates(op, run)) {
-		if (!l->exists)
-			return create(l, op, scope);
+		if (!l->exists) return create(l, op, scope);
 		/* The lane may have come into being by an insert of another name: the creation stands where
 		 * nothing else is mentioned. */
 		return 0;
@@ -300,27 +296,28 @@ int lane_merge(struct replica *r, struct lane_state *l, const struct op *op, uin
 	struct stander **s = ARENA_ARRAY(&r->scratch, struct stander *, SLOTS_MAX);
 	size_t n[SLOTS_MAX] = {0};
 	for (unsigned slot = 0; slot < SLOTS_MAX; slot++) {
-		if (!(written >> slot & 1))
-			continue;
+		if (!(written >> slot & 1)) continue;
 		int rc = gather(r, l, slot, &s[slot], &n[slot]);
-		if (rc)
-			return rc;
+		if (rc) return rc;
 		s[slot][n[slot]++] = (struct stander){run, op->stamp, op_value(op, slot)};
 	}
 	clock_join(&l->clock, &r->scratch, run, op->stamp, written, op->groups, op->groups_count);
-	size_t room = l->candidates_count + l->clock.count * (size_t)__builtin_popcountll(written) + 1;
+	size_t room =
+	        l->candidates_count + l->clock.count * (size_t)__builtin_popcountll(written) + 1;
 	struct candidate *list = ARENA_ARRAY(&r->scratch, struct candidate, room);
 	size_t count = 0;
 	for (size_t i = 0; i < l->candidates_count; i++)
-		if (!(written >> l->candidates[i].slot & 1) && l->candidates[i].kind != CANDIDATE_EDIT_OF_DELETED)
+		if (!(written >> l->candidates[i].slot & 1) &&
+		    l->candidates[i].kind != CANDIDATE_EDIT_OF_DELETED)
 			list[count++] = l->candidates[i];
 	for (unsigned slot = 0; slot < SLOTS_MAX; slot++) {
-		int rc = written >> slot & 1 ? settle(r, l, slot, s[slot], n[slot], list, &count) : 0;
-		if (rc)
-			return rc;
+		int rc = written >> slot & 1 ? settle(r, l, slot, s[slot], n[slot], list, &count)
+		                             : 0;
+		if (rc) return rc;
 	}
 	if (is_dead(l->v[0])) { /* at most one edit a slot more */
-		struct candidate *more = ARENA_ARRAY(&r->scratch, struct candidate, count + SLOTS_MAX);
+		struct candidate *more =
+		        ARENA_ARRAY(&r->scratch, struct candidate, count + SLOTS_MAX);
 		memcpy(more, list, count * sizeof(*list));
 		list = more;
 	}
@@ -331,7 +328,8 @@ int lane_merge(struct replica *r, struct lane_state *l, const struct op *op, uin
 }
 
 /* Differences of cells that a change of this row makes. */
-static size_t cell_differences(const struct lane_state *l, bool before, bool after, struct figure_cell *ret)
+static size_t cell_differences(const struct lane_state *l, bool before, bool after,
+                               struct figure_cell *ret)
 {
 	struct figure_cell was[FIGURE_CELLS_MAX], is[FIGURE_CELLS_MAX];
 	size_t w = before && l->existed ? figure_cells(l->table, l->lane, l->v_before, was) : 0;
@@ -350,12 +348,15 @@ size_t lane_cells(const struct lane_state *l, struct figure_cell *ret)
 	return l->table ? cell_differences(l, true, true, ret) : 0;
 }
 
-static int64_t stated_of(const struct lane_state *l, const struct value *v, bool there, int64_t *ret_month, unsigned *ret_kind)
+static int64_t stated_of(const struct lane_state *l, const struct value *v, bool there,
+                         int64_t *ret_month, unsigned *ret_kind)
 {
-	const char *const names[2][3] = {{"month", "kind", "value"}, {"closed_month", "closed_kind", "closed_value"}};
+	const char *const names[2][3] = {{"month", "kind", "value"},
+	                                 {"closed_month", "closed_kind", "closed_value"}};
 	struct value x[3];
 	for (size_t i = 0; i < 3; i++) {
-		const struct field *f = table_field_named(l->table, names[l->lane == LANE_COUNTY][i]);
+		const struct field *f =
+		        table_field_named(l->table, names[l->lane == LANE_COUNTY][i]);
 		x[i] = f ? v[field_slot(f)] : value_null();
 	}
 	*ret_month = x[0].type == VALUE_INT ? x[0].i : 0;
@@ -366,33 +367,32 @@ static int64_t stated_of(const struct lane_state *l, const struct value *v, bool
 /* Cells of truth at the custodian, and of stated figures wherever they are merged. */
 static int save_cells(struct replica *r, const struct lane_state *l)
 {
-	if (!l->table || !replica_is_hub(r))
-		return 0;
+	if (!l->table || !replica_is_hub(r)) return 0;
 	struct cell cells[2 * FIGURE_CELLS_MAX];
 	size_t n = 0;
 	if (l->number == TABLE_FIGURE && l->lane <= LANE_COUNTY) {
 		struct cell c = {.scope = l->scope};
 		int64_t was = stated_of(l, l->v_before, l->existed, &c.month, &c.kind);
 		c.stated = stated_of(l, l->v, l->exists, &c.month, &c.kind) - was;
-		if (!l->exists)
-			stated_of(l, l->v_before, true, &c.month, &c.kind);
-		if (c.kind && c.stated)
-			cells[n++] = c;
+		if (!l->exists) stated_of(l, l->v_before, true, &c.month, &c.kind);
+		if (c.kind && c.stated) cells[n++] = c;
 	} else if (engine_custodian(r)) {
 		struct figure_cell d[2 * FIGURE_CELLS_MAX];
 		size_t m = lane_cells(l, d);
 		for (size_t i = 0; i < m; i++)
-			cells[n++] = (struct cell){.scope = l->scope, .month = d[i].month, .kind = d[i].kind,
-						   .truth = d[i].amount};
+			cells[n++] = (struct cell){.scope = l->scope,
+			                           .month = d[i].month,
+			                           .kind = d[i].kind,
+			                           .truth = d[i].amount};
 	}
 	return n ? store_cells_add(r->st, cells, n) : 0;
 }
 
 static int save_candidates(struct replica *r, struct lane_state *l)
 {
-	if (!l->candidates_count && !l->candidates_before)
-		return 0;
-	return store_candidates_set(r->st, l->number, l->id, l->lane, l->candidates, l->candidates_count);
+	if (!l->candidates_count && !l->candidates_before) return 0;
+	return store_candidates_set(r->st, l->number, l->id, l->lane, l->candidates,
+	                            l->candidates_count);
 }
 
 static int save_state(struct replica *r, const struct lane_state *l)
@@ -402,10 +402,10 @@ static int save_state(struct replica *r, const struct lane_state *l)
 		clock_hash(l->number, l->lane, l->id, &l->clock, now);
 		state_add(delta, now);
 	}
-	if (l->existed)
-		state_subtract(delta, l->hash_before);
+	if (l->existed) state_subtract(delta, l->hash_before);
 	static const uint8_t zero[STATE_BYTES];
-	return memcmp(delta, zero, STATE_BYTES) ? store_state_add(r->st, l->scope, l->lane, delta) : 0;
+	return memcmp(delta, zero, STATE_BYTES) ? store_state_add(r->st, l->scope, l->lane, delta)
+	                                        : 0;
 }
 
 int lane_save(struct replica *r, struct lane_state *l, uint64_t touched)
@@ -415,10 +415,12 @@ int lane_save(struct replica *r, struct lane_state *l, uint64_t touched)
 	buf_init(&extra, 4 * 1024 * 1024);
 	int rc = clock_store(r->st, l->id, &l->clock, &clock);
 	extra_save(l, &extra);
-	struct row row = {.scope = l->scope, .v = l->v, .clock = buf_span(&clock), .extra = buf_span(&extra)};
+	struct row row = {
+	        .scope = l->scope, .v = l->v, .clock = buf_span(&clock), .extra = buf_span(&extra)};
 	memcpy(row.id, l->id, 16);
 	if (!rc && (clock.full || extra.full))
-		rc = error_set(&r->err, ERR_LIMIT, "", "a row of table %u has outgrown its clock", (unsigned)l->number);
+		rc = error_set(&r->err, ERR_LIMIT, "", "a row of table %u has outgrown its clock",
+		               (unsigned)l->number);
 	if (!rc && !l->existed) {
 		bool fresh;
 		rc = store_rows_insert(r->st, l->number, l->lane, &row, 1, &fresh);
@@ -428,14 +430,14 @@ int lane_save(struct replica *r, struct lane_state *l, uint64_t touched)
 	rc = rc ? rc : save_candidates(r, l);
 	rc = rc ? rc : save_state(r, l);
 	rc = rc ? rc : save_cells(r, l);
-	if (!rc && l->number == TABLE_ORG_UNIT)
-		rc = engine_org_changed(r, l->id);
+	if (!rc && l->number == TABLE_ORG_UNIT) rc = engine_org_changed(r, l->id);
 	buf_done(&clock);
 	buf_done(&extra);
 	return rc ? engine_fail(r, rc) : 0;
 }
 
-int lane_adopt(struct replica *r, uint16_t table, unsigned lane, const struct row *row, struct lane_state *l)
+int lane_adopt(struct replica *r, uint16_t table, unsigned lane, const struct row *row,
+               struct lane_state *l)
 {
 	memset(l, 0, sizeof(*l));
 	l->table = schema_table(store_schema(r->st), table);
@@ -457,7 +459,8 @@ int lane_save_adopted(struct replica *r, struct lane_state *l)
 	buf_init(&extra, 4 * 1024 * 1024);
 	int rc = clock_store(r->st, l->id, &l->clock, &clock);
 	extra_save(l, &extra);
-	struct row row = {.scope = l->scope, .v = l->v, .clock = buf_span(&clock), .extra = buf_span(&extra)};
+	struct row row = {
+	        .scope = l->scope, .v = l->v, .clock = buf_span(&clock), .extra = buf_span(&extra)};
 	memcpy(row.id, l->id, 16);
 	rc = rc ? rc : store_rows_insert(r->st, l->number, l->lane, &row, 1, &fresh);
 	rc = rc ? rc : save_cells(r, l);
@@ -477,15 +480,17 @@ int lane_created(struct replica *r, const struct table *t, unsigned lane, const 
 	clock_hash(t->number, lane, row->id, &none, hash);
 	int rc = store_state_add(r->st, row->scope, lane, hash);
 	for (size_t i = 0; i < n; i++)
-		cells[i] = (struct cell){.scope = row->scope, .month = d[i].month, .kind = d[i].kind, .truth = d[i].amount};
+		cells[i] = (struct cell){.scope = row->scope,
+		                         .month = d[i].month,
+		                         .kind = d[i].kind,
+		                         .truth = d[i].amount};
 	rc = rc || !n ? rc : store_cells_add(r->st, cells, n);
 	return rc ? engine_fail(r, rc) : 0;
 }
 
 int lane_drop(struct replica *r, struct lane_state *l)
 {
-	if (!l->exists)
-		return 0;
+	if (!l->exists) return 0;
 	l->exists = false;
 	l->candidates_count = 0;
 	int rc = save_state(r, l);

@@ -12,80 +12,82 @@
 enum { PROTOCOL_MIN = 1, PROTOCOL_MAX = 1, MARKS_MAX = 33 };
 
 enum message_type {
-	MSG_HELLO = 1,    /* child -> parent, opens */
-	MSG_WELCOME = 2,  /* parent -> child */
-	MSG_REFUSE = 3,   /* either, ends: code, retry-after */
-	MSG_DATA = 4,     /* one journal entry */
-	MSG_ACK = 5,      /* cumulative: durable up to; credit up to */
-	MSG_PLACE = 6,    /* sender's feed is exhausted up to this place (or: start from here) */
-	MSG_MARKS = 7,    /* receiver's older cursors (answer to ASK_MARKS) */
-	MSG_ASK = 8,      /* what: marks, certificate */
-	MSG_STATE = 9,    /* state digest and counts, when idle */
+	MSG_HELLO = 1,   /* child -> parent, opens */
+	MSG_WELCOME = 2, /* parent -> child */
+	MSG_REFUSE = 3,  /* either, ends: code, retry-after */
+	MSG_DATA = 4,    /* one journal entry */
+	MSG_ACK = 5,     /* cumulative: durable up to; credit up to */
+	MSG_PLACE = 6,   /* sender's feed is exhausted up to this place (or: start from here) */
+	MSG_MARKS = 7,   /* receiver's older cursors (answer to ASK_MARKS) */
+	MSG_ASK = 8,     /* what: marks, certificate */
+	MSG_STATE = 9,   /* state digest and counts, when idle */
 	MSG_BYE = 10,
-	MSG_CERT = 11,    /* a certificate asked for */
-	MSG_JOIN = 16,    /* stranger -> hub: redeems a token */
+	MSG_CERT = 11, /* a certificate asked for */
+	MSG_JOIN = 16, /* stranger -> hub: redeems a token */
 	MSG_JOINED = 17
 };
 
 struct cursor {
-	uint8_t journal[8];       /* reserved, zeros: the rolling hash begins with the journal's id */
-	struct mark mark;         /* pos 0: start */
+	uint8_t journal[8]; /* reserved, zeros: the rolling hash begins with the journal's id */
+	struct mark mark;   /* pos 0: start */
 };
 
 struct msg_hello {
 	uint16_t protocol_min, protocol_max;
-	uint64_t run, last_run;   /* last_run: run of the last session with this peer; 0 none */
-	uint8_t cert[8];          /* first bytes of its certificate id */
+	uint64_t run, last_run; /* last_run: run of the last session with this peer; 0 none */
+	uint8_t cert[8];        /* first bytes of its certificate id */
 	uint32_t schema_version;
-	struct cursor cursor;     /* its place in the parent's journal */
-	uint8_t journal[8];       /* reserved, zeros */
-	uint8_t filter[8];        /* what it will send: feed.c; zeros: as in the parent's cursor */
-	uint8_t state[16];        /* digest of the shared scopes and lanes */
+	struct cursor cursor; /* its place in the parent's journal */
+	uint8_t journal[8];   /* reserved, zeros */
+	uint8_t filter[8];    /* what it will send: feed.c; zeros: as in the parent's cursor */
+	uint8_t state[16];    /* digest of the shared scopes and lanes */
 	int64_t clock_ms;
-	uint64_t credit;          /* bytes of DATA it takes from the start of the session; 0: 1 MiB */
-	uint64_t nonce;           /* becomes the session's nonce; not 0 */
+	uint64_t credit; /* bytes of DATA it takes from the start of the session; 0: 1 MiB */
+	uint64_t nonce;  /* becomes the session's nonce; not 0 */
 };
 struct msg_welcome {
 	uint16_t protocol;
 	uint64_t run, last_run;
 	uint32_t schema_version;
-	struct cursor cursor;     /* its place in the child's journal */
+	struct cursor cursor;          /* its place in the child's journal */
 	uint8_t journal[8], filter[8]; /* filter: zeros: as in the cursor of HELLO */
 	uint8_t state[16];
 	int64_t clock_ms;
-	uint64_t nonce, session;  /* reserved, 0; the session's nonce, which is HELLO's */
-	uint64_t credit;          /* as in HELLO */
-	int64_t safe;             /* child's journal position below which every backup of the parent reaches; 0 */
-	uint32_t retry_after_s;   /* 0: go on */
-	uint8_t cert[8];          /* of the hub */
-	bool confirmed;           /* the child's cursor was confirmed; false: send MARKS */
-	bool idle;                /* the parent has nothing to send or to apply */
-	bool unsettled;           /* work of this child waits here unapplied, parked or refused */
+	uint64_t nonce, session; /* reserved, 0; the session's nonce, which is HELLO's */
+	uint64_t credit;         /* as in HELLO */
+	int64_t safe; /* child's journal position below which every backup of the parent reaches; 0 */
+	uint32_t retry_after_s; /* 0: go on */
+	uint8_t cert[8];        /* of the hub */
+	bool confirmed;         /* the child's cursor was confirmed; false: send MARKS */
+	bool idle;              /* the parent has nothing to send or to apply */
+	bool unsettled;         /* work of this child waits here unapplied, parked or refused */
 };
 struct msg_refuse {
-	uint64_t session;         /* 0 before WELCOME */
+	uint64_t session; /* 0 before WELCOME */
 	int code;
 	uint32_t retry_after_s;
 	uint16_t protocol_min, protocol_max;
 };
 struct msg_data {
 	uint64_t session;
-	uint32_t number;          /* of the ordered message (DATA, PLACE) in this direction, from 1: one that was lost is noticed */
-	int64_t pos;              /* the sender's journal position */
-	uint8_t rolling[16];      /* after it */
-	uint8_t kind;             /* enum entry_kind */
-	struct span head, body;   /* DATA of a segment: head is sent short, see README.md; read gives the long form */
+	uint32_t
+	        number; /* of the ordered message (DATA, PLACE) in this direction, from 1: one that was lost is noticed */
+	int64_t pos;         /* the sender's journal position */
+	uint8_t rolling[16]; /* after it */
+	uint8_t kind;        /* enum entry_kind */
+	struct span head,
+	        body; /* DATA of a segment: head is sent short, see README.md; read gives the long form */
 };
 struct msg_ack {
 	uint64_t session;
-	int64_t pos;              /* durable in the receiver's journal up to this position of the sender's */
-	uint64_t credit;          /* absolute: bytes of DATA messages since the session began */
+	int64_t pos;     /* durable in the receiver's journal up to this position of the sender's */
+	uint64_t credit; /* absolute: bytes of DATA messages since the session began */
 };
 struct msg_place {
 	uint64_t session;
-	uint32_t number;          /* as in DATA, which it never overtakes */
-	struct mark mark;         /* filter: what the feed admitted */
-	bool restart;             /* the receiver's cursor was not confirmed: go on from here */
+	uint32_t number;  /* as in DATA, which it never overtakes */
+	struct mark mark; /* filter: what the feed admitted */
+	bool restart;     /* the receiver's cursor was not confirmed: go on from here */
 };
 struct msg_marks {
 	uint64_t session;
@@ -95,15 +97,15 @@ struct msg_marks {
 enum ask_what { ASK_MARKS = 1, ASK_CERT = 2 };
 struct msg_ask {
 	uint64_t session;
-	uint8_t what, id[8];      /* ASK_CERT: first bytes of a certificate id or origin */
+	uint8_t what, id[8]; /* ASK_CERT: first bytes of a certificate id or origin */
 };
 struct msg_state {
 	uint64_t session;
 	uint8_t state[16];
-	int64_t acked;            /* the sender of STATE has journaled the peer's entries up to here */
+	int64_t acked; /* the sender of STATE has journaled the peer's entries up to here */
 	int64_t unapplied, parked, refused; /* of the peer's work, at the sender of STATE */
-	bool idle;                /* nothing to send, nothing to apply */
-	bool reply;               /* answer to a STATE: not to be answered */
+	bool idle;                          /* nothing to send, nothing to apply */
+	bool reply;                         /* answer to a STATE: not to be answered */
 };
 struct msg_bye {
 	uint64_t session;
@@ -113,7 +115,8 @@ struct msg_cert {
 	struct span cert;
 };
 struct msg_join {
-	uint8_t secret[16], origin_key[32], link_key[32], proof[64]; /* proof: origin key signs BLAKE2b-256("jinguo join", secret, both keys) */
+	uint8_t secret[16], origin_key[32], link_key[32],
+	        proof[64]; /* proof: origin key signs BLAKE2b-256("jinguo join", secret, both keys) */
 	uint16_t protocol_min, protocol_max;
 };
 struct msg_joined {
@@ -154,6 +157,7 @@ void short_form_done(struct short_form *s);
 /* Appends the message.  DATA needs the sender's short form; others pass NULL. */
 void message_pack(const struct message *m, struct short_form *s, struct buf *out);
 /* Borrows from `in` and the arena.  Unknown types and any malformed byte: -ERR_PROTOCOL, naming what. */
-int message_read(struct span in, struct short_form *s, struct arena *a, struct message *ret, struct error *err);
+int message_read(struct span in, struct short_form *s, struct arena *a, struct message *ret,
+                 struct error *err);
 
 #endif

@@ -14,7 +14,9 @@
 
 enum {
 	STATE_FORMAT = 1,
-	CLOCK_SHIFT_MAX_MS = 60 * 1000 /* wall against boot clock between two commits: more is a resumed or re-set machine */
+	CLOCK_SHIFT_MAX_MS =
+	        60 *
+	        1000 /* wall against boot clock between two commits: more is a resumed or re-set machine */
 };
 
 void identity_make(const struct env *env, struct identity *ret)
@@ -30,8 +32,7 @@ void identity_make(const struct env *env, struct identity *ret)
 
 int engine_fail(struct replica *r, int rc)
 {
-	if (rc == -ERR_NONE || r->err.code == -rc)
-		return rc;
+	if (rc == -ERR_NONE || r->err.code == -rc) return rc;
 	const struct error *e = store_error(r->st);
 	if (e && e->code == -rc)
 		r->err = *e;
@@ -64,12 +65,10 @@ static int state_load(struct replica *r)
 {
 	struct span m;
 	int rc = store_meta_get(r->st, "engine", &r->scratch, &m);
-	if (rc)
-		return engine_fail(r, rc);
+	if (rc) return engine_fail(r, rc);
 	struct engine_state *s = &r->s;
 	memset(s, 0, sizeof(*s));
-	if (!m.len)
-		return 0;
+	if (!m.len) return 0;
 	struct cut c = cut_of(m);
 	if (cut_u8(&c) != STATE_FORMAT)
 		return error_set(&r->err, ERR_NEWER_FILE, "", "engine state of a newer program");
@@ -89,7 +88,8 @@ static int state_load(struct replica *r)
 	s->alarms = (int64_t)cut_u64(&c);
 	s->runs = (int64_t)cut_u64(&c);
 	s->restored = cut_u8(&c) != 0;
-	return c.bad ? error_set(&r->err, ERR_DATABASE_DAMAGED, "", "engine state is cut short") : 0;
+	return c.bad ? error_set(&r->err, ERR_DATABASE_DAMAGED, "", "engine state is cut short")
+	             : 0;
 }
 
 static int state_save(struct replica *r)
@@ -104,13 +104,13 @@ static int state_save(struct replica *r)
 
 /* ---- opening */
 
-int replica_create(struct store *st, const struct env *env, const struct identity *id, struct error *err)
+int replica_create(struct store *st, const struct env *env, const struct identity *id,
+                   struct error *err)
 {
 	uint8_t journal[16], zero[16] = {0};
 	uint32_t ord;
 	int rc = store_begin(st);
-	if (rc)
-		goto out;
+	if (rc) goto out;
 	env->random(env->ctx, journal, sizeof(journal));
 	rc = store_meta_put(st, "journal_id", span_of(journal, sizeof(journal)));
 	rc = rc ? rc : store_meta_put(st, "origin", span_of(id->origin, 16));
@@ -118,8 +118,7 @@ int replica_create(struct store *st, const struct env *env, const struct identit
 	rc = rc ? rc : store_commit(st);
 out:
 	if (rc) {
-		if (err)
-			*err = *store_error(st);
+		if (err) *err = *store_error(st);
 		store_rollback(st);
 	}
 	return rc;
@@ -131,8 +130,7 @@ static int identity_load(struct replica *r)
 	struct span m, scope;
 	uint8_t zero[16] = {0};
 	int rc = store_meta_get(r->st, "cert", &r->scratch, &m);
-	if (!rc && m.len)
-		rc = cert_open(m, &r->cert, &r->err);
+	if (!rc && m.len) rc = cert_open(m, &r->cert, &r->err);
 	r->has_cert = !rc && m.len;
 	rc = rc ? rc : store_meta_get(r->st, "own_scope", &r->scratch, &scope);
 	if (!rc && scope.len == 16)
@@ -142,7 +140,8 @@ static int identity_load(struct replica *r)
 	return rc ? engine_fail(r, rc) : 0;
 }
 
-int replica_open(struct replica **ret, struct store *st, const struct replica_config *config, struct error *err)
+int replica_open(struct replica **ret, struct store *st, const struct replica_config *config,
+                 struct error *err)
 {
 	struct replica *r = mem_alloc(sizeof(*r));
 	struct span m;
@@ -156,15 +155,14 @@ int replica_open(struct replica **ret, struct store *st, const struct replica_co
 	if (rc)
 		engine_fail(r, rc);
 	else if (m.len != 16 || memcmp(m.p, r->id->origin, 16) != 0)
-		rc = error_set(&r->err, ERR_KEYS, "sign.key", "these keys are not the ones that this database was made with");
+		rc = error_set(&r->err, ERR_KEYS, "sign.key",
+		               "these keys are not the ones that this database was made with");
 	rc = rc ? rc : store_meta_get(st, "journal_id", &r->scratch, &m);
-	if (!rc && m.len == 16)
-		memcpy(r->journal_id, m.p, 16);
+	if (!rc && m.len == 16) memcpy(r->journal_id, m.p, 16);
 	rc = rc ? rc : state_load(r);
 	rc = rc ? rc : identity_load(r);
 	if (rc) {
-		if (err)
-			*err = r->err;
+		if (err) *err = r->err;
 		replica_close(r);
 		return rc;
 	}
@@ -174,8 +172,7 @@ int replica_open(struct replica **ret, struct store *st, const struct replica_co
 
 void replica_close(struct replica *r)
 {
-	if (!r)
-		return;
+	if (!r) return;
 	opened_done(r);
 	arena_done(&r->tx);
 	arena_done(&r->scratch);
@@ -184,11 +181,13 @@ void replica_close(struct replica *r)
 
 /* ---- the run guard */
 
-static bool witness_matches(const struct replica *r, const struct witness *w, const uint8_t boot[16], int64_t shift_ms)
+static bool witness_matches(const struct replica *r, const struct witness *w,
+                            const uint8_t boot[16], int64_t shift_ms)
 {
 	int64_t moved = shift_ms - w->wall_less_boot_ms;
-	return r->s.run && w->run == r->s.run && memcmp(w->boot, boot, 16) == 0 && memcmp(w->tag, r->s.tag, 16) == 0 &&
-	       moved <= CLOCK_SHIFT_MAX_MS && moved >= -CLOCK_SHIFT_MAX_MS;
+	return r->s.run && w->run == r->s.run && memcmp(w->boot, boot, 16) == 0 &&
+	       memcmp(w->tag, r->s.tag, 16) == 0 && moved <= CLOCK_SHIFT_MAX_MS &&
+	       moved >= -CLOCK_SHIFT_MAX_MS;
 }
 
 static int draw_run(struct replica *r)
@@ -226,8 +225,7 @@ int replica_begin(struct replica *r)
 	memset(&r->err, 0, sizeof(r->err));
 	r->admitting = NULL;
 	int rc = store_begin(r->st);
-	if (rc)
-		return engine_fail(r, rc);
+	if (rc) return engine_fail(r, rc);
 	rc = state_load(r);
 	rc = rc ? rc : identity_load(r);
 	rc = rc ? rc : guard(r);
@@ -266,8 +264,7 @@ int replica_commit(struct replica *r)
 
 void replica_rollback(struct replica *r)
 {
-	if (store_in_transaction(r->st))
-		store_rollback(r->st);
+	if (store_in_transaction(r->st)) store_rollback(r->st);
 	r->admitting = NULL;
 	r->stale = false;
 }
@@ -331,8 +328,7 @@ int engine_scope_id(struct replica *r, uint32_t ord, uint8_t ret[16])
 {
 	struct scope s;
 	int rc = store_scope_get(r->st, ord, &s);
-	if (rc)
-		return engine_fail(r, rc);
+	if (rc) return engine_fail(r, rc);
 	memcpy(ret, s.id, 16);
 	return 0;
 }
@@ -342,8 +338,7 @@ int engine_cert_of(struct replica *r, const uint8_t origin[16], struct cert *ret
 	struct cert_row *row;
 	*ret_known = false;
 	int rc = store_cert_by_origin(r->st, origin, &r->scratch, &row);
-	if (rc || !row)
-		return rc ? engine_fail(r, rc) : 0;
+	if (rc || !row) return rc ? engine_fail(r, rc) : 0;
 	rc = cert_open(row->body, ret, &r->err);
 	*ret_known = !rc;
 	return rc;
@@ -354,11 +349,10 @@ bool replica_parent(struct replica *r, struct cert *ret)
 	static const uint8_t zero[16];
 	struct cert_row *row;
 	struct arena a;
-	if (!r->has_cert || !memcmp(r->cert.issuer, zero, 16))
-		return false;
+	if (!r->has_cert || !memcmp(r->cert.issuer, zero, 16)) return false;
 	arena_init(&a, 0);
-	bool found = !store_cert_by_id(r->st, r->cert.issuer, &a, &row) && row && !cert_open(row->body, ret, NULL) &&
-		     ret->role == CERT_HUB;
+	bool found = !store_cert_by_id(r->st, r->cert.issuer, &a, &row) && row &&
+	             !cert_open(row->body, ret, NULL) && ret->role == CERT_HUB;
 	arena_done(&a);
 	return found;
 }
@@ -372,8 +366,11 @@ bool replica_is_parent_of(const struct replica *r, const struct cert *peer)
 
 static int cert_keep(struct replica *r, const struct cert *c, struct span body)
 {
-	struct cert_row row = {.role = c->role, .lanes = c->lanes, .not_before_ms = c->not_before_ms,
-			       .not_after_ms = c->not_after_ms, .body = body};
+	struct cert_row row = {.role = c->role,
+	                       .lanes = c->lanes,
+	                       .not_before_ms = c->not_before_ms,
+	                       .not_after_ms = c->not_after_ms,
+	                       .body = body};
 	memcpy(row.id, c->id, 16);
 	origin_of(c->origin_key, row.origin);
 	memcpy(row.link, c->link_key, 32);
@@ -383,18 +380,17 @@ static int cert_keep(struct replica *r, const struct cert *c, struct span body)
 	return rc ? engine_fail(r, rc) : 0;
 }
 
-static int cert_journal(struct replica *r, const struct cert *c, struct span body, uint32_t from, bool *ret_new)
+static int cert_journal(struct replica *r, const struct cert *c, struct span body, uint32_t from,
+                        bool *ret_new)
 {
 	struct entry e = {.kind = ENTRY_CERT, .lane = LANE_OPEN, .from = from, .head = body};
 	int64_t recv;
 	int rc = store_scope_ord(r->st, c->unit, true, &e.scope);
-	if (rc)
-		return engine_fail(r, rc);
+	if (rc) return engine_fail(r, rc);
 	origin_of(c->origin_key, e.origin);
 	hash_of(body, e.hash, sizeof(e.hash));
 	rc = store_journal_append(r->st, &e, 1, &recv);
-	if (ret_new)
-		*ret_new = recv != 0;
+	if (ret_new) *ret_new = recv != 0;
 	return rc ? engine_fail(r, rc) : 0;
 }
 
@@ -404,13 +400,12 @@ int engine_take_cert(struct replica *r, struct span body, uint32_t from, bool *r
 	struct cert c, issuer;
 	struct cert_row *row;
 	int rc = cert_open(body, &c, &r->err);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	rc = store_cert_by_id(r->st, c.issuer, &r->scratch, &row);
-	if (rc)
-		return engine_fail(r, rc);
+	if (rc) return engine_fail(r, rc);
 	if (!row)
-		return error_set(&r->err, ERR_UNKNOWN_ORIGIN, "", "a certificate whose issuer is not known here");
+		return error_set(&r->err, ERR_UNKNOWN_ORIGIN, "",
+		                 "a certificate whose issuer is not known here");
 	rc = cert_open(row->body, &issuer, &r->err);
 	rc = rc ? rc : cert_check_issued(&c, &issuer, &r->err);
 	rc = rc ? rc : cert_keep(r, &c, body);
@@ -424,7 +419,8 @@ int replica_enrol(struct replica *r, struct span body)
 	return rc ? rc : engine_feeds(r);
 }
 
-int replica_join(struct replica *r, const struct span *chain, size_t count, const uint8_t root_fingerprint[32])
+int replica_join(struct replica *r, const struct span *chain, size_t count,
+                 const uint8_t root_fingerprint[32])
 {
 	struct cert certs[CERT_CHAIN_MAX];
 	if (count < 1 || count > CERT_CHAIN_MAX)
@@ -438,8 +434,7 @@ int replica_join(struct replica *r, const struct span *chain, size_t count, cons
 	/* What was written before joining gets its org unit: rows, tail and hashes hold the scope's ordinal. */
 	uint32_t known;
 	rc = rc ? rc : store_scope_ord(r->st, certs[0].unit, false, &known);
-	if (!rc && !known)
-		rc = store_scope_set_id(r->st, r->own_scope, certs[0].unit);
+	if (!rc && !known) rc = store_scope_set_id(r->st, r->own_scope, certs[0].unit);
 	rc = rc ? rc : store_meta_put(r->st, "own_scope", span_of(certs[0].unit, 16));
 	rc = rc ? rc : store_meta_put(r->st, "cert", chain[0]);
 	rc = rc ? rc : store_meta_put(r->st, "root", span_of(root_fingerprint, 32));
@@ -452,11 +447,11 @@ int replica_join(struct replica *r, const struct span *chain, size_t count, cons
 /* ---- scopes: parents from the org tree, feeds from the children */
 
 struct tree {
-	struct scope *scopes;     /* by ordinal, scopes[i].ord == i + 1 or gaps */
+	struct scope *scopes; /* by ordinal, scopes[i].ord == i + 1 or gaps */
 	size_t count;
-	uint32_t *index;          /* ordinal -> place + 1 */
+	uint32_t *index; /* ordinal -> place + 1 */
 	uint32_t ord_max;
-	bool *child;              /* by place: an enrolled child of ours stands here */
+	bool *child; /* by place: an enrolled child of ours stands here */
 };
 
 static struct scope *tree_at(const struct tree *t, uint32_t ord)
@@ -467,25 +462,21 @@ static struct scope *tree_at(const struct tree *t, uint32_t ord)
 static int tree_load(struct replica *r, struct tree *t)
 {
 	int rc = store_scopes(r->st, &r->scratch, &t->scopes, &t->count);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	for (size_t i = 0; i < t->count; i++)
-		if (t->scopes[i].ord > t->ord_max)
-			t->ord_max = t->scopes[i].ord;
-	t->index = ARENA_ARRAY(&r->scratch, uint32_t, t->ord_max + 1);
-	t->child = ARENA_ARRAY(&r->scratch, bool, t->count + 1);
+		if (t->scopes[i].ord > t->ord_max) t->ord_max = t->scopes[i].ord;
+	t->index = arena_take(&r->scratch, sizeof(*t->index) * (t->ord_max + 1));
+	t->child = arena_take(&r->scratch, sizeof(*t->child) * (t->count + 1));
 	for (size_t i = 0; i < t->count; i++) t->index[t->scopes[i].ord] = (uint32_t)i + 1;
 	struct cert_row *certs;
 	size_t certs_count;
 	rc = store_certs(r->st, &r->scratch, &certs, &certs_count);
 	for (size_t i = 0; i < certs_count && !rc; i++) {
 		uint32_t ord;
-		if (!r->has_cert || memcmp(certs[i].issuer, r->cert.id, 16) != 0)
-			continue;
+		if (!r->has_cert || memcmp(certs[i].issuer, r->cert.id, 16) != 0) continue;
 		rc = store_scope_ord(r->st, certs[i].unit, false, &ord);
 		struct scope *s = tree_at(t, ord);
-		if (!rc && s)
-			t->child[t->index[ord] - 1] = true;
+		if (!rc && s) t->child[t->index[ord] - 1] = true;
 	}
 	return rc;
 }
@@ -495,8 +486,7 @@ static uint32_t tree_feed(const struct replica *r, const struct tree *t, const s
 {
 	const struct scope *at = s;
 	for (unsigned depth = 0; at && depth < 12 && at->ord != r->own_scope; depth++) {
-		if (t->child[t->index[at->ord] - 1])
-			return at->ord;
+		if (t->child[t->index[at->ord] - 1]) return at->ord;
 		at = tree_at(t, at->parent);
 	}
 	return s->ord;
@@ -508,8 +498,7 @@ int engine_feeds(struct replica *r)
 	int rc = tree_load(r, &t);
 	for (size_t i = 0; i < t.count && !rc; i++) {
 		uint32_t feed = tree_feed(r, &t, &t.scopes[i]);
-		if (feed == t.scopes[i].feed)
-			continue;
+		if (feed == t.scopes[i].feed) continue;
 		rc = store_scope_set_feed(r->st, t.scopes[i].ord, feed);
 		r->feeds_changed++;
 	}
@@ -522,11 +511,9 @@ int engine_org_changed(struct replica *r, const uint8_t unit[16])
 	struct lane_state l;
 	const struct table *t = schema_table(store_schema(r->st), TABLE_ORG_UNIT);
 	const struct field *f = t ? table_field_named(t, "parent") : NULL;
-	if (!f)
-		return 0;
+	if (!f) return 0;
 	int rc = lane_load(r, TABLE_ORG_UNIT, LANE_OPEN, unit, &l);
-	if (rc || !l.exists)
-		return rc;
+	if (rc || !l.exists) return rc;
 	uint32_t own, parent = 0;
 	struct scope s;
 	struct value p = l.v[field_slot(f)];
@@ -534,17 +521,12 @@ int engine_org_changed(struct replica *r, const uint8_t unit[16])
 	if (!rc && p.type == VALUE_BYTES && p.s.len == 16)
 		rc = store_scope_ord(r->st, p.s.p, true, &parent);
 	rc = rc ? rc : store_scope_get(r->st, own, &s);
-	if (rc)
-		return engine_fail(r, rc);
-	if (parent == own)
-		parent = 0; /* never a loop, whatever the tree says */
-	if (s.parent == parent)
-		return 0;
+	if (rc) return engine_fail(r, rc);
+	if (parent == own) parent = 0; /* never a loop, whatever the tree says */
+	if (s.parent == parent) return 0;
 	rc = store_scope_set_parent(r->st, own, parent);
-	if (rc)
-		return engine_fail(r, rc);
-	if (!replica_is_hub(r))
-		return 0;
+	if (rc) return engine_fail(r, rc);
+	if (!replica_is_hub(r)) return 0;
 	/* Nearest enrolled child above: its feed tells, as parents are merged before their children in an import; a
 	 * tree that comes in another order is put right by engine_feeds after the apply. */
 	r->stale = true;

@@ -31,18 +31,18 @@ void identity_make(const struct env *env, struct identity *ret);
  * by the admitting hub, for every operation of its children's devices, in journal order.
  */
 struct judged {
-	const struct cert *author;    /* certificate of the author's device */
+	const struct cert *author; /* certificate of the author's device */
 	const struct op *op;
 	uint64_t run;
 	unsigned lane;
 	uint8_t scope[16];
-	const struct row *row;        /* the row in that lane as it stands here; NULL: no insert yet */
+	const struct row *row; /* the row in that lane as it stands here; NULL: no insert yet */
 };
 struct judgement {
-	uint8_t accepted;             /* 1 accept, 0 refuse, 2 hold until `wait` arrives */
-	int code;                     /* enum error_code */
-	uint8_t field;                /* field number; 0 none */
-	uint8_t wait[16];             /* held: id of the row that is missing */
+	uint8_t accepted; /* 1 accept, 0 refuse, 2 hold until `wait` arrives */
+	int code;         /* enum error_code */
+	uint8_t field;    /* field number; 0 none */
+	uint8_t wait[16]; /* held: id of the row that is missing */
 };
 struct judge {
 	void *ctx;
@@ -50,15 +50,17 @@ struct judge {
 };
 
 struct replica_config {
-	const struct env *env;        /* borrowed */
+	const struct env *env;           /* borrowed */
 	const struct identity *identity; /* borrowed */
-	const struct judge *judge;    /* hubs; NULL at nodes; borrowed */
+	const struct judge *judge;       /* hubs; NULL at nodes; borrowed */
 };
 
 /* First use of a new database: journal id, the unjoined scope.  Inside a store transaction of its own. */
-int replica_create(struct store *st, const struct env *env, const struct identity *id, struct error *err);
-int replica_open(struct replica **ret, struct store *st, const struct replica_config *config, struct error *err);
-void replica_close(struct replica *r);        /* not the store */
+int replica_create(struct store *st, const struct env *env, const struct identity *id,
+                   struct error *err);
+int replica_open(struct replica **ret, struct store *st, const struct replica_config *config,
+                 struct error *err);
+void replica_close(struct replica *r);                      /* not the store */
 const struct error *replica_error(const struct replica *r); /* of the last call that failed */
 
 /* A write transaction.  begin compares the witness and draws a new run when database, machine or boot are
@@ -71,13 +73,15 @@ void replica_rollback(struct replica *r);
 struct store *replica_store(struct replica *r);
 const struct env *replica_env(struct replica *r);
 const struct identity *replica_identity(const struct replica *r);
-const struct cert *replica_cert(const struct replica *r);  /* own certificate; NULL: not joined */
-uint64_t replica_run(const struct replica *r);             /* 0 before the first begin */
-uint32_t replica_own_scope(const struct replica *r);       /* ordinal of the own org unit (or of the unjoined scope) */
+const struct cert *replica_cert(const struct replica *r); /* own certificate; NULL: not joined */
+uint64_t replica_run(const struct replica *r);            /* 0 before the first begin */
+uint32_t replica_own_scope(
+        const struct replica *r); /* ordinal of the own org unit (or of the unjoined scope) */
 bool replica_is_hub(const struct replica *r);
 /* Root of trust and chain: stores the certificates, re-homes what was written before joining.  In a transaction.
  * chain[0] is our own certificate. */
-int replica_join(struct replica *r, const struct span *chain, size_t count, const uint8_t root_fingerprint[32]);
+int replica_join(struct replica *r, const struct span *chain, size_t count,
+                 const uint8_t root_fingerprint[32]);
 /* A hub enrols a device or hub: stores the certificate, journals it for everyone concerned. */
 int replica_enrol(struct replica *r, struct span cert);
 /* The parent's certificate (issuer of ours); false: none (root). */
@@ -86,7 +90,12 @@ bool replica_parent(struct replica *r, struct cert *ret);
 /* ---- writing */
 /* DELETE of a row of a `once` table writes its reversal: a row whose id is derived from it, so that two people who
  * correct at once write the same row; `row` is then filled with the reversal's id. */
-enum write_kind { WRITE_INSERT = 1, WRITE_UPDATE, WRITE_DELETE, WRITE_RESTORE /* of a deleted row: alive again */ };
+enum write_kind {
+	WRITE_INSERT = 1,
+	WRITE_UPDATE,
+	WRITE_DELETE,
+	WRITE_RESTORE /* of a deleted row: alive again */
+};
 struct field_write {
 	const struct field *field;
 	struct value value;
@@ -94,19 +103,20 @@ struct field_write {
 struct write {
 	enum write_kind kind;
 	const struct table *table;
-	uint8_t row[16];              /* UPDATE, DELETE: the row; INSERT: filled, unless has_id (derived ids) */
+	uint8_t row[16]; /* UPDATE, DELETE: the row; INSERT: filled, unless has_id (derived ids) */
 	bool has_id;
-	uint8_t scope[16];            /* INSERT: org unit; zeros: own */
+	uint8_t scope[16]; /* INSERT: org unit; zeros: own */
 	const struct field_write *fields;
 	size_t fields_count;
-	bool proposal;                /* filled: an owned field of another level: kept as a proposal */
+	bool proposal; /* filled: an owned field of another level: kept as a proposal */
 };
 /*
  * One local transaction: checks (validate.h, lanes, owned fields, once tables), merges here, adds to the
  * tail.  All or nothing.  -ERR_x with field and rule in replica_error.  whole: the operations stand or fall
  * together at judgement.
  */
-int replica_write(struct replica *r, struct write *writes, size_t count, bool whole, const uint8_t author[8]);
+int replica_write(struct replica *r, struct write *writes, size_t count, bool whole,
+                  const uint8_t author[8]);
 /* Closes all open streams: figures first.  Nothing to do is fine.  Does nothing before joining. */
 int replica_seal(struct replica *r, bool *ret_sealed);
 /* Should the tail be sealed by its size (1,000 changesets or 256 KiB)? */
@@ -116,7 +126,8 @@ bool replica_seal_due(struct replica *r);
 /* Appends one entry from a peer (static checks; from: its run's ordinal, 0 nobody).  *ret_new false: known.
  * -ERR_SIGNATURE, -ERR_UNKNOWN_ORIGIN: not journaled, the link is to be ended.  A statically bad segment is
  * journaled as a hole; one above the ceiling is counted and kept nowhere. */
-int replica_append(struct replica *r, unsigned kind, struct span head, struct span body, uint32_t from, bool *ret_new);
+int replica_append(struct replica *r, unsigned kind, struct span head, struct span body,
+                   uint32_t from, bool *ret_new);
 /* Applies journal entries not yet applied, in order, at most about ops_max operations.  *ret_more: there is more. */
 int replica_apply(struct replica *r, size_t ops_max, bool *ret_more);
 /* Tries parked records again (0: all).  *ret_mended: how many went through. */
@@ -128,46 +139,54 @@ int replica_correct(struct replica *r);
 
 /* ---- looking */
 struct replica_counts {
-	int64_t tail;                 /* changesets recorded, not sealed */
-	int64_t unsent;               /* own transactions not acknowledged by the parent, tail included */
-	int64_t received;             /* acknowledged, no admission seen yet */
-	int64_t merged;               /* admitted */
-	int64_t refused;              /* own records refused and not mended */
-	int64_t refused_children;     /* hubs: records of their children refused here */
+	int64_t tail;     /* changesets recorded, not sealed */
+	int64_t unsent;   /* own transactions not acknowledged by the parent, tail included */
+	int64_t received; /* acknowledged, no admission seen yet */
+	int64_t merged;   /* admitted */
+	int64_t refused;  /* own records refused and not mended */
+	int64_t refused_children; /* hubs: records of their children refused here */
 	int64_t parked, waiting, unapplied, conflicts, gaps, alarms;
-	bool unstated;                /* custodian: corrections are still to be stated */
-	int64_t journal;              /* head position */
-	int64_t runs;                 /* own runs known */
-	bool restored;                /* the parent's cursor on us, or ours on it, was not confirmed and no one has released it */
+	bool unstated;   /* custodian: corrections are still to be stated */
+	int64_t journal; /* head position */
+	int64_t runs;    /* own runs known */
+	bool restored; /* the parent's cursor on us, or ours on it, was not confirmed and no one has released it */
 };
 int replica_counts(struct replica *r, struct replica_counts *ret);
 /* Digest of the scopes and lanes shared with the device of `peer` (our parent or a child). */
 int replica_digest(struct replica *r, const struct cert *peer, uint8_t ret[16]);
 
-enum { HISTORY_ADMITTED = 1, HISTORY_REFUSED = 2, HISTORY_WAITS = 3, HISTORY_TAIL = 4, HISTORY_OWN = 5 };
+enum {
+	HISTORY_ADMITTED = 1,
+	HISTORY_REFUSED = 2,
+	HISTORY_WAITS = 3,
+	HISTORY_TAIL = 4,
+	HISTORY_OWN = 5
+};
 struct history_item {
 	unsigned lane;
 	uint8_t origin[16], author[8];
 	uint64_t run;
-	int64_t recv;                 /* 0: tail */
-	int state;                    /* HISTORY_x */
+	int64_t recv; /* 0: tail */
+	int state;    /* HISTORY_x */
 	const struct op *op;
 };
-int replica_history(struct replica *r, const uint8_t row[16], struct arena *a, struct history_item **ret, size_t *ret_count);
+int replica_history(struct replica *r, const uint8_t row[16], struct arena *a,
+                    struct history_item **ret, size_t *ret_count);
 /* The operation of a held record; NULL when its body is gone. */
-int replica_held_op(struct replica *r, const struct held *h, struct arena *a, const struct op **ret);
+int replica_held_op(struct replica *r, const struct held *h, struct arena *a,
+                    const struct op **ret);
 /* The names (author, stamp) of the values of one field that stand, shown one first. */
 struct standing {
 	uint8_t origin[16];
 	uint64_t run, stamp;
 	struct value value;
 };
-int replica_standing(struct replica *r, uint16_t table, const uint8_t row[16], unsigned lane, unsigned slot, struct arena *a,
-		     struct standing **ret, size_t *ret_count);
+int replica_standing(struct replica *r, uint16_t table, const uint8_t row[16], unsigned lane,
+                     unsigned slot, struct arena *a, struct standing **ret, size_t *ret_count);
 
 /* Integrity: database, rolling hash, chains, signatures, state hashes recomputed, figures recomputed.  A line of
  * English per finding into report; *ret_findings 0: sound.  progress may be NULL. */
 int replica_verify(struct replica *r, struct buf *report, int64_t *ret_findings,
-		   void (*progress)(void *ctx, int64_t done, int64_t of), void *ctx);
+                   void (*progress)(void *ctx, int64_t done, int64_t of), void *ctx);
 
 #endif

@@ -16,7 +16,8 @@ static const struct table *system_table(struct replica *r, uint16_t number)
 	return schema_table(store_schema(r->st), number);
 }
 
-static struct field_value named(const struct table *t, const char *open, const char *closed, unsigned lane, struct value v)
+static struct field_value named(const struct table *t, const char *open, const char *closed,
+                                unsigned lane, struct value v)
 {
 	const struct field *f = table_field_named(t, lane == LANE_COUNTY ? closed : open);
 	assert(f && field_lane(f) == lane);
@@ -30,21 +31,18 @@ static int state_figure(struct replica *r, const struct pending *p)
 	uint8_t unit[16], row[16];
 	struct lane_state *l = ARENA_ARRAY(&r->scratch, struct lane_state, 1);
 	int rc = engine_scope_id(r, p->scope, unit);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	figure_row_id(r->id->origin, unit, p->month, p->kind, row);
 	rc = lane_load(r, TABLE_FIGURE, lane, row, l);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	struct field_value values[4] = {
-		named(t, "origin", "closed_origin", lane, value_bytes(r->id->origin, 16)),
-		named(t, "month", "closed_month", lane, value_int(p->month)),
-		named(t, "kind", "closed_kind", lane, value_text(figure_name(p->kind))),
-		named(t, "value", "closed_value", lane, value_int(p->delta)),
+	        named(t, "origin", "closed_origin", lane, value_bytes(r->id->origin, 16)),
+	        named(t, "month", "closed_month", lane, value_int(p->month)),
+	        named(t, "kind", "closed_kind", lane, value_text(figure_name(p->kind))),
+	        named(t, "value", "closed_value", lane, value_int(p->delta)),
 	};
 	struct value was = l->v[values[3].slot];
-	if (l->exists && was.type == VALUE_INT)
-		values[3].value.i += was.i;
+	if (l->exists && was.type == VALUE_INT) values[3].value.i += was.i;
 	return engine_write_system(r, t, row, p->scope, lane, values, ARRAY_COUNT(values));
 }
 
@@ -60,7 +58,7 @@ static int state_figures(struct replica *r)
 
 /* One segment in the making. */
 struct piece {
-	size_t first, count;     /* items of the tail */
+	size_t first, count; /* items of the tail */
 	uint64_t runs[SEGMENT_NONCES_MAX];
 	size_t runs_count;
 	size_t bytes, ops, records;
@@ -73,22 +71,24 @@ static bool same_stream(const struct tail_item *x, const struct tail_item *y)
 
 /* Cuts the tail (sorted by stream) into pieces that fit a segment. */
 static size_t cut_pieces(const struct tail_item *items, const struct changeset *cs, size_t n,
-			 struct piece *pieces)
+                         struct piece *pieces)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < n; i++) {
 		struct piece *p = count ? &pieces[count - 1] : NULL;
 		bool known_run = false;
-		for (size_t k = 0; p && k < p->runs_count; k++) known_run |= p->runs[k] == cs[i].run;
-		if (!p || !same_stream(&items[p->first], &items[i]) || p->count >= SEGMENT_CHANGESETS_MAX ||
+		for (size_t k = 0; p && k < p->runs_count; k++)
+			known_run |= p->runs[k] == cs[i].run;
+		if (!p || !same_stream(&items[p->first], &items[i]) ||
+		    p->count >= SEGMENT_CHANGESETS_MAX ||
 		    p->bytes + items[i].changeset.len > BODY_BYTES_MAX - 8192 ||
-		    p->ops + cs[i].ops_count > SEGMENT_OPS_MAX || (!known_run && p->runs_count == SEGMENT_NONCES_MAX)) {
+		    p->ops + cs[i].ops_count > SEGMENT_OPS_MAX ||
+		    (!known_run && p->runs_count == SEGMENT_NONCES_MAX)) {
 			p = &pieces[count++];
 			*p = (struct piece){.first = i};
 			known_run = false;
 		}
-		if (!known_run)
-			p->runs[p->runs_count++] = cs[i].run;
+		if (!known_run) p->runs[p->runs_count++] = cs[i].run;
 		p->count++;
 		p->records += items[i].first;
 		p->bytes += items[i].changeset.len;
@@ -97,13 +97,22 @@ static size_t cut_pieces(const struct tail_item *items, const struct changeset *
 	return count;
 }
 
-static int make_segment(struct replica *r, const struct piece *p, const struct tail_item *item, struct changeset *cs,
-			uint16_t k, uint16_t n)
+static int make_segment(struct replica *r, const struct piece *p, const struct tail_item *item,
+                        struct changeset *cs, uint16_t k, uint16_t n)
 {
-	struct segment_head h = {.format = FORMAT_1, .suite = SUITE_1, .lane = item->lane, .seal = r->s.seals, .k = k, .n = n};
+	struct segment_head h = {.format = FORMAT_1,
+	                         .suite = SUITE_1,
+	                         .lane = item->lane,
+	                         .seal = r->s.seals,
+	                         .k = k,
+	                         .n = n};
 	struct buf head, body;
-	struct entry e = {.kind = ENTRY_SEGMENT, .lane = item->lane, .merged = true, .scope = item->scope,
-			  .count = (uint32_t)p->records, .seal = r->s.seals};
+	struct entry e = {.kind = ENTRY_SEGMENT,
+	                  .lane = item->lane,
+	                  .merged = true,
+	                  .scope = item->scope,
+	                  .count = (uint32_t)p->records,
+	                  .seal = r->s.seals};
 	int64_t recv;
 	buf_init(&head, HEAD_BYTES_MAX + SIGN_BYTES);
 	buf_init(&body, BODY_SQUEEZED_MAX);
@@ -117,11 +126,11 @@ static int make_segment(struct replica *r, const struct piece *p, const struct t
 		struct run_info info;
 		rc = store_run_ord(r->st, p->runs[i], &ord);
 		rc = rc ? rc : store_run_get(r->st, ord, &info);
-		if (!rc)
-			memcpy(h.nonces[i], info.nonce, 8);
+		if (!rc) memcpy(h.nonces[i], info.nonce, 8);
 	}
 	for (size_t i = 0; i < p->count; i++) cs[i].seq = h.seq_first + i;
-	rc = rc ? rc : segment_make(&h, cs, p->runs, r->id->sign_secret, &head, &body, e.hash, &r->err);
+	rc = rc ? rc
+	        : segment_make(&h, cs, p->runs, r->id->sign_secret, &head, &body, e.hash, &r->err);
 	if (!rc) {
 		memcpy(e.origin, h.origin, 16);
 		memcpy(e.prev, h.prev, 32);
@@ -129,7 +138,9 @@ static int make_segment(struct replica *r, const struct piece *p, const struct t
 		e.head = buf_span(&head);
 		e.body = buf_span(&body);
 		rc = store_journal_append(r->st, &e, 1, &recv);
-		rc = rc ? rc : store_stream_put(r->st, item->scope, item->lane, h.seq_first + p->count, e.hash);
+		rc = rc ? rc
+		        : store_stream_put(r->st, item->scope, item->lane, h.seq_first + p->count,
+		                           e.hash);
 	}
 	buf_done(&head);
 	buf_done(&body);
@@ -152,13 +163,13 @@ static int seal_tail(struct replica *r, struct tail_item *items, size_t n)
 	r->s.seals++;
 	for (size_t i = 0; i < count && !rc; i++) {
 		const struct tail_item *item = &items[pieces[i].first];
-		rc = make_segment(r, &pieces[i], item, &cs[pieces[i].first], ++k[item->lane], of[item->lane]);
+		rc = make_segment(r, &pieces[i], item, &cs[pieces[i].first], ++k[item->lane],
+		                  of[item->lane]);
 	}
 	int64_t records = 0;
 	for (size_t i = 0; i < n; i++) records += items[i].first;
 	r->s.sealed += records;
-	if (replica_is_hub(r))
-		r->s.merged += records; /* a hub's own changes need nobody's word */
+	if (replica_is_hub(r)) r->s.merged += records; /* a hub's own changes need nobody's word */
 	rc = rc ? rc : store_tail_clear(r->st, last);
 	return rc ? engine_fail(r, rc) : 0;
 }
@@ -167,24 +178,19 @@ int replica_seal(struct replica *r, bool *ret_sealed)
 {
 	struct tail_item *items;
 	size_t n = 0;
-	if (ret_sealed)
-		*ret_sealed = false;
-	if (!r->has_cert)
-		return 0;
+	if (ret_sealed) *ret_sealed = false;
+	if (!r->has_cert) return 0;
 	int rc = state_figures(r);
 	rc = rc ? rc : store_tail_all(r->st, &r->scratch, &items, &n);
-	if (rc || !n)
-		return rc ? engine_fail(r, rc) : 0;
-	if (ret_sealed)
-		*ret_sealed = true;
+	if (rc || !n) return rc ? engine_fail(r, rc) : 0;
+	if (ret_sealed) *ret_sealed = true;
 	return seal_tail(r, items, n);
 }
 
 bool replica_seal_due(struct replica *r)
 {
 	int64_t count = 0, bytes = 0;
-	if (store_tail_size(r->st, &count, &bytes))
-		return false;
+	if (store_tail_size(r->st, &count, &bytes)) return false;
 	return count >= SEGMENT_CHANGESETS_MAX || bytes >= BODY_BYTES_MAX;
 }
 
@@ -197,18 +203,16 @@ static int state_correction(struct replica *r, const struct cell *c, const char 
 	uint8_t unit[16], row[16];
 	struct lane_state *l = ARENA_ARRAY(&r->scratch, struct lane_state, 1);
 	int rc = engine_scope_id(r, c->scope, unit);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	correction_row_id(unit, c->month, c->kind, cause, row);
 	rc = lane_load(r, TABLE_CORRECTION, lane, row, l);
-	if (rc || (!l->exists && !k))
-		return rc;
+	if (rc || (!l->exists && !k)) return rc;
 	struct field_value values[5] = {
-		named(t, "month", "closed_month", lane, value_int(c->month)),
-		named(t, "kind", "closed_kind", lane, value_text(figure_name(c->kind))),
-		named(t, "cause", "closed_cause", lane, value_text(cause)),
-		named(t, "value", "closed_value", lane, value_int(k)),
-		named(t, "base", "closed_base", lane, value_int(c->stated)),
+	        named(t, "month", "closed_month", lane, value_int(c->month)),
+	        named(t, "kind", "closed_kind", lane, value_text(figure_name(c->kind))),
+	        named(t, "cause", "closed_cause", lane, value_text(cause)),
+	        named(t, "value", "closed_value", lane, value_int(k)),
+	        named(t, "base", "closed_base", lane, value_int(c->stated)),
 	};
 	return engine_write_system(r, t, row, c->scope, lane, values, ARRAY_COUNT(values));
 }

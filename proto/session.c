@@ -16,11 +16,11 @@
 #include "proto/engine.h"
 
 enum {
-	CREDIT_DEFAULT = 1024 * 1024,   /* said as 0 in HELLO and WELCOME */
+	CREDIT_DEFAULT = 1024 * 1024, /* said as 0 in HELLO and WELCOME */
 	TIMEOUT_DEFAULT_MS = 30 * 1000,
-	PUMP_FRAMES_MAX = 64,          /* DATA frames a step may make: the driver's queue stays short */
+	PUMP_FRAMES_MAX = 64, /* DATA frames a step may make: the driver's queue stays short */
 	PUMP_BYTES_MAX = 1024 * 1024,
-	DATA_OVERHEAD = 256            /* bytes of a DATA message beside head and body, at most */
+	DATA_OVERHEAD = 256 /* bytes of a DATA message beside head and body, at most */
 };
 
 struct session {
@@ -30,18 +30,18 @@ struct session {
 	struct session_progress p;
 	uint8_t peer_origin[16];
 	uint64_t nonce, hello_nonce;
-	uint64_t own_run;              /* as told to the peer */
+	uint64_t own_run; /* as told to the peer */
 	uint32_t peer_ord;
 	int64_t heard_ms, due_ms;
-	struct arena memory;           /* of one step */
+	struct arena memory; /* of one step */
 
 	/* sending */
 	struct feed feed, old_feed;
 	uint32_t feeds_seen;
 	bool out_open, rescanning, out_told;
 	int64_t out_pos, out_last, rescan_until;
-	uint64_t credit, data_out;     /* absolute bytes of DATA: granted, sent */
-	bool place_due;                /* a widened filter was caught up with: the cursor takes its id */
+	uint64_t credit, data_out; /* absolute bytes of DATA: granted, sent */
+	bool place_due; /* a widened filter was caught up with: the cursor takes its id */
 	struct short_form out_form, in_form;
 
 	/* receiving */
@@ -67,16 +67,13 @@ struct session *session_new(struct replica *r, const struct session_config *conf
 	struct session *s = mem_alloc(sizeof(*s));
 	s->r = r;
 	s->c = *config;
-	if (!s->c.credit_window)
-		s->c.credit_window = CREDIT_DEFAULT;
-	if (!s->c.timeout_ms)
-		s->c.timeout_ms = TIMEOUT_DEFAULT_MS;
+	if (!s->c.credit_window) s->c.credit_window = CREDIT_DEFAULT;
+	if (!s->c.timeout_ms) s->c.timeout_ms = TIMEOUT_DEFAULT_MS;
 	if (!s->c.protocol_max) {
 		s->c.protocol_min = PROTOCOL_MIN;
 		s->c.protocol_max = PROTOCOL_MAX;
 	}
-	if (!s->c.schema_version)
-		s->c.schema_version = store_schema(r->st)->version;
+	if (!s->c.schema_version) s->c.schema_version = store_schema(r->st)->version;
 	origin_of(s->c.peer.origin_key, s->peer_origin);
 	arena_init(&s->memory, 0);
 	return s;
@@ -84,8 +81,7 @@ struct session *session_new(struct replica *r, const struct session_config *conf
 
 void session_free(struct session *s)
 {
-	if (!s)
-		return;
+	if (!s) return;
 	short_form_done(&s->out_form);
 	short_form_done(&s->in_form);
 	arena_done(&s->memory);
@@ -107,7 +103,8 @@ void session_progress(const struct session *s, struct session_progress *ret)
 
 /* ---- actions */
 
-static size_t send_message(struct session *s, struct session_actions *a, const struct message *m, int priority)
+static size_t send_message(struct session *s, struct session_actions *a, const struct message *m,
+                           int priority)
 {
 	if (a->count == a->room) {
 		a->room = a->room * 2 + 8;
@@ -134,8 +131,10 @@ static int close_with(struct session *s, struct session_actions *a, int code)
 static int refuse(struct session *s, struct session_actions *a, int code)
 {
 	struct message m = {.type = MSG_REFUSE};
-	m.refuse = (struct msg_refuse){.session = s->nonce, .code = code, .protocol_min = s->c.protocol_min,
-				       .protocol_max = s->c.protocol_max};
+	m.refuse = (struct msg_refuse){.session = s->nonce,
+	                               .code = code,
+	                               .protocol_min = s->c.protocol_min,
+	                               .protocol_max = s->c.protocol_max};
 	s->p.refused_code = code;
 	send_message(s, a, &m, FRAME_CONTROL);
 	env_trace(s->r->env, "refused the peer: %d", code);
@@ -158,8 +157,7 @@ static int recall(struct session *s, const char *what, void *ret, size_t len, bo
 	peer_key(s, what, key);
 	int rc = store_meta_get(s->r->st, key, &s->memory, &m);
 	*ret_known = !rc && m.len == len;
-	if (*ret_known)
-		memcpy(ret, m.p, len);
+	if (*ret_known) memcpy(ret, m.p, len);
 	return rc;
 }
 
@@ -183,7 +181,9 @@ static int keep_own_run(struct session *s)
 	uint64_t before;
 	int rc = last_own_run(s, &before);
 	s->own_run = s->r->s.run;
-	return rc || before == s->own_run ? rc : remember(s, "last_run", &s->own_run, sizeof(s->own_run));
+	return rc || before == s->own_run
+	               ? rc
+	               : remember(s, "last_run", &s->own_run, sizeof(s->own_run));
 }
 
 /* What is kept of the peer, with the bytes of this session so far added. */
@@ -215,11 +215,9 @@ static int marks_load(struct session *s, uint64_t run, uint64_t last_run)
 	size_t n = 0;
 	int rc = store_cursor_get(s->r->st, run, &s->memory, &marks, &n);
 	bool moved = !rc && !n && last_run;
-	if (moved)
-		rc = store_cursor_get(s->r->st, last_run, &s->memory, &marks, &n);
+	if (moved) rc = store_cursor_get(s->r->st, last_run, &s->memory, &marks, &n);
 	n = n > MARKS_MAX ? MARKS_MAX : n;
-	if (!rc && n)
-		memcpy(s->marks, marks, n * sizeof(*marks));
+	if (!rc && n) memcpy(s->marks, marks, n * sizeof(*marks));
 	s->marks_count = n;
 	s->p.peer_run = run;
 	return rc || !moved ? rc : marks_save(s);
@@ -238,8 +236,7 @@ static void marks_thin(struct session *s)
 	int64_t gap = 1, last = s->marks[s->marks_count - 1].pos;
 	kept[n++] = s->marks[s->marks_count - 1];
 	for (size_t i = s->marks_count - 1; i-- > 0 && n < MARKS_MAX;) {
-		if (last - s->marks[i].pos < gap && s->marks[i].pos != 0)
-			continue;
+		if (last - s->marks[i].pos < gap && s->marks[i].pos != 0) continue;
 		kept[n++] = s->marks[i];
 		gap *= 2;
 	}
@@ -247,13 +244,13 @@ static void marks_thin(struct session *s)
 	s->marks_count = n;
 }
 
-static int marks_add(struct session *s, int64_t pos, const uint8_t rolling[ROLLING_BYTES], const uint8_t filter[8])
+static int marks_add(struct session *s, int64_t pos, const uint8_t rolling[ROLLING_BYTES],
+                     const uint8_t filter[8])
 {
 	struct mark m = {.pos = pos};
 	memcpy(m.rolling, rolling, ROLLING_BYTES);
 	memcpy(m.filter, filter, 8);
-	if (s->marks_count == MARKS_MAX)
-		marks_thin(s);
+	if (s->marks_count == MARKS_MAX) marks_thin(s);
 	if (s->marks_count == MARKS_MAX) {
 		memmove(&s->marks[1], &s->marks[2], (MARKS_MAX - 2) * sizeof(*s->marks));
 		s->marks_count--;
@@ -268,11 +265,9 @@ static int confirm(struct session *s, const struct mark *m, bool *ret)
 {
 	uint8_t here[ROLLING_BYTES];
 	*ret = m->pos == 0;
-	if (m->pos <= 0)
-		return 0;
+	if (m->pos <= 0) return 0;
 	int rc = store_journal_rolling(s->r->st, m->pos, here);
-	if (rc == 1)
-		return 0;
+	if (rc == 1) return 0;
 	*ret = !rc && !memcmp(here, m->rolling, ROLLING_BYTES);
 	return rc;
 }
@@ -313,8 +308,7 @@ static int acknowledged(struct session *s, int64_t pos)
 	struct peer p;
 	s->p.acked = pos;
 	int rc = peer_load(s, &p);
-	if (rc || p.acked == pos)
-		return rc;
+	if (rc || p.acked == pos) return rc;
 	p.acked = pos;
 	return store_peer_put(s->r->st, &p);
 }
@@ -327,10 +321,10 @@ static int out_start(struct session *s, const struct mark *at)
 	s->out_open = true;
 	s->out_pos = s->out_last = at->pos;
 	s->p.sent = at->pos;
-	rc = rc ? rc : acknowledged(s, at->pos); /* the cursor is the peer's own word of what it has */
+	rc = rc ? rc
+	        : acknowledged(s, at->pos); /* the cursor is the peer's own word of what it has */
 	s->rescanning = false;
-	if (rc || !at->pos || !memcmp(at->filter, s->feed.id, 8))
-		return rc;
+	if (rc || !at->pos || !memcmp(at->filter, s->feed.id, 8)) return rc;
 	rc = filter_recall(s, at->filter, &known);
 	s->rescanning = true;
 	s->rescan_until = at->pos;
@@ -341,13 +335,17 @@ static int out_start(struct session *s, const struct mark *at)
 static int send_entry(struct session *s, struct session_actions *a, const struct entry *e)
 {
 	struct message m = {.type = MSG_DATA};
-	m.data = (struct msg_data){.session = s->nonce, .number = ++s->out_number, .pos = e->recv, .kind = e->kind, .head = e->head, .body = e->body};
+	m.data = (struct msg_data){.session = s->nonce,
+	                           .number = ++s->out_number,
+	                           .pos = e->recv,
+	                           .kind = e->kind,
+	                           .head = e->head,
+	                           .body = e->body};
 	/* While a widened filter is caught up with, the receiver's cursor stays where it is. */
 	int64_t at = s->rescanning ? s->rescan_until : e->recv;
 	m.data.pos = at;
 	int rc = store_journal_rolling(s->r->st, at, m.data.rolling);
-	if (rc)
-		return rc < 0 ? rc : -ERR_STORAGE;
+	if (rc) return rc < 0 ? rc : -ERR_STORAGE;
 	size_t len = send_message(s, a, &m, FRAME_BULK);
 	s->data_out += len;
 	s->out_last = at;
@@ -384,21 +382,19 @@ static int pump(struct session *s, struct session_actions *a)
 	while (more && frames < PUMP_FRAMES_MAX && bytes < PUMP_BYTES_MAX) {
 		struct entry *entries;
 		size_t n;
-		int rc = store_journal_scan(s->r->st, &s->feed.filter, s->out_pos, 16, PUMP_BYTES_MAX / 4, &s->memory, &entries, &n);
-		if (rc)
-			return rc;
+		int rc = store_journal_scan(s->r->st, &s->feed.filter, s->out_pos, 16,
+		                            PUMP_BYTES_MAX / 4, &s->memory, &entries, &n);
+		if (rc) return rc;
 		if (s->rescanning && (!n || entries[0].recv > s->rescan_until)) {
 			s->rescanning = false;
 			s->place_due = true;
 			s->out_pos = s->rescan_until;
 			continue;
 		}
-		if (!n)
-			return tell_place(s, a);
+		if (!n) return tell_place(s, a);
 		for (size_t i = 0; i < n && more; i++) {
 			const struct entry *e = &entries[i];
-			if (s->rescanning && e->recv > s->rescan_until)
-				break;
+			if (s->rescanning && e->recv > s->rescan_until) break;
 			if (s->rescanning && feed_admits(&s->old_feed, e)) {
 				s->out_pos = e->recv;
 				continue;
@@ -409,15 +405,13 @@ static int pump(struct session *s, struct session_actions *a)
 				break;
 			}
 			rc = send_entry(s, a, e);
-			if (rc)
-				return rc;
+			if (rc) return rc;
 			s->out_pos = e->recv;
 			frames++;
 			bytes += need;
 		}
 	}
-	if (more)
-		a->due_ms = 1; /* at once: there is more to send */
+	if (more) a->due_ms = 1; /* at once: there is more to send */
 	return 0;
 }
 
@@ -441,8 +435,7 @@ static int agreed_now(struct session *s)
 {
 	struct peer p;
 	int rc = peer_load(s, &p);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	p.agreed_ms = p.last_contact_ms = s->r->env->now_ms(s->r->env->ctx);
 	memcpy(p.state, s->heard_state, 16);
 	return store_peer_put(s->r->st, &p);
@@ -453,8 +446,7 @@ static int held_for_peer(struct session *s, struct msg_state *ret)
 	uint32_t ord;
 	struct scope unit;
 	int rc = 0;
-	if (!s->c.parent)
-		return 0;
+	if (!s->c.parent) return 0;
 	rc = store_scope_ord(s->r->st, s->c.peer.unit, true, &ord);
 	rc = rc ? rc : store_scope_get(s->r->st, ord, &unit);
 	return rc ? rc : store_held_counts(s->r->st, unit.feed, &ret->parked, &ret->refused);
@@ -467,29 +459,28 @@ static int tell_state(struct session *s, struct session_actions *a)
 	uint8_t rolling[ROLLING_BYTES];
 	int64_t head;
 	bool done;
-	if (s->state != SESSION_OPEN)
-		return 0;
+	if (s->state != SESSION_OPEN) return 0;
 	int rc = out_done(s, &done);
 	rc = rc ? rc : store_journal_head(s->r->st, &head, rolling);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	s->p.to_send = head;
 	s->p.idle = done && s->r->s.applied >= head;
 	if (!s->p.idle) {
 		s->p.agreed = false;
 		return 0;
 	}
-	m.state = (struct msg_state){.session = s->nonce, .acked = marks_newest(s).pos, .unapplied = head - s->r->s.applied, .idle = true};
+	m.state = (struct msg_state){.session = s->nonce,
+	                             .acked = marks_newest(s).pos,
+	                             .unapplied = head - s->r->s.applied,
+	                             .idle = true};
 	rc = digest_now(s, m.state.state);
 	rc = rc ? rc : held_for_peer(s, &m.state);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	bool agreed = !memcmp(m.state.state, s->heard_state, 16);
-	if (agreed && !s->p.agreed)
-		rc = agreed_now(s);
+	if (agreed && !s->p.agreed) rc = agreed_now(s);
 	s->p.agreed = agreed;
-	if (s->said_idle && !memcmp(m.state.state, s->said_state, 16) && s->said_acked == m.state.acked &&
-	    s->said_unapplied == m.state.parked + m.state.refused)
+	if (s->said_idle && !memcmp(m.state.state, s->said_state, 16) &&
+	    s->said_acked == m.state.acked && s->said_unapplied == m.state.parked + m.state.refused)
 		return rc;
 	memcpy(s->said_state, m.state.state, 16);
 	s->said_acked = m.state.acked;
@@ -503,13 +494,12 @@ static int tell_state(struct session *s, struct session_actions *a)
 static int end_if_done(struct session *s, struct session_actions *a)
 {
 	struct message m = {.type = MSG_BYE};
-	if (s->c.parent || s->c.stay || s->state != SESSION_OPEN || !s->p.idle)
-		return 0;
+	if (s->c.parent || s->c.stay || s->state != SESSION_OPEN || !s->p.idle) return 0;
 	/* Equal digests are not enough: an admission on its way to us changes no row. */
-	if (!s->heard_idle || s->heard_acked < s->out_last)
-		return 0;
+	if (!s->heard_idle || s->heard_acked < s->out_last) return 0;
 	m.bye.session = s->nonce;
-	if (s->p.entries_in || s->p.entries_out || !s->p.agreed) /* nothing to do: one round trip, not a message more */
+	if (s->p.entries_in || s->p.entries_out ||
+	    !s->p.agreed) /* nothing to do: one round trip, not a message more */
 		send_message(s, a, &m, FRAME_CONTROL);
 	return close_with(s, a, 0);
 }
@@ -561,8 +551,7 @@ static int say_hello(struct session *s, struct session_actions *a)
 	uint8_t told_filter[8];
 	bool told = false;
 	rc = rc ? rc : recall(s, "told", told_filter, sizeof(told_filter), &told);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	h->protocol_min = s->c.protocol_min;
 	h->protocol_max = s->c.protocol_max;
 	h->run = s->r->s.run;
@@ -570,10 +559,8 @@ static int say_hello(struct session *s, struct session_actions *a)
 	h->schema_version = s->c.schema_version;
 	h->cursor.mark = marks_newest(s);
 	memcpy(s->hello_filter, h->cursor.mark.filter, 8);
-	if (h->last_run == s->r->s.run)
-		h->last_run = 0;
-	if (!told || memcmp(told_filter, s->feed.id, 8) != 0)
-		memcpy(h->filter, s->feed.id, 8);
+	if (h->last_run == s->r->s.run) h->last_run = 0;
+	if (!told || memcmp(told_filter, s->feed.id, 8) != 0) memcpy(h->filter, s->feed.id, 8);
 	h->clock_ms = s->r->env->now_ms(s->r->env->ctx);
 	s->in_granted = s->c.credit_window;
 	h->credit = s->in_granted == CREDIT_DEFAULT ? 0 : s->in_granted;
@@ -613,7 +600,9 @@ static int nothing_for(struct session *s, const struct mark *at, bool *ret)
 	int64_t head;
 	size_t n;
 	int rc = store_journal_head(s->r->st, &head, rolling);
-	rc = rc ? rc : store_journal_scan(s->r->st, &s->feed.filter, at->pos, 1, 1, &s->memory, &entries, &n);
+	rc = rc ? rc
+	        : store_journal_scan(s->r->st, &s->feed.filter, at->pos, 1, 1, &s->memory, &entries,
+	                             &n);
 	*ret = !rc && !n && head == s->r->s.applied && !memcmp(at->filter, s->feed.id, 8);
 	return rc;
 }
@@ -623,32 +612,30 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 {
 	struct message m = {.type = MSG_WELCOME};
 	struct msg_welcome *w = &m.welcome;
-	if (!s->c.parent || s->state != SESSION_NEW)
-		return refuse(s, a, ERR_PROTOCOL);
+	if (!s->c.parent || s->state != SESSION_NEW) return refuse(s, a, ERR_PROTOCOL);
 	if (h->protocol_min > s->c.protocol_max || h->protocol_max < s->c.protocol_min)
 		return refuse(s, a, ERR_VERSION);
-	if (memcmp(h->cert, s->c.peer.id, 8) != 0)
-		return refuse(s, a, ERR_CERT_BAD);
+	if (memcmp(h->cert, s->c.peer.id, 8) != 0) return refuse(s, a, ERR_CERT_BAD);
 	s->hello_nonce = h->nonce;
 	int rc = begin_work(s);
 	rc = rc ? rc : marks_load(s, h->run, h->last_run);
-	rc = rc ? rc : greet_peer(s, h->clock_ms, h->schema_version, s->c.protocol_max < h->protocol_max ? s->c.protocol_max : h->protocol_max);
+	rc = rc ? rc
+	        : greet_peer(s, h->clock_ms, h->schema_version,
+	                     s->c.protocol_max < h->protocol_max ? s->c.protocol_max
+	                                                         : h->protocol_max);
 	rc = rc ? rc : last_own_run(s, &w->last_run);
 	rc = rc ? rc : keep_own_run(s);
 	rc = rc ? rc : open_feed(s);
 	rc = rc ? rc : digest_now(s, w->state);
 	rc = rc ? rc : confirm(s, &h->cursor.mark, &w->confirmed);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	s->nonce = h->nonce;
 	w->protocol = s->c.protocol_max < h->protocol_max ? s->c.protocol_max : h->protocol_max;
 	w->run = s->r->s.run;
 	w->schema_version = s->c.schema_version;
 	w->cursor.mark = marks_newest(s);
-	if (memcmp(h->cursor.mark.filter, s->feed.id, 8) != 0)
-		memcpy(w->filter, s->feed.id, 8);
-	if (w->last_run == w->run)
-		w->last_run = 0;
+	if (memcmp(h->cursor.mark.filter, s->feed.id, 8) != 0) memcpy(w->filter, s->feed.id, 8);
+	if (w->last_run == w->run) w->last_run = 0;
 	w->clock_ms = s->r->env->now_ms(s->r->env->ctx);
 	w->session = s->nonce;
 	s->in_granted = s->c.credit_window;
@@ -656,11 +643,11 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	struct msg_state held = {0};
 	rc = held_for_peer(s, &held);
 	w->unsettled = held.parked || held.refused;
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	s->credit = h->credit ? h->credit : CREDIT_DEFAULT;
 	static const uint8_t as_before[8];
-	memcpy(s->in_filter, memcmp(h->filter, as_before, 8) != 0 ? h->filter : marks_newest(s).filter, 8);
+	memcpy(s->in_filter,
+	       memcmp(h->filter, as_before, 8) != 0 ? h->filter : marks_newest(s).filter, 8);
 	memcpy(s->heard_state, h->state, 16);
 	memcpy(s->said_state, w->state, 16);
 	s->said_acked = w->cursor.mark.pos;
@@ -668,9 +655,9 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	s->in_open = true;
 	s->state = SESSION_OPEN;
 	rc = w->confirmed ? nothing_for(s, &h->cursor.mark, &w->idle) : 0;
-	s->said_idle = w->idle && !memcmp(w->state, h->state, 16); /* WELCOME has said all there is to say */
-	if (rc)
-		return rc;
+	s->said_idle = w->idle &&
+	               !memcmp(w->state, h->state, 16); /* WELCOME has said all there is to say */
+	if (rc) return rc;
 	send_message(s, a, &m, FRAME_CONTROL);
 	return w->confirmed ? out_start(s, &h->cursor.mark) : note_restored(s);
 }
@@ -705,8 +692,7 @@ static int on_welcome(struct session *s, const struct msg_welcome *w, struct ses
 	rc = rc ? rc : open_feed(s);
 	rc = rc ? rc : remember_filter(s, w->cursor.mark.filter);
 	rc = rc ? rc : confirm(s, &w->cursor.mark, &ours);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	static const uint8_t as_before[8];
 	s->credit = w->credit ? w->credit : CREDIT_DEFAULT;
 	memcpy(s->in_filter, memcmp(w->filter, as_before, 8) != 0 ? w->filter : s->hello_filter, 8);
@@ -718,10 +704,8 @@ static int on_welcome(struct session *s, const struct msg_welcome *w, struct ses
 	s->state = SESSION_OPEN;
 	if (!w->confirmed) /* the parent's journal went back */
 		rc = send_marks(s, a);
-	if (!rc && ours)
-		return out_start(s, &w->cursor.mark);
-	if (rc)
-		return rc;
+	if (!rc && ours) return out_start(s, &w->cursor.mark);
+	if (rc) return rc;
 	s->r->s.restored = true; /* our journal went back: this disk is a restored or copied one */
 	m.ask = (struct msg_ask){.session = s->nonce, .what = ASK_MARKS};
 	send_message(s, a, &m, FRAME_CONTROL);
@@ -736,8 +720,7 @@ static int on_marks(struct session *s, const struct msg_marks *k, struct session
 	for (size_t i = k->count; i-- > 0;) {
 		bool ours;
 		int rc = confirm(s, &k->marks[i], &ours);
-		if (rc)
-			return rc;
+		if (rc) return rc;
 		if (ours) {
 			at = k->marks[i];
 			break;
@@ -754,7 +737,8 @@ static int send_ack(struct session *s, struct session_actions *a)
 {
 	struct message m = {.type = MSG_ACK};
 	s->in_granted = s->in_bytes + s->c.credit_window;
-	m.ack = (struct msg_ack){.session = s->nonce, .pos = marks_newest(s).pos, .credit = s->in_granted};
+	m.ack = (struct msg_ack){
+	        .session = s->nonce, .pos = marks_newest(s).pos, .credit = s->in_granted};
 	send_message(s, a, &m, FRAME_CONTROL);
 	return 0;
 }
@@ -768,12 +752,16 @@ static bool in_order(struct session *s, uint32_t number)
 
 static int on_place(struct session *s, const struct msg_place *p, struct session_actions *a)
 {
-	if (!in_order(s, p->number))
-		return refuse(s, a, ERR_GAP);
+	if (!in_order(s, p->number)) return refuse(s, a, ERR_GAP);
 	memcpy(s->in_filter, p->mark.filter, 8);
 	if (!p->restart) {
-		int kept = p->mark.pos >= marks_newest(s).pos ? marks_add(s, p->mark.pos, p->mark.rolling, s->in_filter) : 0;
-		return kept ? kept : send_ack(s, a); /* two sides that each wait for the other's word would wait for ever */
+		int kept = p->mark.pos >= marks_newest(s).pos
+		                   ? marks_add(s, p->mark.pos, p->mark.rolling, s->in_filter)
+		                   : 0;
+		return kept ? kept
+		            : send_ack(
+		                      s,
+		                      a); /* two sides that each wait for the other's word would wait for ever */
 	}
 	while (s->marks_count && marks_newest(s).pos > p->mark.pos) s->marks_count--;
 	env_trace(s->r->env, "the peer's journal went back to %" PRId64, p->mark.pos);
@@ -785,36 +773,31 @@ static int on_place(struct session *s, const struct msg_place *p, struct session
 
 static bool peers_fault(int rc)
 {
-	return rc == -ERR_SIGNATURE || rc == -ERR_UNKNOWN_ORIGIN || rc == -ERR_PROTOCOL || rc == -ERR_CERT_BAD ||
-	       rc == -ERR_CERT_EXPIRED || rc == -ERR_VERSION || rc == -ERR_LIMIT || rc == -ERR_CEILING;
+	return rc == -ERR_SIGNATURE || rc == -ERR_UNKNOWN_ORIGIN || rc == -ERR_PROTOCOL ||
+	       rc == -ERR_CERT_BAD || rc == -ERR_CERT_EXPIRED || rc == -ERR_VERSION ||
+	       rc == -ERR_LIMIT || rc == -ERR_CEILING;
 }
 
-static int on_data(struct session *s, const struct msg_data *d, size_t frame_bytes, struct session_actions *a)
+static int on_data(struct session *s, const struct msg_data *d, size_t frame_bytes,
+                   struct session_actions *a)
 {
 	bool fresh;
-	if (!s->in_open)
-		return refuse(s, a, ERR_PROTOCOL);
-	if (!in_order(s, d->number))
-		return refuse(s, a, ERR_GAP);
+	if (!s->in_open) return refuse(s, a, ERR_PROTOCOL);
+	if (!in_order(s, d->number)) return refuse(s, a, ERR_GAP);
 	s->in_bytes += frame_bytes;
-	if (s->in_bytes - frame_bytes >= s->in_granted)
-		return refuse(s, a, ERR_LIMIT);
+	if (s->in_bytes - frame_bytes >= s->in_granted) return refuse(s, a, ERR_LIMIT);
 	int rc = replica_append(s->r, d->kind, d->head, d->body, s->peer_ord, &fresh);
-	if (peers_fault(rc))
-		return refuse(s, a, -rc);
-	if (rc)
-		return rc;
+	if (peers_fault(rc)) return refuse(s, a, -rc);
+	if (rc) return rc;
 	s->p.entries_in++;
 	s->p.agreed = false;
-	if (d->pos > marks_newest(s).pos)
-		rc = marks_add(s, d->pos, d->rolling, s->in_filter);
+	if (d->pos > marks_newest(s).pos) rc = marks_add(s, d->pos, d->rolling, s->in_filter);
 	return rc ? rc : send_ack(s, a);
 }
 
 static int on_ack(struct session *s, const struct msg_ack *k)
 {
-	if (k->credit > s->credit)
-		s->credit = k->credit;
+	if (k->credit > s->credit) s->credit = k->credit;
 	return k->pos > s->p.acked ? acknowledged(s, k->pos) : 0;
 }
 
@@ -837,8 +820,7 @@ static int on_state(struct session *s, const struct msg_state *st)
 
 static int on_ask(struct session *s, const struct msg_ask *k, struct session_actions *a)
 {
-	if (k->what == ASK_MARKS)
-		return send_marks(s, a);
+	if (k->what == ASK_MARKS) return send_marks(s, a);
 	struct message m = {.type = MSG_CERT};
 	struct cert_row *certs;
 	size_t n;
@@ -864,15 +846,13 @@ static int on_bye(struct session *s, struct session_actions *a)
 {
 	uint8_t now[16];
 	int rc = digest_now(s, now);
-	if (!rc && !memcmp(now, s->heard_state, 16))
-		rc = agreed_now(s);
+	if (!rc && !memcmp(now, s->heard_state, 16)) rc = agreed_now(s);
 	return rc ? rc : close_with(s, a, 0);
 }
 
 static int on_refuse(struct session *s, const struct msg_refuse *f, struct session_actions *a)
 {
-	if (f->session && f->session != s->nonce)
-		return 0;
+	if (f->session && f->session != s->nonce) return 0;
 	s->p.refused_code = f->code;
 	a->retry_after_s = f->retry_after_s;
 	return close_with(s, a, f->code ? f->code : ERR_PROTOCOL);
@@ -893,29 +873,34 @@ static int on_frame(struct session *s, struct span frame, struct session_actions
 {
 	struct message m;
 	struct error err = {0};
-	if (!of_this_session(s, frame))
-		return 0;
+	if (!of_this_session(s, frame)) return 0;
 	s->p.bytes_in += frame.len;
 	if (message_read(frame, &s->in_form, &s->memory, &m, &err)) {
 		s->r->err = err;
 		return refuse(s, a, ERR_PROTOCOL);
 	}
-	if (m.type == MSG_HELLO)
-		return on_hello(s, &m.hello, a);
-	if (m.type == MSG_WELCOME)
-		return on_welcome(s, &m.welcome, a);
-	if (m.type == MSG_REFUSE)
-		return on_refuse(s, &m.refuse, a);
+	if (m.type == MSG_HELLO) return on_hello(s, &m.hello, a);
+	if (m.type == MSG_WELCOME) return on_welcome(s, &m.welcome, a);
+	if (m.type == MSG_REFUSE) return on_refuse(s, &m.refuse, a);
 	switch (m.type) {
-	case MSG_DATA: return on_data(s, &m.data, frame.len, a);
-	case MSG_ACK: return on_ack(s, &m.ack);
-	case MSG_PLACE: return on_place(s, &m.place, a);
-	case MSG_MARKS: return on_marks(s, &m.marks, a);
-	case MSG_ASK: return on_ask(s, &m.ask, a);
-	case MSG_STATE: return on_state(s, &m.state);
-	case MSG_CERT: return on_cert(s, &m.cert, a);
-	case MSG_BYE: return on_bye(s, a);
-	default: return refuse(s, a, ERR_PROTOCOL);
+	case MSG_DATA:
+		return on_data(s, &m.data, frame.len, a);
+	case MSG_ACK:
+		return on_ack(s, &m.ack);
+	case MSG_PLACE:
+		return on_place(s, &m.place, a);
+	case MSG_MARKS:
+		return on_marks(s, &m.marks, a);
+	case MSG_ASK:
+		return on_ask(s, &m.ask, a);
+	case MSG_STATE:
+		return on_state(s, &m.state);
+	case MSG_CERT:
+		return on_cert(s, &m.cert, a);
+	case MSG_BYE:
+		return on_bye(s, a);
+	default:
+		return refuse(s, a, ERR_PROTOCOL);
 	}
 }
 
@@ -923,7 +908,8 @@ static int on_frame(struct session *s, struct span frame, struct session_actions
 
 static int on_timer(struct session *s, int64_t now_ms, struct session_actions *a)
 {
-	bool waiting = s->state == SESSION_GREETED || (s->state == SESSION_OPEN && (!s->p.idle || !s->c.stay));
+	bool waiting = s->state == SESSION_GREETED ||
+	               (s->state == SESSION_OPEN && (!s->p.idle || !s->c.stay));
 	if (waiting && now_ms - s->heard_ms >= (int64_t)s->c.timeout_ms)
 		return close_with(s, a, ERR_UNREACHABLE);
 	return 0;
@@ -933,12 +919,10 @@ static int on_timer(struct session *s, int64_t now_ms, struct session_actions *a
 static int on_feeds(struct session *s, struct session_actions *a)
 {
 	struct feed now;
-	if (s->state != SESSION_OPEN || s->feeds_seen == s->r->feeds_changed)
-		return 0;
+	if (s->state != SESSION_OPEN || s->feeds_seen == s->r->feeds_changed) return 0;
 	s->feeds_seen = s->r->feeds_changed;
 	int rc = feed_for(s->r, &s->c.peer, s->peer_ord, &now);
-	if (rc || !memcmp(now.id, s->feed.id, 8))
-		return rc;
+	if (rc || !memcmp(now.id, s->feed.id, 8)) return rc;
 	struct message m = {.type = MSG_REFUSE};
 	m.refuse = (struct msg_refuse){.session = s->nonce, .code = ERR_BUSY, .retry_after_s = 0};
 	send_message(s, a, &m, FRAME_CONTROL);
@@ -949,8 +933,7 @@ static int end(struct session *s, struct session_actions *a)
 {
 	struct message m = {.type = MSG_BYE};
 	m.bye.session = s->nonce;
-	if (s->state == SESSION_OPEN)
-		send_message(s, a, &m, FRAME_CONTROL);
+	if (s->state == SESSION_OPEN) send_message(s, a, &m, FRAME_CONTROL);
 	return close_with(s, a, 0);
 }
 
@@ -958,8 +941,7 @@ int session_step(struct session *s, const struct session_event *e, struct sessio
 {
 	int rc = 0;
 	assert(store_in_transaction(s->r->st));
-	if (s->state == SESSION_CLOSED)
-		return 0;
+	if (s->state == SESSION_CLOSED) return 0;
 	arena_reset(&s->memory);
 	a->due_ms = 0;
 	bool was_idle = s->p.idle;
@@ -982,16 +964,18 @@ int session_step(struct session *s, const struct session_event *e, struct sessio
 		break;
 	}
 	if (!rc && s->state == SESSION_OPEN && s->r->s.run != s->own_run)
-		rc = refuse(s, a, ERR_BUSY); /* a new run was drawn: cursors are per run, so this session ends */
+		rc = refuse(
+		        s, a,
+		        ERR_BUSY); /* a new run was drawn: cursors are per run, so this session ends */
 	rc = rc ? rc : on_feeds(s, a);
 	rc = rc || s->state != SESSION_OPEN ? rc : pump(s, a);
 	rc = rc || s->state != SESSION_OPEN ? rc : tell_state(s, a);
 	rc = rc || s->state != SESSION_OPEN ? rc : end_if_done(s, a);
-	if (was_idle && !s->p.idle)
-		s->heard_ms = e->now_ms; /* nobody owed us a word until now */
+	if (was_idle && !s->p.idle) s->heard_ms = e->now_ms; /* nobody owed us a word until now */
 	if (a->due_ms)
 		a->due_ms = e->now_ms;
-	else if (s->state == SESSION_GREETED || (s->state == SESSION_OPEN && (!s->p.idle || !s->c.stay)))
+	else if (s->state == SESSION_GREETED ||
+	         (s->state == SESSION_OPEN && (!s->p.idle || !s->c.stay)))
 		a->due_ms = s->heard_ms + (int64_t)s->c.timeout_ms;
 	return rc ? engine_fail(s->r, rc) : 0;
 }

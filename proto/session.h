@@ -16,48 +16,48 @@
 struct session;
 
 enum session_state {
-	SESSION_NEW,      /* child: HELLO not sent; parent: waits for HELLO */
-	SESSION_GREETED,  /* child: waits for WELCOME */
+	SESSION_NEW,     /* child: HELLO not sent; parent: waits for HELLO */
+	SESSION_GREETED, /* child: waits for WELCOME */
 	SESSION_OPEN,
 	SESSION_CLOSED
 };
 
 struct session_config {
-	bool parent;                  /* we are the parent's side */
-	struct cert peer;             /* checked certificate of the peer (by its link key) */
-	uint32_t credit_window;       /* bytes of DATA that may be under way to us; 0: 1 MiB */
-	uint32_t timeout_ms;          /* no WELCOME, or silence while waiting: close; 0: 30 s */
-	bool stay;                    /* stays open after the work is done (daemons); else BYE when all is agreed or idle */
-	uint32_t schema_version;      /* 0: the store's */
+	bool parent;            /* we are the parent's side */
+	struct cert peer;       /* checked certificate of the peer (by its link key) */
+	uint32_t credit_window; /* bytes of DATA that may be under way to us; 0: 1 MiB */
+	uint32_t timeout_ms;    /* no WELCOME, or silence while waiting: close; 0: 30 s */
+	bool stay; /* stays open after the work is done (daemons); else BYE when all is agreed or idle */
+	uint32_t schema_version;             /* 0: the store's */
 	uint16_t protocol_min, protocol_max; /* 0: this build's (tests) */
 };
 
 struct session *session_new(struct replica *r, const struct session_config *config);
-void session_free(struct session *s);         /* accepts NULL */
+void session_free(struct session *s); /* accepts NULL */
 
 enum session_event_kind {
-	EVENT_START,      /* child: the link is up: say HELLO */
-	EVENT_FRAME,      /* a message came */
-	EVENT_PUMP,       /* something was sealed, appended or applied: send what there is */
-	EVENT_TIMER,      /* due_ms has come */
-	EVENT_END         /* the person or program wants it ended: BYE */
+	EVENT_START, /* child: the link is up: say HELLO */
+	EVENT_FRAME, /* a message came */
+	EVENT_PUMP,  /* something was sealed, appended or applied: send what there is */
+	EVENT_TIMER, /* due_ms has come */
+	EVENT_END    /* the person or program wants it ended: BYE */
 };
 struct session_event {
 	enum session_event_kind kind;
-	int64_t now_ms;               /* boot clock: monotonic */
+	int64_t now_ms; /* boot clock: monotonic */
 	struct span frame;
 };
 enum { FRAME_CONTROL = 0, FRAME_BULK = 1 };
 struct session_frame {
 	struct buf bytes;
-	uint8_t priority;             /* control overtakes bulk */
+	uint8_t priority; /* control overtakes bulk */
 };
 struct session_actions {
 	struct session_frame *frames; /* to send, in order within a priority */
 	size_t count, room;
-	int64_t due_ms;               /* wants EVENT_TIMER then; 0: none */
+	int64_t due_ms; /* wants EVENT_TIMER then; 0: none */
 	bool close;
-	int code;                     /* why: enum error_code; 0: done */
+	int code; /* why: enum error_code; 0: done */
 	uint32_t retry_after_s;
 };
 void session_actions_done(struct session_actions *a);
@@ -69,14 +69,14 @@ int session_step(struct session *s, const struct session_event *e, struct sessio
 struct session_progress {
 	enum session_state state;
 	uint64_t bytes_in, bytes_out;
-	int64_t sent, acked, to_send;      /* own journal positions: last sent, acknowledged, head */
+	int64_t sent, acked, to_send; /* own journal positions: last sent, acknowledged, head */
 	int64_t entries_in, entries_out;
-	bool idle;                         /* nothing left to send or to hear on this side */
-	bool agreed;                       /* last digests exchanged were equal, nothing since */
-	int64_t clock_offset_ms;           /* peer's clock minus ours */
+	bool idle;               /* nothing left to send or to hear on this side */
+	bool agreed;             /* last digests exchanged were equal, nothing since */
+	int64_t clock_offset_ms; /* peer's clock minus ours */
 	uint32_t round_trips;
 	uint64_t peer_run;
-	int refused_code;                  /* of a REFUSE that we got or sent */
+	int refused_code; /* of a REFUSE that we got or sent */
 };
 void session_progress(const struct session *s, struct session_progress *ret);
 

@@ -15,9 +15,11 @@ static void schema_fingerprint(const struct schema *s, uint8_t ret[16])
 	struct hash h;
 	hash_begin(&h, 16);
 	for (size_t i = 0; i < s->tables_count; i++) {
-		uint8_t number[2] = {(uint8_t)s->tables[i]->number, (uint8_t)(s->tables[i]->number >> 8)};
+		uint8_t number[2] = {(uint8_t)s->tables[i]->number,
+		                     (uint8_t)(s->tables[i]->number >> 8)};
 		hash_add(&h, number, 2);
-		for (size_t k = 0; k < s->tables[i]->fields_count; k++) hash_add(&h, &s->tables[i]->fields[k].number, 1);
+		for (size_t k = 0; k < s->tables[i]->fields_count; k++)
+			hash_add(&h, &s->tables[i]->fields[k].number, 1);
 	}
 	hash_end(&h, ret, 16);
 }
@@ -37,8 +39,7 @@ static int adopt_table(struct replica *r, uint16_t table, unsigned lane)
 		struct row *rows;
 		int rc = store_other_scan(r->st, table, lane, NULL, 256, &r->scratch, &rows, &n);
 		for (size_t i = 0; i < n && !rc; i++) rc = adopt_row(r, table, lane, &rows[i]);
-		if (rc)
-			return rc;
+		if (rc) return rc;
 	}
 	return 0;
 }
@@ -50,18 +51,17 @@ static int adopt_fields(struct replica *r, uint16_t table, unsigned lane)
 	bool started = false;
 	for (size_t n = 1; n;) {
 		struct row *rows;
-		int rc = store_rows_scan(r->st, table, lane, 0, started ? after : NULL, 256, &r->scratch, &rows, &n);
+		int rc = store_rows_scan(r->st, table, lane, 0, started ? after : NULL, 256,
+		                         &r->scratch, &rows, &n);
 		for (size_t i = 0; i < n && !rc; i++) {
 			struct lane_state *l = ARENA_ARRAY(&r->scratch, struct lane_state, 1);
 			memcpy(after, rows[i].id, 16);
 			started = true;
-			if (!rows[i].extra.len)
-				continue;
+			if (!rows[i].extra.len) continue;
 			rc = lane_load(r, table, lane, rows[i].id, l);
 			rc = rc ? rc : lane_save(r, l, table_slots(l->table, lane));
 		}
-		if (rc)
-			return rc;
+		if (rc) return rc;
 	}
 	return 0;
 }
@@ -73,12 +73,10 @@ int engine_upgrade(struct replica *r)
 	struct span seen;
 	int rc = store_meta_get(r->st, "schema", &r->scratch, &seen);
 	schema_fingerprint(s, now);
-	if (rc || (seen.len == 16 && !memcmp(seen.p, now, 16)))
-		return rc ? engine_fail(r, rc) : 0;
+	if (rc || (seen.len == 16 && !memcmp(seen.p, now, 16))) return rc ? engine_fail(r, rc) : 0;
 	for (size_t i = 0; i < s->tables_count && !rc && seen.len; i++)
 		for (unsigned lane = 0; lane < LANE_RESERVED && !rc; lane++) {
-			if (!table_slots(s->tables[i], lane))
-				continue;
+			if (!table_slots(s->tables[i], lane)) continue;
 			rc = adopt_table(r, s->tables[i]->number, lane);
 			rc = rc ? rc : adopt_fields(r, s->tables[i]->number, lane);
 		}

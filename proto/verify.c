@@ -20,8 +20,7 @@ struct verifying {
 static void finding(struct verifying *v, const char *what, int64_t where)
 {
 	v->findings++;
-	if (v->findings <= 200)
-		buf_print(v->report, "%s at %" PRId64 "\n", what, where);
+	if (v->findings <= 200) buf_print(v->report, "%s at %" PRId64 "\n", what, where);
 }
 
 static int verify_segment(struct verifying *v, const struct entry *e, struct arena *a)
@@ -33,19 +32,17 @@ static int verify_segment(struct verifying *v, const struct entry *e, struct are
 	bool known;
 	bool before;
 	int rc = engine_cert_of(v->r, e->origin, &author, &known);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	if (!known)
 		finding(v, "segment without a certificate of its author", e->recv);
-	else if (segment_open(e->head, e->body, &s, &err) || segment_check(&s, author.origin_key, a, &err))
+	else if (segment_open(e->head, e->body, &s, &err) ||
+	         segment_check(&s, author.origin_key, a, &err))
 		finding(v, "segment does not verify", e->recv);
 	else if (memcmp(s.hash, e->hash, 32) != 0)
 		finding(v, "segment hash differs from its place", e->recv);
-	if (!memcmp(e->prev, zero, 32))
-		return 0;
+	if (!memcmp(e->prev, zero, 32)) return 0;
 	rc = segment_here(v->r, e->prev, &before);
-	if (!rc && !before)
-		finding(v, "segment without the one before it", e->recv);
+	if (!rc && !before) finding(v, "segment without the one before it", e->recv);
 	return rc;
 }
 
@@ -82,7 +79,8 @@ static int verify_journal(struct verifying *v)
 	arena_init(&a, 0);
 	for (size_t n = 1; n && !rc;) {
 		struct entry *entries;
-		rc = store_journal_scan(v->r->st, &everything, at, 64, 4 * 1024 * 1024, &a, &entries, &n);
+		rc = store_journal_scan(v->r->st, &everything, at, 64, 4 * 1024 * 1024, &a,
+		                        &entries, &n);
 		for (size_t i = 0; i < n && !rc; i++) {
 			struct hash h;
 			uint8_t stored[ROLLING_BYTES];
@@ -95,22 +93,22 @@ static int verify_journal(struct verifying *v)
 				finding(v, "rolling hash differs", entries[i].recv);
 			if (!rc && entries[i].kind == ENTRY_SEGMENT)
 				rc = verify_segment(v, &entries[i], &a);
-			else if (!rc && (entries[i].kind == ENTRY_ADMISSION || entries[i].kind == ENTRY_HOLE))
+			else if (!rc && (entries[i].kind == ENTRY_ADMISSION ||
+			                 entries[i].kind == ENTRY_HOLE))
 				rc = verify_signed(v, &entries[i]);
 			at = entries[i].recv;
 		}
 		arena_reset(&a);
 		arena_reset(&v->r->scratch);
-		if (v->progress)
-			v->progress(v->ctx, at, v->head);
+		if (v->progress) v->progress(v->ctx, at, v->head);
 	}
 	arena_done(&a);
 	return rc;
 }
 
 /* State hashes and truth of one table and lane, from the rows. */
-static int verify_lane(struct verifying *v, uint16_t table, unsigned lane, uint8_t (*sums)[LANES][STATE_BYTES], uint32_t scopes,
-		       int64_t *truth)
+static int verify_lane(struct verifying *v, uint16_t table, unsigned lane,
+                       uint8_t (*sums)[LANES][STATE_BYTES], uint32_t scopes, int64_t *truth)
 {
 	struct arena a;
 	uint8_t after[16];
@@ -119,7 +117,8 @@ static int verify_lane(struct verifying *v, uint16_t table, unsigned lane, uint8
 	arena_init(&a, 0);
 	for (size_t n = 1; n && !rc;) {
 		struct row *rows;
-		rc = store_rows_scan(v->r->st, table, lane, 0, started ? after : NULL, 512, &a, &rows, &n);
+		rc = store_rows_scan(v->r->st, table, lane, 0, started ? after : NULL, 512, &a,
+		                     &rows, &n);
 		for (size_t i = 0; i < n && !rc; i++) {
 			struct lane_state l;
 			uint8_t hash[STATE_BYTES];
@@ -127,8 +126,7 @@ static int verify_lane(struct verifying *v, uint16_t table, unsigned lane, uint8
 			memcpy(after, rows[i].id, 16);
 			started = true;
 			rc = lane_load(v->r, table, lane, rows[i].id, &l);
-			if (rc || !l.exists || l.scope > scopes)
-				continue;
+			if (rc || !l.exists || l.scope > scopes) continue;
 			clock_hash(table, lane, l.id, &l.clock, hash);
 			state_add(sums[l.scope][lane], hash);
 			size_t c = l.table ? figure_cells(l.table, lane, l.v, cells) : 0;
@@ -150,8 +148,10 @@ static int verify_rows(struct verifying *v)
 	int64_t truth = 0;
 	arena_init(&a, 0);
 	int rc = store_scopes(v->r->st, &a, &scopes, &n);
-	for (size_t i = 0; i < n && !rc; i++) ord_max = scopes[i].ord > ord_max ? scopes[i].ord : ord_max;
-	uint8_t(*sums)[LANES][STATE_BYTES] = ARENA_ARRAY(&a, uint8_t[LANES][STATE_BYTES], ord_max + 1);
+	for (size_t i = 0; i < n && !rc; i++)
+		ord_max = scopes[i].ord > ord_max ? scopes[i].ord : ord_max;
+	uint8_t(*sums)[LANES][STATE_BYTES] =
+	        ARENA_ARRAY(&a, uint8_t[LANES][STATE_BYTES], ord_max + 1);
 	for (uint16_t t = 1; t < TABLES_MAX && !rc; t++)
 		for (unsigned lane = 0; lane < LANE_RESERVED && !rc; lane++)
 			rc = verify_lane(v, t, lane, sums, ord_max, &truth);
@@ -167,15 +167,14 @@ static int verify_rows(struct verifying *v)
 	if (!rc && engine_custodian(v->r)) {
 		rc = store_cells_all(v->r->st, 0, &a, &cells, &cells_count);
 		for (size_t i = 0; i < cells_count && !rc; i++) truth -= cells[i].truth;
-		if (!rc && truth)
-			finding(v, "figures recomputed from rows differ by", truth);
+		if (!rc && truth) finding(v, "figures recomputed from rows differ by", truth);
 	}
 	arena_done(&a);
 	return rc;
 }
 
 int replica_verify(struct replica *r, struct buf *report, int64_t *ret_findings,
-		   void (*progress)(void *ctx, int64_t done, int64_t of), void *ctx)
+                   void (*progress)(void *ctx, int64_t done, int64_t of), void *ctx)
 {
 	struct verifying v = {.r = r, .report = report, .progress = progress, .ctx = ctx};
 	uint8_t rolling[ROLLING_BYTES];

@@ -17,19 +17,20 @@ struct target {
 	struct write *w;
 	uint32_t scope;
 	uint64_t stamp;
-	uint64_t slots[LANES];        /* what it writes in each lane */
+	uint64_t slots[LANES]; /* what it writes in each lane */
 	struct value v[LANES][SLOTS_MAX];
 	bool insert, proposal;
 };
 
-struct draft {                        /* changeset of one (scope, lane) in the making */
+struct draft { /* changeset of one (scope, lane) in the making */
 	uint32_t scope;
 	unsigned lane;
 	struct op *ops;
 	size_t count;
 };
 
-static int refuse(struct replica *r, const struct table *t, const struct field *f, int code, const char *why)
+static int refuse(struct replica *r, const struct table *t, const struct field *f, int code,
+                  const char *why)
 {
 	char name[48];
 	snprintf(name, sizeof(name), "%s%s%s", t->name, f ? "." : "", f ? f->name : "");
@@ -41,17 +42,21 @@ static int own_level(const struct replica *r)
 	return r->has_cert ? r->cert.level : LEVEL_COMMUNITY;
 }
 
-static int field_allowed(struct replica *r, const struct write *w, const struct field *f, bool *ret_owned_elsewhere)
+static int field_allowed(struct replica *r, const struct write *w, const struct field *f,
+                         bool *ret_owned_elsewhere)
 {
 	if (f->merge == MERGE_DERIVED)
-		return refuse(r, w->table, f, ERR_FIELD_FORM, "this field is computed, not written");
+		return refuse(r, w->table, f, ERR_FIELD_FORM,
+		              "this field is computed, not written");
 	if (f->merge == MERGE_OWNED && own_level(r) != f->owner_level) {
 		if (w->kind == WRITE_INSERT)
-			return refuse(r, w->table, f, ERR_OWNED, "this field is written by another level");
+			return refuse(r, w->table, f, ERR_OWNED,
+			              "this field is written by another level");
 		*ret_owned_elsewhere = true;
 	}
 	if (r->has_cert && !(r->cert.lanes >> field_lane(f) & 1))
-		return refuse(r, w->table, f, ERR_CEILING, "this field does not come to rest at this level");
+		return refuse(r, w->table, f, ERR_CEILING,
+		              "this field does not come to rest at this level");
 	return 0;
 }
 
@@ -61,13 +66,12 @@ static uint64_t insert_lanes(const struct table *t, const struct target *x)
 {
 	uint64_t lanes = 0;
 	for (unsigned lane = 0; lane < LANE_RESERVED; lane++) {
-		if (!table_slots(t, lane))
-			continue;
+		if (!table_slots(t, lane)) continue;
 		bool wanted = lane != LANE_OPEN || x->slots[lane] || !table_slots(t, LANE_COUNTY);
 		for (size_t i = 0; i < t->fields_count && !wanted; i++)
-			wanted = field_lane(&t->fields[i]) == lane && t->fields[i].merge == MERGE_OWNED;
-		if (wanted)
-			lanes |= UINT64_C(1) << lane;
+			wanted = field_lane(&t->fields[i]) == lane &&
+			         t->fields[i].merge == MERGE_OWNED;
+		if (wanted) lanes |= UINT64_C(1) << lane;
 	}
 	return lanes;
 }
@@ -81,14 +85,15 @@ static int check_fields(struct replica *r, struct write *w, struct target *x)
 		bool elsewhere = false;
 		int rc = field_allowed(r, w, f, &elsewhere);
 		rc = rc ? rc : value_check(t, f, w->fields[i].value, &r->err);
-		if (rc)
-			return rc;
+		if (rc) return rc;
 		owned += elsewhere;
 		x->slots[field_lane(f)] |= UINT64_C(1) << field_slot(f);
 		x->v[field_lane(f)][field_slot(f)] = w->fields[i].value;
 	}
 	if (owned && owned < w->fields_count)
-		return refuse(r, t, NULL, ERR_OWNED, "fields of another level are proposed alone, in an edit of their own");
+		return refuse(
+		        r, t, NULL, ERR_OWNED,
+		        "fields of another level are proposed alone, in an edit of their own");
 	x->proposal = w->proposal = owned > 0;
 	return 0;
 }
@@ -98,22 +103,23 @@ static int resolve_insert(struct replica *r, struct write *w, struct target *x)
 	static const uint8_t zero[16];
 	const struct table *t = w->table;
 	if (t->kind == TABLE_SYSTEM)
-		return refuse(r, t, NULL, ERR_NO_PERMISSION, "this table is written by the program itself");
+		return refuse(r, t, NULL, ERR_NO_PERMISSION,
+		              "this table is written by the program itself");
 	if (!(t->writer_levels >> own_level(r) & 1))
-		return refuse(r, t, NULL, ERR_NO_PERMISSION, "this level does not write this table");
+		return refuse(r, t, NULL, ERR_NO_PERMISSION,
+		              "this level does not write this table");
 	struct value *whole = ARENA_ARRAY(&r->scratch, struct value, t->fields_count + 1);
 	for (size_t i = 0; i < t->fields_count; i++) {
 		const struct field *f = &t->fields[i];
 		whole[i] = x->v[field_lane(f)][field_slot(f)];
 	}
 	int rc = row_check(t, whole, r->env->now_ms(r->env->ctx), &r->err);
-	if (rc)
-		return rc;
-	if (!w->has_id)
-		id_make(x->stamp, r->s.run, w->row);
+	if (rc) return rc;
+	if (!w->has_id) id_make(x->stamp, r->s.run, w->row);
 	const uint8_t *unit = w->scope;
 	if (!memcmp(unit, zero, 16))
-		unit = t->number == TABLE_ORG_UNIT ? w->row : NULL; /* an org unit is its own scope */
+		unit = t->number == TABLE_ORG_UNIT ? w->row
+		                                   : NULL; /* an org unit is its own scope */
 	x->scope = r->own_scope;
 	x->insert = true;
 	return unit ? store_scope_ord(r->st, unit, true, &x->scope) : 0;
@@ -125,7 +131,8 @@ static bool dead(struct value alive)
 }
 
 /* What was entered once is not edited: its reversal repeats it and takes it back. */
-static int resolve_reversal(struct replica *r, struct write *w, struct target *x, const struct row_view *view)
+static int resolve_reversal(struct replica *r, struct write *w, struct target *x,
+                            const struct row_view *view)
 {
 	const struct table *t = w->table;
 	const struct field *reverses = table_field_named(t, "reverses");
@@ -133,13 +140,12 @@ static int resolve_reversal(struct replica *r, struct write *w, struct target *x
 	uint8_t id[16];
 	struct row_view *there;
 	if (!reverses || view->values[reverses - t->fields].type != VALUE_NULL)
-		return refuse(r, t, NULL, ERR_NO_PERMISSION, "a reversal is not reversed; enter the record anew");
+		return refuse(r, t, NULL, ERR_NO_PERMISSION,
+		              "a reversal is not reversed; enter the record anew");
 	id_derive("reversal", parts, 1, id);
 	int rc = store_row_view(r->st, t, id, &r->scratch, &there);
-	if (rc)
-		return engine_fail(r, rc);
-	if (there)
-		return refuse(r, t, NULL, ERR_NOT_FOUND, "the record is reversed already");
+	if (rc) return engine_fail(r, rc);
+	if (there) return refuse(r, t, NULL, ERR_NOT_FOUND, "the record is reversed already");
 	for (size_t i = 0; i < t->fields_count; i++) {
 		const struct field *f = &t->fields[i];
 		if (!(view->lanes >> field_lane(f) & 1) || view->values[i].type == VALUE_NULL)
@@ -162,12 +168,12 @@ static int check_edited(struct replica *r, const struct write *w, const struct r
 	const struct table *t = w->table;
 	struct value *after = ARENA_ARRAY(&r->scratch, struct value, t->fields_count + 1);
 	memcpy(after, view->values, t->fields_count * sizeof(*after));
-	for (size_t i = 0; i < w->fields_count; i++) after[w->fields[i].field - t->fields] = w->fields[i].value;
+	for (size_t i = 0; i < w->fields_count; i++)
+		after[w->fields[i].field - t->fields] = w->fields[i].value;
 	int rc = row_check(t, after, r->env->now_ms(r->env->ctx), &r->err);
 	const char *dot = strchr(r->err.field, '.');
 	for (size_t i = 0; rc && dot && i < w->fields_count; i++)
-		if (!strcmp(dot + 1, w->fields[i].field->name))
-			return rc;
+		if (!strcmp(dot + 1, w->fields[i].field->name)) return rc;
 	memset(&r->err, 0, sizeof(r->err));
 	return 0;
 }
@@ -177,28 +183,28 @@ static int resolve_update(struct replica *r, struct write *w, struct target *x)
 	const struct table *t = w->table;
 	struct row_view *view;
 	int rc = store_row_view(r->st, t, w->row, &r->scratch, &view);
-	if (rc)
-		return engine_fail(r, rc);
-	if (!view)
-		return refuse(r, t, NULL, ERR_NOT_FOUND, "no such record");
+	if (rc) return engine_fail(r, rc);
+	if (!view) return refuse(r, t, NULL, ERR_NOT_FOUND, "no such record");
 	if (t->kind == TABLE_ONCE && w->kind == WRITE_DELETE)
 		return resolve_reversal(r, w, x, view);
 	if (t->kind == TABLE_ONCE)
-		return refuse(r, t, NULL, ERR_NO_PERMISSION, "these records are entered once; a mistake is reversed, not edited");
+		return refuse(r, t, NULL, ERR_NO_PERMISSION,
+		              "these records are entered once; a mistake is reversed, not edited");
 	if (t->kind == TABLE_SYSTEM)
-		return refuse(r, t, NULL, ERR_NO_PERMISSION, "this table is written by the program itself");
+		return refuse(r, t, NULL, ERR_NO_PERMISSION,
+		              "this table is written by the program itself");
 	x->scope = view->scope;
 	for (unsigned lane = 0; lane < LANES; lane++) {
-		if (!x->slots[lane])
-			continue;
+		if (!x->slots[lane]) continue;
 		if (!(view->lanes >> lane & 1))
 			return refuse(r, t, NULL, ERR_NO_PERMISSION,
-				      "this record has no part in that lane: it was entered as a record of another kind");
+			              "this record has no part in that lane: it was entered as a "
+			              "record of another kind");
 		if (view->dead >> lane & 1)
-			return refuse(r, t, NULL, ERR_NOT_FOUND, "the record is deleted; restore it first");
+			return refuse(r, t, NULL, ERR_NOT_FOUND,
+			              "the record is deleted; restore it first");
 	}
-	if (w->kind == WRITE_UPDATE)
-		return check_edited(r, w, view);
+	if (w->kind == WRITE_UPDATE) return check_edited(r, w, view);
 	bool all_dead = true;
 	for (unsigned lane = 0; lane < LANES; lane++)
 		if ((view->lanes >> lane & 1) && (r->has_cert ? r->cert.lanes >> lane & 1 : 1)) {
@@ -226,8 +232,7 @@ static struct value tombstone(struct replica *r, const struct lane_state *l)
 		pack_uint(&b, seen[i].slots);
 	}
 	struct value v = value_int(0);
-	if (n && !b.full)
-		v = value_copy(&r->scratch, value_bytes(b.p, b.len));
+	if (n && !b.full) v = value_copy(&r->scratch, value_bytes(b.p, b.len));
 	buf_done(&b);
 	return v;
 }
@@ -237,24 +242,25 @@ static uint64_t changed_slots(const struct lane_state *l, uint64_t slots, const 
 {
 	uint64_t changed = 0;
 	for (unsigned s = 0; s < SLOTS_MAX; s++) {
-		if (!(slots >> s & 1))
-			continue;
+		if (!(slots >> s & 1)) continue;
 		bool contested = false;
-		for (size_t i = 0; i < l->candidates_count; i++) contested |= l->candidates[i].slot == s;
+		for (size_t i = 0; i < l->candidates_count; i++)
+			contested |= l->candidates[i].slot == s;
 		bool dead_edit = s == 0 && l->candidates_count;
-		if (contested || dead_edit || (s == 0 ? dead(v[0]) != dead(l->v[0]) : !value_equal(v[s], l->v[s])))
+		if (contested || dead_edit ||
+		    (s == 0 ? dead(v[0]) != dead(l->v[0]) : !value_equal(v[s], l->v[s])))
 			changed |= UINT64_C(1) << s;
 	}
 	return changed;
 }
 
-static void op_values_fill(struct replica *r, struct op *op, uint64_t slots, const struct value *v, bool insert)
+static void op_values_fill(struct replica *r, struct op *op, uint64_t slots, const struct value *v,
+                           bool insert)
 {
 	op->values = ARENA_ARRAY(&r->scratch, struct field_value, SLOTS_MAX);
 	op->slots = 0;
 	for (unsigned s = insert ? 1 : 0; s < SLOTS_MAX; s++) {
-		if (!(slots >> s & 1) || (insert && v[s].type == VALUE_NULL))
-			continue;
+		if (!(slots >> s & 1) || (insert && v[s].type == VALUE_NULL)) continue;
 		op->values[op->values_count++] = (struct field_value){(uint8_t)s, v[s]};
 		op->slots |= UINT64_C(1) << s;
 	}
@@ -263,12 +269,12 @@ static void op_values_fill(struct replica *r, struct op *op, uint64_t slots, con
 static void op_olds_fill(struct replica *r, struct op *op, const struct lane_state *l)
 {
 	uint64_t inputs = table_figure_slots(l->table, l->lane) & op->slots;
-	if (op->kind != OP_UPDATE || !inputs)
-		return;
+	if (op->kind != OP_UPDATE || !inputs) return;
 	op->olds = ARENA_ARRAY(&r->scratch, struct field_value, SLOTS_MAX);
 	for (unsigned s = 0; s < SLOTS_MAX; s++)
 		if (inputs >> s & 1)
-			op->olds[op->olds_count++] = (struct field_value){(uint8_t)s, s == 0 ? value_int(!dead(l->v[0])) : l->v[s]};
+			op->olds[op->olds_count++] = (struct field_value){
+			        (uint8_t)s, s == 0 ? value_int(!dead(l->v[0])) : l->v[s]};
 }
 
 /* Merges an own operation and notes what it adds to the own figures. */
@@ -276,62 +282,70 @@ static int merge_own(struct replica *r, struct lane_state *l, const struct op *o
 {
 	bool applied;
 	int rc = lane_merge(r, l, op, r->s.run, scope, &applied);
-	if (!rc && !applied)
-		rc = error_set(&r->err, ERR_INTERNAL, "", "an own change met no row");
+	if (!rc && !applied) rc = error_set(&r->err, ERR_INTERNAL, "", "an own change met no row");
 	struct figure_cell d[2 * FIGURE_CELLS_MAX];
 	size_t n = rc ? 0 : lane_cells(l, d);
-	for (size_t i = 0; i < n && !rc; i++) rc = store_pending_add(r->st, l->scope, d[i].month, d[i].kind, d[i].amount);
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = store_pending_add(r->st, l->scope, d[i].month, d[i].kind, d[i].amount);
 	rc = rc ? rc : lane_save(r, l, op_written(op));
 	return rc ? engine_fail(r, rc) : 0;
 }
 
-static int make_op(struct replica *r, struct target *x, unsigned lane, struct op *op, bool *ret_said)
+static int make_op(struct replica *r, struct target *x, unsigned lane, struct op *op,
+                   bool *ret_said)
 {
 	struct lane_state *l = ARENA_ARRAY(&r->scratch, struct lane_state, 1);
 	struct write *w = x->w;
 	*ret_said = false;
 	int rc = lane_load(r, w->table->number, lane, w->row, l);
-	if (rc)
-		return rc;
-	*op = (struct op){.kind = x->insert ? OP_INSERT : x->proposal ? OP_PROPOSAL : OP_UPDATE,
-			  .table = w->table->number, .stamp = x->stamp};
+	if (rc) return rc;
+	*op = (struct op){.kind = x->insert     ? OP_INSERT
+	                          : x->proposal ? OP_PROPOSAL
+	                                        : OP_UPDATE,
+	                  .table = w->table->number,
+	                  .stamp = x->stamp};
 	memcpy(op->row, w->row, 16);
 	uint64_t slots = x->slots[lane];
 	if (x->insert && l->exists)
-		return refuse(r, w->table, NULL, ERR_EXISTS, "a record with this id is there already");
+		return refuse(r, w->table, NULL, ERR_EXISTS,
+		              "a record with this id is there already");
 	if (!x->insert) {
 		slots = changed_slots(l, slots, x->v[lane]);
-		if (!slots)
-			return 0;
-		if ((slots & 1) && dead(x->v[lane][0]))
-			x->v[lane][0] = tombstone(r, l);
+		if (!slots) return 0;
+		if ((slots & 1) && dead(x->v[lane][0])) x->v[lane][0] = tombstone(r, l);
 	}
 	*ret_said = true;
 	op_values_fill(r, op, slots, x->v[lane], x->insert);
 	op_olds_fill(r, op, l);
 	if (!op_creates(op, r->s.run))
-		op->groups_count = clock_seen(&l->clock, op_written(op), r->s.run, &r->scratch, &op->groups);
-	if (x->proposal)
-		return 0; /* said, not done: the owner decides */
+		op->groups_count =
+		        clock_seen(&l->clock, op_written(op), r->s.run, &r->scratch, &op->groups);
+	if (x->proposal) return 0; /* said, not done: the owner decides */
 	return merge_own(r, l, op, x->scope);
 }
 
-int engine_commit_ops(struct replica *r, struct changeset *c, uint32_t scope, unsigned lane, bool first)
+int engine_commit_ops(struct replica *r, struct changeset *c, uint32_t scope, unsigned lane,
+                      bool first)
 {
 	struct buf b;
 	c->run = r->s.run;
 	c->schema_version = store_schema(r->st)->version;
 	c->codes_version = CODES_VERSION;
-	if (!c->parts)
-		c->part = c->parts = 1;
+	if (!c->parts) c->part = c->parts = 1;
 	buf_init(&b, BODY_BYTES_MAX - 4096);
 	changeset_pack(c, &b);
 	int rc = 0;
 	if (b.full || c->ops_count > CHANGESET_OPS_MAX) {
-		rc = error_set(&r->err, ERR_LIMIT, "", "one transaction of %zu operations is too large; enter it in smaller pieces",
-			       c->ops_count);
+		rc = error_set(&r->err, ERR_LIMIT, "",
+		               "one transaction of %zu operations is too large; enter it in "
+		               "smaller pieces",
+		               c->ops_count);
 	} else {
-		struct tail_item item = {.scope = scope, .run = r->s.run_ord, .lane = (uint8_t)lane, .first = first, .changeset = buf_span(&b)};
+		struct tail_item item = {.scope = scope,
+		                         .run = r->s.run_ord,
+		                         .lane = (uint8_t)lane,
+		                         .first = first,
+		                         .changeset = buf_span(&b)};
 		rc = store_tail_add(r->st, &item);
 	}
 	buf_done(&b);
@@ -341,8 +355,7 @@ int engine_commit_ops(struct replica *r, struct changeset *c, uint32_t scope, un
 static bool piece_fits(const struct changeset *c)
 {
 	struct buf b;
-	if (c->ops_count > CHANGESET_OPS_MAX)
-		return false;
+	if (c->ops_count > CHANGESET_OPS_MAX) return false;
 	buf_init(&b, PIECE_BYTES_MAX);
 	changeset_pack(c, &b);
 	bool fits = !b.full;
@@ -351,7 +364,8 @@ static bool piece_fits(const struct changeset *c)
 }
 
 /* The i-th of n even pieces of a draft. */
-static struct changeset piece_of(const struct draft *d, const struct changeset *like, size_t i, size_t n)
+static struct changeset piece_of(const struct draft *d, const struct changeset *like, size_t i,
+                                 size_t n)
 {
 	struct changeset c = *like;
 	size_t from = d->count * i / n, to = d->count * (i + 1) / n;
@@ -363,7 +377,8 @@ static struct changeset piece_of(const struct draft *d, const struct changeset *
 }
 
 /* A transaction larger than a segment goes in parts, which are applied together. */
-static int commit_draft(struct replica *r, const struct draft *d, const struct changeset *like, bool first)
+static int commit_draft(struct replica *r, const struct draft *d, const struct changeset *like,
+                        bool first)
 {
 	struct changeset whole = *like;
 	size_t n = 1;
@@ -379,7 +394,8 @@ static int commit_draft(struct replica *r, const struct draft *d, const struct c
 				return error_set(&r->err, ERR_LIMIT, "", "one record is too large");
 		}
 	}
-	int rc = n > UINT16_MAX ? error_set(&r->err, ERR_LIMIT, "", "the transaction is too large") : 0;
+	int rc = n > UINT16_MAX ? error_set(&r->err, ERR_LIMIT, "", "the transaction is too large")
+	                        : 0;
 	for (size_t i = 0; i < n && !rc; i++) {
 		struct changeset c = piece_of(d, &whole, i, n);
 		rc = engine_commit_ops(r, &c, d->scope, d->lane, first && i == 0);
@@ -390,8 +406,7 @@ static int commit_draft(struct replica *r, const struct draft *d, const struct c
 static struct draft *draft_of(struct draft *drafts, size_t *count, uint32_t scope, unsigned lane)
 {
 	for (size_t i = 0; i < *count; i++)
-		if (drafts[i].scope == scope && drafts[i].lane == lane)
-			return &drafts[i];
+		if (drafts[i].scope == scope && drafts[i].lane == lane) return &drafts[i];
 	drafts[*count] = (struct draft){.scope = scope, .lane = lane};
 	return &drafts[(*count)++];
 }
@@ -408,7 +423,8 @@ static int resolve(struct replica *r, struct write *w, struct target *x)
 	return rc ? engine_fail(r, rc) : 0;
 }
 
-int replica_write(struct replica *r, struct write *writes, size_t count, bool whole, const uint8_t author[8])
+int replica_write(struct replica *r, struct write *writes, size_t count, bool whole,
+                  const uint8_t author[8])
 {
 	struct target *x = ARENA_ARRAY(&r->scratch, struct target, 1);
 	struct draft *drafts = ARENA_ARRAY(&r->scratch, struct draft, count * LANES + 1);
@@ -420,24 +436,20 @@ int replica_write(struct replica *r, struct write *writes, size_t count, bool wh
 		uint64_t lanes = rc ? 0 : x->insert ? insert_lanes(writes[i].table, x) : 7;
 		for (unsigned lane = 0; lane < LANE_RESERVED && !rc; lane++) {
 			bool said;
-			if (!(lanes >> lane & 1) || (!x->insert && !x->slots[lane]))
-				continue;
+			if (!(lanes >> lane & 1) || (!x->insert && !x->slots[lane])) continue;
 			if (r->has_cert && !(r->cert.lanes >> lane & 1))
 				continue; /* a closed part of a row does not exist at this level */
 			struct draft *d = draft_of(drafts, &drafts_count, x->scope, lane);
-			if (!d->ops)
-				d->ops = ARENA_ARRAY(&r->scratch, struct op, count - i);
+			if (!d->ops) d->ops = ARENA_ARRAY(&r->scratch, struct op, count - i);
 			rc = make_op(r, x, lane, &d->ops[d->count], &said);
 			d->count += !rc && said;
 		}
 	}
 	bool first = true;
 	for (size_t i = 0; i < drafts_count && !rc; i++) {
-		if (!drafts[i].count)
-			continue;
+		if (!drafts[i].count) continue;
 		struct changeset c = {.flags = whole ? CHANGESET_WHOLE : 0};
-		if (author)
-			memcpy(c.author, author, sizeof(c.author));
+		if (author) memcpy(c.author, author, sizeof(c.author));
 		rc = commit_draft(r, &drafts[i], &c, first);
 		first = false;
 	}
@@ -445,29 +457,30 @@ int replica_write(struct replica *r, struct write *writes, size_t count, bool wh
 }
 
 /* A row of the program's own tables (figure, correction): an insert where it is not there, else an update. */
-int engine_write_system(struct replica *r, const struct table *t, const uint8_t row[16], uint32_t scope, unsigned lane,
-			const struct field_value *values, size_t count)
+int engine_write_system(struct replica *r, const struct table *t, const uint8_t row[16],
+                        uint32_t scope, unsigned lane, const struct field_value *values,
+                        size_t count)
 {
 	struct lane_state *l = ARENA_ARRAY(&r->scratch, struct lane_state, 1);
 	struct op *op = ARENA_ARRAY(&r->scratch, struct op, 1);
 	struct value *v = ARENA_ARRAY(&r->scratch, struct value, SLOTS_MAX);
 	uint64_t slots = 0;
 	int rc = lane_load(r, t->number, lane, row, l);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	for (size_t i = 0; i < count; i++) {
 		v[values[i].slot] = values[i].value;
 		slots |= UINT64_C(1) << values[i].slot;
 	}
-	*op = (struct op){.kind = l->exists ? OP_UPDATE : OP_INSERT, .table = t->number, .stamp = engine_stamp(r)};
+	*op = (struct op){.kind = l->exists ? OP_UPDATE : OP_INSERT,
+	                  .table = t->number,
+	                  .stamp = engine_stamp(r)};
 	memcpy(op->row, row, 16);
-	if (l->exists)
-		slots = changed_slots(l, slots, v);
-	if (!slots)
-		return 0;
+	if (l->exists) slots = changed_slots(l, slots, v);
+	if (!slots) return 0;
 	op_values_fill(r, op, slots, v, !l->exists);
 	op_olds_fill(r, op, l);
-	op->groups_count = clock_seen(&l->clock, op_written(op), r->s.run, &r->scratch, &op->groups);
+	op->groups_count =
+	        clock_seen(&l->clock, op_written(op), r->s.run, &r->scratch, &op->groups);
 	rc = merge_own(r, l, op, scope);
 	struct changeset c = {.ops = op, .ops_count = 1};
 	return rc ? rc : engine_commit_ops(r, &c, scope, lane, /* first= */ false);

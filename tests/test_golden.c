@@ -444,7 +444,7 @@ static void item_write(const struct item *t)
 
 static void item_read(const struct item *t, struct buf *ret)
 {
-	char path[256], line[128];
+	char path[256], line[256];
 	uint8_t bytes[64];
 	FILE *f;
 

@@ -21,8 +21,8 @@ static size_t written(struct trio_device *d)
 
 	arena_init(&a, 0);
 	while (n) {
-		if (store_rows_view(d->store, trio_table("volunteer"), NULL, 0, 0, false, count ? after : NULL, 1000, &a, &rows,
-				    &n))
+		if (store_rows_view(d->store, trio_table("volunteer"), NULL, 0, 0, false,
+		                    count ? after : NULL, 1000, &a, &rows, &n))
 			fail();
 		count += n;
 		if (n) memcpy(after, rows[n - 1].id, 16);
@@ -36,15 +36,17 @@ static void write_many(struct trio_device *d, size_t rows, bool whole)
 {
 	struct write *w = mem_alloc(rows * sizeof(*w));
 	struct field_write f[] = {
-		trio_said("volunteer", "name", value_text("测试员")),
-		trio_said("volunteer", "vstat", value_text("active")),
-		trio_said("volunteer", "registered", value_int(19000)),
-		trio_said("volunteer", "employer", value_text("测试单位名称用来占一些地方")),
+	        trio_said("volunteer", "name", value_text("测试员")),
+	        trio_said("volunteer", "vstat", value_text("active")),
+	        trio_said("volunteer", "registered", value_int(19000)),
+	        trio_said("volunteer", "employer", value_text("测试单位名称用来占一些地方")),
 	};
 
 	for (size_t i = 0; i < rows; i++)
-		w[i] = (struct write){.kind = WRITE_INSERT, .table = trio_table("volunteer"), .fields = f,
-				      .fields_count = ARRAY_COUNT(f)};
+		w[i] = (struct write){.kind = WRITE_INSERT,
+		                      .table = trio_table("volunteer"),
+		                      .fields = f,
+		                      .fields_count = ARRAY_COUNT(f)};
 	assert_int_equal(trio_write(d, w, rows, whole), 0);
 	free(w);
 }
@@ -119,9 +121,9 @@ static void a_hubs_large_transaction_is_applied_whole(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_large_transaction_is_applied_whole),
-		cmocka_unit_test(a_large_whole_transaction_is_judged_as_one),
-		cmocka_unit_test(a_hubs_large_transaction_is_applied_whole),
+	        cmocka_unit_test(a_large_transaction_is_applied_whole),
+	        cmocka_unit_test(a_large_whole_transaction_is_judged_as_one),
+	        cmocka_unit_test(a_hubs_large_transaction_is_applied_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

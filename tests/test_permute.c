@@ -32,7 +32,8 @@ static int work_append(struct device *d, void *ctx)
 	const struct letter *l = ctx;
 	bool fresh;
 
-	return replica_append(d->replica, l->kind, buf_span(&l->head), buf_span(&l->body), /* from= */ 0, &fresh);
+	return replica_append(d->replica, l->kind, buf_span(&l->head), buf_span(&l->body),
+	                      /* from= */ 0, &fresh);
 }
 
 struct applying {
@@ -100,7 +101,8 @@ static void fingerprint(struct world *w, struct device *d, uint8_t ret[16])
 			uint32_t ord = 0;
 			uint8_t state[STATE_BYTES] = {0};
 
-			assert_int_equal(store_scope_ord(d->keeper, w->units[u].id, false, &ord), 0);
+			assert_int_equal(store_scope_ord(d->keeper, w->units[u].id, false, &ord),
+			                 0);
 			if (ord) assert_int_equal(store_state_get(d->keeper, ord, lane, state), 0);
 			hash_add(&h, state, sizeof(state));
 		}
@@ -113,7 +115,8 @@ static void deliver(struct random *rnd, struct device *d, const struct mail *m)
 
 	for (size_t i = 0; i < m->count; i++) { /* certificates come first on any link */
 		if (m->letters[i].kind == ENTRY_CERT) {
-			assert_int_equal(device_transaction(d, "append", work_append, &m->letters[i]), 0);
+			assert_int_equal(
+			        device_transaction(d, "append", work_append, &m->letters[i]), 0);
 			continue;
 		}
 		order[n++] = i;
@@ -126,8 +129,10 @@ static void deliver(struct random *rnd, struct device *d, const struct mail *m)
 		order[k] = was;
 	}
 	for (size_t i = 0; i < n; i++) {
-		assert_int_equal(device_transaction(d, "append", work_append, &m->letters[order[i]]), 0);
-		if (random_chance(rnd, 150)) apply(d, 1 + random_below(rnd, 40), random_chance(rnd, 500));
+		assert_int_equal(
+		        device_transaction(d, "append", work_append, &m->letters[order[i]]), 0);
+		if (random_chance(rnd, 150))
+			apply(d, 1 + random_below(rnd, 40), random_chance(rnd, 500));
 	}
 	apply(d, 10000, true);
 	free(order);
@@ -139,8 +144,18 @@ static void any_order_gives_the_same(void **state)
 
 	(void)state;
 	for (uint64_t seed = 1; seed <= WORLDS; seed++) {
-		struct config c = {.seed = seed, .tiers = 2, .counties = 1, .sites = 2, .devices = 2, .writes = 60, .hours = 2,
-				   .real = 300, .refuse = 200, .hold = 300, .latency_ms = 30, .offline = 500};
+		struct config c = {.seed = seed,
+		                   .tiers = 2,
+		                   .counties = 1,
+		                   .sites = 2,
+		                   .devices = 2,
+		                   .writes = 60,
+		                   .hours = 2,
+		                   .real = 300,
+		                   .refuse = 200,
+		                   .hold = 300,
+		                   .latency_ms = 30,
+		                   .offline = 500};
 		struct random rnd = random_stream(seed, 500);
 		struct sim *s = mem_alloc(sizeof(*s));
 		struct world *w = &s->world;
@@ -169,7 +184,9 @@ static void any_order_gives_the_same(void **state)
 			check_rows(w, &v);
 			fingerprint(w, d, now);
 			if (i == 0) memcpy(first, now, 16);
-			if (w->failed_rule[0]) print_message("seed %" PRIu64 " order %u: %s: %s\n", seed, i, w->failed_rule, w->failure);
+			if (w->failed_rule[0])
+				print_message("seed %" PRIu64 " order %u: %s: %s\n", seed, i,
+				              w->failed_rule, w->failure);
 			assert_int_equal(w->failed_rule[0], '\0');
 			assert_memory_equal(first, now, 16);
 			view_done(&v);
@@ -187,7 +204,7 @@ static void any_order_gives_the_same(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(any_order_gives_the_same),
+	        cmocka_unit_test(any_order_gives_the_same),
 	};
 
 	if (crypt_init() != 0) return 1;

@@ -14,7 +14,9 @@
 #include "common/ident.h"
 #include "tests/sim/play.h"
 
-#define FIELDS(...) (const struct play_field[]){__VA_ARGS__}, sizeof((const struct play_field[]){__VA_ARGS__}) / sizeof(struct play_field)
+#define FIELDS(...)                                                                                \
+	(const struct play_field[]){__VA_ARGS__},                                                  \
+	        sizeof((const struct play_field[]){__VA_ARGS__}) / sizeof(struct play_field)
 
 struct parcel {
 	unsigned kind;
@@ -28,7 +30,8 @@ static int work_append(struct device *d, void *ctx)
 {
 	struct parcel *p = ctx;
 
-	p->rc = replica_append(d->replica, p->kind, buf_span(&p->head), buf_span(&p->body), /* from= */ 0, &p->fresh);
+	p->rc = replica_append(d->replica, p->kind, buf_span(&p->head), buf_span(&p->body),
+	                       /* from= */ 0, &p->fresh);
 	return 0;
 }
 
@@ -46,7 +49,7 @@ static int work_apply(struct device *d, void *ctx)
 struct scene {
 	struct sim *s;
 	struct device *province, *county, *node, *reader;
-	struct entry *entry;      /* the site's open segment with the thing */
+	struct entry *entry; /* the site's open segment with the thing */
 	struct segment segment;
 	struct arena arena;
 	uint8_t thing[16];
@@ -68,7 +71,9 @@ static int64_t shown(struct scene *x)
 {
 	struct row *row = NULL;
 
-	assert_int_equal(store_rows_get(x->reader->keeper, TABLE_THING, LANE_OPEN, (const uint8_t(*)[16])&x->thing, 1, &x->arena, &row), 0);
+	assert_int_equal(store_rows_get(x->reader->keeper, TABLE_THING, LANE_OPEN,
+	                                (const uint8_t(*)[16]) & x->thing, 1, &x->arena, &row),
+	                 0);
 	return row ? row->v[1].i : -1;
 }
 
@@ -99,8 +104,12 @@ static void scene_init(struct scene *x)
 	x->province = play_device(x->s, true, 0);
 	x->county = play_device(x->s, true, 1);
 	x->node = play_device(x->s, false, 0);
-	assert_int_equal(play_insert(x->node, "thing", FIELDS({"f", value_int(41)}, {"g", value_text("g")}), x->thing), 0);
-	if (!play_settle(x->s)) print_message("%s: %s\n", x->s->world.failed_rule, x->s->world.failure);
+	assert_int_equal(play_insert(x->node, "thing",
+	                             FIELDS({"f", value_int(41)}, {"g", value_text("g")}),
+	                             x->thing),
+	                 0);
+	if (!play_settle(x->s))
+		print_message("%s: %s\n", x->s->world.failed_rule, x->s->world.failure);
 	assert_int_equal(x->s->world.failed_rule[0], '\0');
 	x->reader = device_twin(x->province, 1);
 	assert_int_equal(device_start(x->reader, true), 0);
@@ -111,7 +120,8 @@ static void scene_init(struct scene *x)
 		struct parcel p;
 
 		assert_int_equal(store_journal_get(x->county->keeper, recv, &x->arena, &e), 0);
-		if (e->kind == ENTRY_SEGMENT && e->lane == LANE_OPEN && memcmp(e->origin, x->node->identity.origin, 16) == 0)
+		if (e->kind == ENTRY_SEGMENT && e->lane == LANE_OPEN &&
+		    memcmp(e->origin, x->node->identity.origin, 16) == 0)
 			x->entry = e;
 		if (e->lane != LANE_OPEN || e->kind == ENTRY_SEGMENT) continue;
 		parcel_of(e, &p); /* certificates and the county's admissions */
@@ -147,7 +157,8 @@ static void assert_not_taken(struct scene *x, struct parcel *p)
 }
 
 /* The site's segment with another value, sealed again with these keys under this origin. */
-static void forge(struct scene *x, const uint8_t secret[64], const uint8_t origin[16], bool keep_signature, struct parcel *ret)
+static void forge(struct scene *x, const uint8_t secret[64], const uint8_t origin[16],
+                  bool keep_signature, struct parcel *ret)
 {
 	struct segment_head h = x->segment.head;
 	struct changeset *cs;
@@ -162,7 +173,8 @@ static void forge(struct scene *x, const uint8_t secret[64], const uint8_t origi
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < cs[i].ops_count; k++)
 			for (size_t v = 0; v < cs[i].ops[k].values_count; v++)
-				if (cs[i].ops[k].table == TABLE_THING && cs[i].ops[k].values[v].slot == 1) {
+				if (cs[i].ops[k].table == TABLE_THING &&
+				    cs[i].ops[k].values[v].slot == 1) {
 					cs[i].ops[k].values[v].value.i = 9999;
 					changed = true;
 				}
@@ -188,11 +200,13 @@ static void an_altered_value(void **state)
 
 	(void)state;
 	scene_init(&x);
-	forge(&x, x.county->identity.sign_secret, x.node->identity.origin, /* keep_signature= */ false, &p);
+	forge(&x, x.county->identity.sign_secret, x.node->identity.origin,
+	      /* keep_signature= */ false, &p);
 	assert_not_taken(&x, &p);
 	scene_done(&x);
 	scene_init(&x);
-	forge(&x, x.county->identity.sign_secret, x.node->identity.origin, /* keep_signature= */ true, &p);
+	forge(&x, x.county->identity.sign_secret, x.node->identity.origin,
+	      /* keep_signature= */ true, &p);
 	assert_not_taken(&x, &p);
 	scene_done(&x);
 }
@@ -258,7 +272,8 @@ static void anothers_name(void **state)
 	scene_done(&x);
 	/* Sealed by the county under its own name: its own word, but it cannot mint the site's ids. */
 	scene_init(&x);
-	forge(&x, x.county->identity.sign_secret, x.county->identity.origin, /* keep_signature= */ false, &p);
+	forge(&x, x.county->identity.sign_secret, x.county->identity.origin,
+	      /* keep_signature= */ false, &p);
 	assert_not_taken(&x, &p);
 	scene_done(&x);
 }
@@ -266,9 +281,9 @@ static void anothers_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_altered_value),     cmocka_unit_test(an_altered_body),
-		cmocka_unit_test(an_altered_header),    cmocka_unit_test(an_altered_signature),
-		cmocka_unit_test(anothers_name),
+	        cmocka_unit_test(an_altered_value),  cmocka_unit_test(an_altered_body),
+	        cmocka_unit_test(an_altered_header), cmocka_unit_test(an_altered_signature),
+	        cmocka_unit_test(anothers_name),
 	};
 
 	if (crypt_init() != 0) return 1;

@@ -38,7 +38,8 @@ static void data_key(struct span frame, uint8_t ret[16])
 
 	reader_init(&r, frame);
 	reader_array(&r);
-	for (int i = 0; i < 4; i++) (void)reader_uint(&r, UINT64_MAX); /* type, session, number, pos */
+	for (int i = 0; i < 4; i++)
+		(void)reader_uint(&r, UINT64_MAX); /* type, session, number, pos */
 	reader_fixed(&r, rolling, sizeof(rolling));
 	kind = reader_uint(&r, 255);
 	head = reader_bytes(&r, MESSAGE_BYTES_MAX);
@@ -86,7 +87,8 @@ static void watch_data(struct watch *w, enum trio_way way, struct span frame)
 
 	if (trio_frame_type(frame) != MSG_DATA) return;
 	data_key(frame, key);
-	for (size_t i = 0; i < w->keys_count[way] && !known; i++) known = !memcmp(w->keys[way][i], key, 16);
+	for (size_t i = 0; i < w->keys_count[way] && !known; i++)
+		known = !memcmp(w->keys[way][i], key, 16);
 	w->twice[way] += known;
 	assert_true(w->keys_count[way] < KEYS_MAX);
 	memcpy(w->keys[way][w->keys_count[way]++], key, 16);
@@ -206,8 +208,8 @@ static void golden_trace(void **state)
 	                    "up ACK\n"
 	                    "down DATA\n"
 	                    "up ACK\n"
-	                    "up STATE\n"
 	                    "down STATE\n"
+	                    "up STATE\n"
 	                    "up BYE\n");
 }
 
@@ -253,7 +255,8 @@ static void a_cut_at_any_frame_loses_at_most_one(void **state)
 		l = watched(t->site, w);
 		trio_run(t);
 		assert_true(l->closed[TRIO_UP] && l->closed[TRIO_DOWN]);
-		assert_int_equal(l->codes[TRIO_DOWN], ERR_UNREACHABLE); /* the child may have left well: BYE was cut */
+		assert_int_equal(l->codes[TRIO_DOWN],
+		                 ERR_UNREACHABLE); /* the child may have left well: BYE was cut */
 		w->act_at = SIZE_MAX;
 		l = watched(t->site, w);
 		trio_run(t);
@@ -283,7 +286,7 @@ static void a_lost_data_ends_the_session_with_a_gap(void **state)
 	trio_run(t);
 	assert_int_equal(l->codes[TRIO_DOWN], ERR_GAP);
 	assert_int_equal(l->codes[TRIO_UP], ERR_GAP);
-	assert_int_equal(l->data[TRIO_UP], 2);  /* the first, and the one that came too early */
+	assert_int_equal(l->data[TRIO_UP], 2); /* the first, and the one that came too early */
 	assert_true(trio_counts(t->site).unsent > 0);
 	assert_true(trio_sync(t->site));
 	assert_true(trio_agrees(t->site));
@@ -367,7 +370,8 @@ static void what_is_known_is_skipped_by_its_hash(void **state)
 	/* the county forgets its cursors on this child */
 	assert_int_equal(replica_begin(t->county->r), 0);
 	assert_int_equal(store_cursor_put(t->county->store, t->site->identity.origin,
-	                                  replica_run(t->site->r), NULL, 0), 0);
+	                                  replica_run(t->site->r), NULL, 0),
+	                 0);
 	assert_int_equal(replica_commit(t->county->r), 0);
 	struct trio_link *l = trio_link(t->site);
 	trio_run(t);
@@ -476,7 +480,8 @@ static void a_welcome_of_another_session_is_dropped(void **state)
 	assert_non_null(l->sessions[TRIO_UP]);
 	session_progress(l->sessions[TRIO_UP], &l->last[TRIO_UP]);
 	assert_int_equal(l->last[TRIO_UP].state, SESSION_GREETED);
-	assert_string_equal(buf_cstr(&l->trace), "up HELLO\ndown STATE\ndown WELCOME\n"); /* no answer */
+	assert_string_equal(buf_cstr(&l->trace),
+	                    "up HELLO\ndown STATE\ndown WELCOME\n"); /* no answer */
 	trio_inject(l, TRIO_DOWN, right);
 	trio_run(t);
 	assert_well(l);
@@ -629,7 +634,9 @@ static void a_wider_filter_brings_what_is_new_in_it_once(void **state)
 	        trio_said("activity", "start", value_int(t->now_ms - 3600000)),
 	        trio_said("activity", "astat", value_text("finished")),
 	};
-	struct write act = {.kind = WRITE_INSERT, .table = trio_table("activity"), .fields = f,
+	struct write act = {.kind = WRITE_INSERT,
+	                    .table = trio_table("activity"),
+	                    .fields = f,
 	                    .fields_count = ARRAY_COUNT(f)};
 
 	assert_int_equal(trio_insert(t->province, "org_unit", unit, ARRAY_COUNT(unit), town), 0);
@@ -650,7 +657,8 @@ static void a_wider_filter_brings_what_is_new_in_it_once(void **state)
 
 	/* the site comes to lie below the town */
 	assert_int_equal(trio_change(t->province, "org_unit", t->units[UNIT_SITE], "parent",
-	                             value_bytes(town, 16)), 0);
+	                             value_bytes(town, 16)),
+	                 0);
 	trio_seal(t->province);
 	assert_true(trio_sync(t->county));
 	l = watched(t->site, w);
@@ -809,7 +817,8 @@ static void proposals_are_settled_by_the_owner(void **state)
 	assert_int_equal(trio_insert(t->site, "site", &name, 1, row), 0);
 	assert_true(trio_settle(t));
 	assert_int_equal(trio_change(t->site, "site", row, "star", value_int(3)), 0);
-	assert_int_equal(trio_value(t->site, "site", row, "star").type, VALUE_NULL); /* said, not done */
+	assert_int_equal(trio_value(t->site, "site", row, "star").type,
+	                 VALUE_NULL); /* said, not done */
 	assert_true(trio_settle(t));
 	assert_int_equal(trio_parked(t->county, &h), 1);
 	assert_int_equal(h[0].cause, ERR_PROPOSAL);
@@ -850,8 +859,14 @@ static void write_two(struct trio_device *d, struct field_write special, uint8_t
 	        special,
 	};
 	struct write w[2] = {
-	        {.kind = WRITE_INSERT, .table = trio_table("activity"), .fields = f, .fields_count = 4},
-	        {.kind = WRITE_INSERT, .table = trio_table("activity"), .fields = f, .fields_count = 5},
+	        {.kind = WRITE_INSERT,
+	         .table = trio_table("activity"),
+	         .fields = f,
+	         .fields_count = 4},
+	        {.kind = WRITE_INSERT,
+	         .table = trio_table("activity"),
+	         .fields = f,
+	         .fields_count = 5},
 	};
 
 	assert_int_equal(trio_write(d, w, 2, /* whole= */ true), 0);
@@ -871,9 +886,12 @@ static void one_bad_record_refuses_the_whole_changeset(void **state)
 	assert_true(trio_shows(t->site, "activity", rows[0], "title", "甲"));
 	assert_true(trio_settle(t));
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(trio_value(t->county, "activity", rows[i], "title").type, VALUE_NULL);
-		assert_int_equal(trio_value(t->province, "activity", rows[i], "title").type, VALUE_NULL);
-		assert_int_equal(trio_value(t->site, "activity", rows[i], "title").type, VALUE_NULL);
+		assert_int_equal(trio_value(t->county, "activity", rows[i], "title").type,
+		                 VALUE_NULL);
+		assert_int_equal(trio_value(t->province, "activity", rows[i], "title").type,
+		                 VALUE_NULL);
+		assert_int_equal(trio_value(t->site, "activity", rows[i], "title").type,
+		                 VALUE_NULL);
 	}
 	assert_true(trio_shows(t->province, "activity", after, "title", "乙"));
 	assert_int_equal(trio_refused(t->county, &h), 2);
@@ -901,11 +919,13 @@ static void a_held_record_holds_and_releases_the_whole(void **state)
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(h[i].cause, ERR_MISSING_REF);
 		assert_memory_equal(h[i].wait, team, 16);
-		assert_int_equal(trio_value(t->county, "activity", rows[i], "title").type, VALUE_NULL);
+		assert_int_equal(trio_value(t->county, "activity", rows[i], "title").type,
+		                 VALUE_NULL);
 	}
 	assert_true(trio_sync(t->second));
 	assert_int_equal(trio_parked(t->county, &h), 0);
-	for (int i = 0; i < 2; i++) assert_true(trio_shows(t->county, "activity", rows[i], "title", "甲"));
+	for (int i = 0; i < 2; i++)
+		assert_true(trio_shows(t->county, "activity", rows[i], "title", "甲"));
 	assert_true(trio_settle(t));
 	for (int i = 0; i < 2; i++) {
 		assert_true(trio_shows(t->province, "activity", rows[i], "title", "甲"));
@@ -963,7 +983,8 @@ static void two_reversals_at_once_are_one(void **state)
 	for (size_t i = 0; i < ARRAY_COUNT(all); i++) {
 		assert_true(trio_has(all[i], "participation", hours));
 		assert_true(trio_has(all[i], "participation", reversal));
-		assert_memory_equal(trio_value(all[i], "participation", reversal, "reverses").s.p, hours, 16);
+		assert_memory_equal(trio_value(all[i], "participation", reversal, "reverses").s.p,
+		                    hours, 16);
 		assert_int_equal(trio_counts(all[i]).conflicts, 0); /* both say the same */
 	}
 	assert_int_equal(trio_figure(t->county, UNIT_SITE, "minutes"), 0);

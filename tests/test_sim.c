@@ -45,9 +45,11 @@ static void sim(void **state)
 		failed++;
 		print_message("seed %" PRIu64 " breaks %s: %s\n", seed, r.rule, r.failure);
 	}
-	print_message("%" PRIu64 " sessions, %" PRIu64 " crashes, %" PRIu64 " cuts, %" PRIu64 " rows compared, %" PRIu64
-		      " conflicts, %" PRIu64 " refusals, %" PRIu64 " holds\n",
-		      sum.sessions, sum.crashes, sum.cuts, sum.rows, sum.conflicts, sum.refusals, sum.holds);
+	print_message("%" PRIu64 " sessions, %" PRIu64 " crashes, %" PRIu64 " cuts, %" PRIu64
+	              " rows compared, %" PRIu64 " conflicts, %" PRIu64 " refusals, %" PRIu64
+	              " holds\n",
+	              sum.sessions, sum.crashes, sum.cuts, sum.rows, sum.conflicts, sum.refusals,
+	              sum.holds);
 	assert_int_equal(failed, 0);
 	if (count < 100) return;
 	/* The worlds are worth something only if these things happen in them. */
@@ -72,8 +74,8 @@ static void one_seed_one_trace(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sim),
-		cmocka_unit_test(one_seed_one_trace),
+	        cmocka_unit_test(sim),
+	        cmocka_unit_test(one_seed_one_trace),
 	};
 
 	if (crypt_init() != 0) return 1;

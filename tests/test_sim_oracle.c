@@ -24,9 +24,11 @@ struct made {
 	struct clock_group group;
 };
 
-static void make(struct made *m, uint8_t kind, const uint8_t row[16], uint64_t stamp, unsigned slot, int64_t v)
+static void make(struct made *m, uint8_t kind, const uint8_t row[16], uint64_t stamp, unsigned slot,
+                 int64_t v)
 {
-	*m = (struct made){.op = {.kind = kind, .table = 60, .stamp = stamp, .slots = UINT64_C(1) << slot}};
+	*m = (struct made){
+	        .op = {.kind = kind, .table = 60, .stamp = stamp, .slots = UINT64_C(1) << slot}};
 	memcpy(m->op.row, row, 16);
 	m->value = (struct field_value){(uint8_t)slot, value_int(v)};
 	m->op.values = &m->value;
@@ -40,7 +42,8 @@ static void seen(struct made *m, uint64_t run, uint64_t stamp)
 	m->op.groups_count = 1;
 }
 
-static size_t standing(struct oracle *o, const uint8_t row[16], unsigned slot, struct oracle_value *ret)
+static size_t standing(struct oracle *o, const uint8_t row[16], unsigned slot,
+                       struct oracle_value *ret)
 {
 	const struct oracle_row *found;
 
@@ -65,12 +68,14 @@ static void an_update_covers_the_creation(void **state)
 
 	(void)state;
 	creation(row, &insert);
-	make(&update, OP_UPDATE, row, 5, 1, 2); /* an older stamp: a clock that runs late changes nothing */
+	make(&update, OP_UPDATE, row, 5, 1,
+	     2); /* an older stamp: a clock that runs late changes nothing */
 	oracle_add(&o, scope, 0, RUN_B, &update.op);
 	oracle_add(&o, scope, 0, RUN_A, &insert.op);
 	assert_int_equal(standing(&o, row, 1, v), 1);
 	assert_int_equal(v[0].value.i, 2);
-	assert_int_equal(oracle_shown(&o, oracle_find(&o, row, 0), 0, false).i, 1); /* alive, unsaid */
+	assert_int_equal(oracle_shown(&o, oracle_find(&o, row, 0), 0, false).i,
+	                 1); /* alive, unsaid */
 	assert_int_equal(standing(&o, row, 2, v), 0);
 	oracle_done(&o);
 }
@@ -184,7 +189,8 @@ static void derived_ids_are_not_covered_by_knowing_of_the_row(void **state)
 	oracle_add(&o, scope, 0, RUN_A, &a.op);
 	oracle_add(&o, scope, 0, RUN_B, &b.op);
 	oracle_add(&o, scope, 0, RUN_C, &update.op);
-	assert_int_equal(standing(&o, row, 1, v), 2); /* the insert that the update's author did not know */
+	assert_int_equal(standing(&o, row, 1, v),
+	                 2); /* the insert that the update's author did not know */
 	assert_true(v[0].run == RUN_C && v[1].run == RUN_B);
 	oracle_done(&o);
 }
@@ -202,7 +208,8 @@ static void alive_wins_in_sets(void **state)
 	oracle_add(&o, scope, 0, RUN_A, &a.op);
 	oracle_add(&o, scope, 0, RUN_B, &dead.op);
 	oracle_settle(&o);
-	assert_int_equal(oracle_shown(&o, oracle_find(&o, row, 0), 0, /* alive_wins= */ false).i, 0);
+	assert_int_equal(oracle_shown(&o, oracle_find(&o, row, 0), 0, /* alive_wins= */ false).i,
+	                 0);
 	assert_int_equal(oracle_shown(&o, oracle_find(&o, row, 0), 0, /* alive_wins= */ true).i, 1);
 	seen(&dead, RUN_A, 100);
 	assert_int_equal(oracle_shown(&o, oracle_find(&o, row, 0), 0, /* alive_wins= */ true).i, 0);
@@ -233,14 +240,14 @@ static void one_name_with_other_bytes_is_noticed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_update_covers_the_creation),
-		cmocka_unit_test(concurrent_values_both_stand),
-		cmocka_unit_test(equal_stamps_are_ranked_by_run),
-		cmocka_unit_test(a_run_covers_its_own_earlier_stamps),
-		cmocka_unit_test(an_update_alone_makes_no_row),
-		cmocka_unit_test(derived_ids_are_not_covered_by_knowing_of_the_row),
-		cmocka_unit_test(alive_wins_in_sets),
-		cmocka_unit_test(one_name_with_other_bytes_is_noticed),
+	        cmocka_unit_test(an_update_covers_the_creation),
+	        cmocka_unit_test(concurrent_values_both_stand),
+	        cmocka_unit_test(equal_stamps_are_ranked_by_run),
+	        cmocka_unit_test(a_run_covers_its_own_earlier_stamps),
+	        cmocka_unit_test(an_update_alone_makes_no_row),
+	        cmocka_unit_test(derived_ids_are_not_covered_by_knowing_of_the_row),
+	        cmocka_unit_test(alive_wins_in_sets),
+	        cmocka_unit_test(one_name_with_other_bytes_is_noticed),
 	};
 
 	if (crypt_init() != 0) return 1;

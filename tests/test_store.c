@@ -18,30 +18,34 @@
 #include "common/store.h"
 
 /* Of common/store_sqlite.h: opens with made-up formats. */
-int store_open_steps(const char *path, const struct schema *schema, unsigned flags, const char *const *steps,
-		     size_t steps_count, struct store **ret, struct error *err);
+int store_open_steps(const char *path, const struct schema *schema, unsigned flags,
+                     const char *const *steps, size_t steps_count, struct store **ret,
+                     struct error *err);
 
 #define OK(CALL) assert_int_equal((CALL), 0)
 
 /* ---- schemas: number 20 has three lanes, with a hole among the slots of lane 0; 21 has one */
 
 static const struct field thing_fields[] = {
-	{.number = 4, .type = FIELD_TEXT, .name = "a"},
-	{.number = 8, .type = FIELD_INT, .name = "b", .indexed = true},
-	{.number = 16, .type = FIELD_BYTES, .name = "c"},
-	{.number = 5, .type = FIELD_TEXT, .name = "d"},
-	{.number = 9, .type = FIELD_INT, .name = "e"},
-	{.number = 6, .type = FIELD_BYTES, .name = "f"},
-	/* the newer build's */
-	{.number = 20, .type = FIELD_TEXT, .name = "g", .indexed = true},
+        {.number = 4, .type = FIELD_TEXT, .name = "a"},
+        {.number = 8, .type = FIELD_INT, .name = "b", .indexed = true},
+        {.number = 16, .type = FIELD_BYTES, .name = "c"},
+        {.number = 5, .type = FIELD_TEXT, .name = "d"},
+        {.number = 9, .type = FIELD_INT, .name = "e"},
+        {.number = 6, .type = FIELD_BYTES, .name = "f"},
+        /* the newer build's */
+        {.number = 20, .type = FIELD_TEXT, .name = "g", .indexed = true},
 };
 static const struct field plain_fields[] = {
-	{.number = 4, .type = FIELD_TEXT, .name = "order"}, /* a word of SQL */
+        {.number = 4, .type = FIELD_TEXT, .name = "order"}, /* a word of SQL */
 };
 enum { THING = 20, PLAIN = 21, STRANGE = 99 };
-static const struct table thing_old = {.number = THING, .name = "thing", .fields = thing_fields, .fields_count = 6};
-static const struct table thing_new = {.number = THING, .name = "thing", .fields = thing_fields, .fields_count = 7};
-static const struct table plain = {.number = PLAIN, .name = "plain", .fields = plain_fields, .fields_count = 1};
+static const struct table thing_old = {
+        .number = THING, .name = "thing", .fields = thing_fields, .fields_count = 6};
+static const struct table thing_new = {
+        .number = THING, .name = "thing", .fields = thing_fields, .fields_count = 7};
+static const struct table plain = {
+        .number = PLAIN, .name = "plain", .fields = plain_fields, .fields_count = 1};
 static const struct table *const old_tables[] = {&thing_old};
 static const struct table *const new_tables[] = {&thing_new, &plain};
 static const struct schema old_schema = {1, old_tables, 1}, new_schema = {1, new_tables, 2};
@@ -82,7 +86,8 @@ static void reopen(struct place *p, const struct schema *schema)
 
 	store_close(p->st);
 	p->st = NULL;
-	if (store_open(p->path, schema, p->flags, &p->st, &err) != 0) fail_msg("open: %s", err.detail);
+	if (store_open(p->path, schema, p->flags, &p->st, &err) != 0)
+		fail_msg("open: %s", err.detail);
 }
 
 static int set_up(void **state, unsigned flags)
@@ -119,7 +124,8 @@ static int set_up_memory(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const names[] = {"db", "db-wal", "db-shm", "copy", "copy-wal", "copy-shm", "cut"};
+	static const char *const names[] = {"db",       "db-wal",   "db-shm", "copy",
+	                                    "copy-wal", "copy-shm", "cut"};
 	struct place *p = *state;
 
 	store_close(p->st);
@@ -178,13 +184,15 @@ static void newer_file_is_refused(void **state)
 	store_close(p->st);
 	p->st = NULL;
 	patch(p->path, 63, STORE_FORMAT + 1); /* the last byte of user_version */
-	assert_int_equal(store_open(p->path, &new_schema, STORE_CREATE, &st, &err), -ERR_NEWER_FILE);
+	assert_int_equal(store_open(p->path, &new_schema, STORE_CREATE, &st, &err),
+	                 -ERR_NEWER_FILE);
 	assert_int_equal(err.code, ERR_NEWER_FILE);
 	assert_non_null(strstr(err.detail, "newer"));
 	assert_null(st);
 	patch(p->path, 63, STORE_FORMAT);
 	patch(p->path, 68, 'X'); /* application_id */
-	assert_int_equal(store_open(p->path, &new_schema, STORE_CREATE, &st, &err), -ERR_DATABASE_DAMAGED);
+	assert_int_equal(store_open(p->path, &new_schema, STORE_CREATE, &st, &err),
+	                 -ERR_DATABASE_DAMAGED);
 	assert_non_null(strstr(err.detail, "not a Jinguo"));
 }
 
@@ -202,10 +210,12 @@ static void damaged_files_are_refused(void **state)
 	OK(stat(p->path, &before));
 	assert_int_equal(before.st_mode & 0777, 0600);
 	OK(truncate(p->path, before.st_size / 2 / 4096 * 4096));
-	assert_int_equal(store_open(p->path, &new_schema, STORE_CREATE, &st, &err), -ERR_DATABASE_DAMAGED);
+	assert_int_equal(store_open(p->path, &new_schema, STORE_CREATE, &st, &err),
+	                 -ERR_DATABASE_DAMAGED);
 	assert_true(strlen(err.detail) > 10);
 	OK(truncate(p->path, 700));
-	assert_int_equal(store_open(p->path, &new_schema, STORE_CREATE, &st, &err), -ERR_DATABASE_DAMAGED);
+	assert_int_equal(store_open(p->path, &new_schema, STORE_CREATE, &st, &err),
+	                 -ERR_DATABASE_DAMAGED);
 	OK(truncate(p->path, 0));
 	assert_int_equal(store_open(p->path, &new_schema, 0, &st, &err), -ERR_DATABASE_DAMAGED);
 	f = fopen(p->path, "wb");
@@ -213,7 +223,8 @@ static void damaged_files_are_refused(void **state)
 	for (int i = 0; i < 3000; i++) (void)fputs("not a database ", f);
 	OK(fclose(f));
 	OK(stat(p->path, &before));
-	assert_int_equal(store_open(p->path, &new_schema, STORE_CREATE, &st, &err), -ERR_DATABASE_DAMAGED);
+	assert_int_equal(store_open(p->path, &new_schema, STORE_CREATE, &st, &err),
+	                 -ERR_DATABASE_DAMAGED);
 	OK(stat(p->path, &after));
 	assert_int_equal(before.st_size, after.st_size);
 	(void)snprintf(missing, sizeof(missing), "%s/none", p->dir);
@@ -237,7 +248,7 @@ static void get_one(struct place *p, uint16_t table, unsigned lane, uint32_t n, 
 	uint8_t id[1][16];
 
 	make_id(n, id[0]);
-	OK(store_rows_get(p->st, table, lane, (const uint8_t (*)[16])id, 1, &p->a, ret));
+	OK(store_rows_get(p->st, table, lane, (const uint8_t(*)[16])id, 1, &p->a, ret));
 }
 
 static bool insert_one(struct place *p, uint16_t table, unsigned lane, const struct row *r)
@@ -251,8 +262,9 @@ static bool insert_one(struct place *p, uint16_t table, unsigned lane, const str
 /* A made-up later program adds a step; what is in the file stays; this program then refuses it. */
 static void older_formats_are_taken_up(void **state)
 {
-	static const char *const steps[] = {"never run", "CREATE TABLE made_up(x); INSERT INTO made_up VALUES(7);",
-					    "INSERT INTO meta SELECT 'made', x FROM made_up; DROP TABLE made_up;"};
+	static const char *const steps[] = {
+	        "never run", "CREATE TABLE made_up(x); INSERT INTO made_up VALUES(7);",
+	        "INSERT INTO meta SELECT 'made', x FROM made_up; DROP TABLE made_up;"};
 	struct place *p = *state;
 	struct error err = {0};
 	struct span s;
@@ -262,7 +274,9 @@ static void older_formats_are_taken_up(void **state)
 	commit(p);
 	store_close(p->st);
 	p->st = NULL;
-	assert_int_equal(store_open_steps(p->path, &new_schema, STORE_READ_ONLY, steps, 3, &p->st, &err), -ERR_STORAGE);
+	assert_int_equal(
+	        store_open_steps(p->path, &new_schema, STORE_READ_ONLY, steps, 3, &p->st, &err),
+	        -ERR_STORAGE);
 	OK(store_open_steps(p->path, &new_schema, 0, steps, 3, &p->st, &err));
 	OK(store_meta_get(p->st, "k", &p->a, &s));
 	assert_int_equal(s.len, 1);
@@ -276,7 +290,8 @@ static void older_formats_are_taken_up(void **state)
 	{
 		static const char *const bad[] = {"", "", "", "CREATE TABLE half(x); NONSENSE"};
 
-		assert_int_equal(store_open_steps(p->path, &new_schema, 0, bad, 4, &p->st, &err), -ERR_STORAGE);
+		assert_int_equal(store_open_steps(p->path, &new_schema, 0, bad, 4, &p->st, &err),
+		                 -ERR_STORAGE);
 		OK(store_open_steps(p->path, &new_schema, 0, steps, 3, &p->st, &err));
 	}
 }
@@ -300,7 +315,8 @@ static void older_schema_gets_columns_and_tables(void **state)
 	store_close(p->keeper);
 	p->keeper = NULL;
 	reopen(p, &old_schema);
-	if ((p->flags & STORE_MEMORY_VFS) != 0) OK(store_open(p->path, &old_schema, p->flags, &p->keeper, NULL));
+	if ((p->flags & STORE_MEMORY_VFS) != 0)
+		OK(store_open(p->path, &old_schema, p->flags, &p->keeper, NULL));
 	assert_int_equal(store_slots(p->st, THING, 0), 5);
 	assert_int_equal(store_slots(p->st, PLAIN, 0), 1);
 	begin(p);
@@ -313,7 +329,8 @@ static void older_schema_gets_columns_and_tables(void **state)
 	if ((p->flags & STORE_MEMORY_VFS) == 0) {
 		store_close(p->st);
 		p->st = NULL;
-		assert_int_equal(store_open(p->path, &new_schema, STORE_READ_ONLY, &p->st, &err), -ERR_STORAGE);
+		assert_int_equal(store_open(p->path, &new_schema, STORE_READ_ONLY, &p->st, &err),
+		                 -ERR_STORAGE);
 	}
 	reopen(p, &new_schema);
 	assert_int_equal(store_slots(p->st, THING, 0), 6);
@@ -358,11 +375,11 @@ static void values_come_back(void **state)
 	static char utf8[30000];
 	struct place *p = *state;
 	struct value cases[][3] = {
-		{value_null(), value_null(), value_null()},
-		{value_text(""), value_int(0), value_bytes("", 0)},
-		{value_text("春蕾"), value_int(INT64_MAX), value_bytes("\0\1\0", 3)},
-		{value_text(utf8), value_int(INT64_MIN), value_bytes(utf8, sizeof(utf8))},
-		{value_text("007"), value_int(-1), value_bytes("text?", 5)},
+	        {value_null(), value_null(), value_null()},
+	        {value_text(""), value_int(0), value_bytes("", 0)},
+	        {value_text("春蕾"), value_int(INT64_MAX), value_bytes("\0\1\0", 3)},
+	        {value_text(utf8), value_int(INT64_MIN), value_bytes(utf8, sizeof(utf8))},
+	        {value_text("007"), value_int(-1), value_bytes("text?", 5)},
 	};
 	uint32_t scope;
 
@@ -372,7 +389,8 @@ static void values_come_back(void **state)
 	begin(p);
 	scope = scope_of(p, 1);
 	for (uint32_t i = 0; i < ARRAY_COUNT(cases); i++) {
-		struct value v[6] = {value_int(1), cases[i][0], cases[i][1], value_null(), cases[i][2], value_null()};
+		struct value v[6] = {value_int(1), cases[i][0], cases[i][1],
+		                     value_null(), cases[i][2], value_null()};
 		struct row r = make_row(p, i, scope, v), *got;
 
 		r.clock = span_of("clock", i);
@@ -392,7 +410,8 @@ static void values_come_back(void **state)
 static void lanes_live_apart(void **state)
 {
 	struct place *p = *state;
-	struct value v0[6] = {value_int(1), value_text("a"), value_int(5)}, v1[3] = {value_int(1), value_text("d"), value_int(9)};
+	struct value v0[6] = {value_int(1), value_text("a"), value_int(5)},
+	             v1[3] = {value_int(1), value_text("d"), value_int(9)};
 	struct value v2[2] = {value_bytes("gone", 4), value_bytes("f", 1)};
 	struct row r0, r1, r2, *got;
 	uint16_t tables[TABLES_MAX];
@@ -518,11 +537,14 @@ static void unknown_tables_and_lanes_are_held(void **state)
 		OK(store_row_tables(p->st, r.id, tables, &count));
 		assert_int_equal(count, 1);
 		assert_int_equal(tables[0], where[i].table);
-		OK(store_rows_scan(p->st, where[i].table, where[i].lane, r.scope, NULL, 10, &p->a, &rows, &count));
+		OK(store_rows_scan(p->st, where[i].table, where[i].lane, r.scope, NULL, 10, &p->a,
+		                   &rows, &count));
 		assert_int_equal(count, 1);
-		OK(store_rows_scan(p->st, where[i].table, where[i].lane, r.scope + 50, NULL, 10, &p->a, &rows, &count));
+		OK(store_rows_scan(p->st, where[i].table, where[i].lane, r.scope + 50, NULL, 10,
+		                   &p->a, &rows, &count));
 		assert_int_equal(count, 0);
-		OK(store_rows_scan(p->st, where[i].table, where[i].lane, 0, r.id, 10, &p->a, &rows, &count));
+		OK(store_rows_scan(p->st, where[i].table, where[i].lane, 0, r.id, 10, &p->a, &rows,
+		                   &count));
 		assert_int_equal(count, 0);
 		OK(store_row_drop(p->st, where[i].table, where[i].lane, r.id));
 		get_one(p, where[i].table, where[i].lane, 100 + i, &got);
@@ -546,7 +568,8 @@ static void check_scan(struct place *p, const struct model_row *m, unsigned lane
 	uint8_t id[16];
 
 	make_id(after, id);
-	OK(store_rows_scan(p->st, THING, lane, scope, n == 0 ? NULL : id, limit, &p->a, &rows, &count));
+	OK(store_rows_scan(p->st, THING, lane, scope, n == 0 ? NULL : id, limit, &p->a, &rows,
+	                   &count));
 	for (; n < MODEL_ROWS && at < limit; n++) {
 		if (!m[n].there[lane] || (scope != 0 && m[n].scope != scope)) continue;
 		make_id(n, id);
@@ -565,20 +588,27 @@ static void check_view(struct place *p, const struct model_row *m, uint32_t scop
 	struct row_view *views;
 	uint8_t id[16];
 
-	OK(store_rows_view(p->st, &thing_new, &where, b == -2 ? 0 : 1, scope, all, NULL, limit, &p->a, &views, &count));
+	OK(store_rows_view(p->st, &thing_new, &where, b == -2 ? 0 : 1, scope, all, NULL, limit,
+	                   &p->a, &views, &count));
 	for (uint32_t n = 0; n < MODEL_ROWS && at < limit; n++) {
 		bool null = !m[n].there[0];
 
-		if ((!m[n].there[0] && !m[n].there[1]) || (scope != 0 && m[n].scope != scope)) continue;
-		if (!all && ((m[n].there[0] && m[n].dead[0]) || (m[n].there[1] && m[n].dead[1]))) continue;
+		if ((!m[n].there[0] && !m[n].there[1]) || (scope != 0 && m[n].scope != scope))
+			continue;
+		if (!all && ((m[n].there[0] && m[n].dead[0]) || (m[n].there[1] && m[n].dead[1])))
+			continue;
 		if ((b >= 0 && (null || m[n].b != b)) || (b == -1 && !null)) continue;
 		make_id(n, id);
 		assert_true(at < count);
 		assert_memory_equal(views[at].id, id, 16);
-		assert_int_equal(views[at].lanes, (m[n].there[0] ? 1 : 0) | (m[n].there[1] ? 2 : 0));
-		assert_int_equal(views[at].dead, (m[n].there[0] && m[n].dead[0] ? 1 : 0) | (m[n].there[1] && m[n].dead[1] ? 2 : 0));
-		assert_true(value_equal(views[at].values[1], null ? value_null() : value_int(m[n].b)));
-		assert_true(value_equal(views[at].values[3], m[n].there[1] ? value_text("d") : value_null()));
+		assert_int_equal(views[at].lanes,
+		                 (m[n].there[0] ? 1 : 0) | (m[n].there[1] ? 2 : 0));
+		assert_int_equal(views[at].dead, (m[n].there[0] && m[n].dead[0] ? 1 : 0) |
+		                                         (m[n].there[1] && m[n].dead[1] ? 2 : 0));
+		assert_true(
+		        value_equal(views[at].values[1], null ? value_null() : value_int(m[n].b)));
+		assert_true(value_equal(views[at].values[3],
+		                        m[n].there[1] ? value_text("d") : value_null()));
 		at++;
 	}
 	assert_int_equal(at, count);
@@ -605,9 +635,13 @@ static void scans_and_views_against_a_model(void **state)
 			m->there[lane] = dice(3) != 0;
 			m->dead[lane] = dice(4) == 0;
 			if (!m->there[lane]) continue;
-			v[0] = !m->dead[lane] ? value_int(1) : dice(2) == 0 ? value_int(0) : value_bytes("who", 3);
-			if (lane == 0) v[2] = value_int(m->b);
-			else v[1] = value_text("d");
+			v[0] = !m->dead[lane] ? value_int(1)
+			       : dice(2) == 0 ? value_int(0)
+			                      : value_bytes("who", 3);
+			if (lane == 0)
+				v[2] = value_int(m->b);
+			else
+				v[1] = value_text("d");
 			assert_true(insert_one(p, THING, lane, &r));
 		}
 	}
@@ -628,7 +662,8 @@ static void arena_bound_is_an_error(void **state)
 {
 	struct place *p = *state;
 	static uint8_t big[20000];
-	struct value v[6] = {value_int(1), value_null(), value_null(), value_null(), value_bytes(big, sizeof(big))};
+	struct value v[6] = {value_int(1), value_null(), value_null(), value_null(),
+	                     value_bytes(big, sizeof(big))};
 	struct row r, *got;
 	struct arena small;
 	uint8_t id[1][16];
@@ -638,7 +673,8 @@ static void arena_bound_is_an_error(void **state)
 	assert_true(insert_one(p, THING, 0, &r));
 	arena_init(&small, 8000);
 	make_id(1, id[0]);
-	assert_int_equal(store_rows_get(p->st, THING, 0, (const uint8_t (*)[16])id, 1, &small, &got), -ERR_LIMIT);
+	assert_int_equal(store_rows_get(p->st, THING, 0, (const uint8_t(*)[16])id, 1, &small, &got),
+	                 -ERR_LIMIT);
 	arena_done(&small);
 	get_one(p, THING, 0, 1, &got); /* the transaction lives on */
 	assert_non_null(got);
@@ -718,7 +754,13 @@ static void ordinals(void **state)
 
 static struct entry make_entry(uint32_t n, uint32_t scope, uint8_t lane, uint32_t from)
 {
-	struct entry e = {.kind = 1, .lane = lane, .scope = scope, .from = from, .seq_first = n, .count = 3, .seal = n * 2};
+	struct entry e = {.kind = 1,
+	                  .lane = lane,
+	                  .scope = scope,
+	                  .from = from,
+	                  .seq_first = n,
+	                  .count = 3,
+	                  .seal = n * 2};
 
 	make_hash(n, e.hash);
 	make_hash(n + 1000000, e.prev);
@@ -796,7 +838,8 @@ static void another_connection_is_noticed(void **state)
 	OK(store_open(p->path, &new_schema, p->flags, &other, NULL));
 	assert_int_equal(store_data_version(p->st), version);
 	OK(store_begin(other));
-	if ((p->flags & STORE_MEMORY_VFS) == 0) OK(store_scope_get(p->st, 1, &sc)); /* readers are not held up */
+	if ((p->flags & STORE_MEMORY_VFS) == 0)
+		OK(store_scope_get(p->st, 1, &sc)); /* readers are not held up */
 	OK(store_scope_set_feed(other, 1, 2));
 	e = make_entry(1, 1, 0, 0);
 	OK(store_journal_append(other, &e, 1, &recv));
@@ -856,7 +899,8 @@ static void faults_stick(void **state)
 	assert_int_equal(store_tail_add(p->st, &item), -ERR_DISK_FULL);
 	assert_int_equal(store_error(p->st)->code, ERR_DISK_FULL);
 	store_set_fault(p->st, NULL, NULL);
-	assert_int_equal(store_tail_add(p->st, &item), -ERR_DISK_FULL); /* until it is rolled back */
+	assert_int_equal(store_tail_add(p->st, &item),
+	                 -ERR_DISK_FULL); /* until it is rolled back */
 	assert_int_equal(store_commit(p->st), -ERR_DISK_FULL);
 	store_rollback(p->st);
 	OK(store_meta_get(p->st, "k", &p->a, &s));
@@ -931,7 +975,8 @@ static void rolling_chain(void **state)
 	assert_null(e);
 	OK(store_journal_get(p->st, 21, &p->a, &e));
 	assert_non_null(e);
-	assert_true(e->merged && e->kind == 3 && e->lane == 2 && e->scope == 1 && e->feed == 1 && e->from == 4);
+	assert_true(e->merged && e->kind == 3 && e->lane == 2 && e->scope == 1 && e->feed == 1 &&
+	            e->from == 4);
 	assert_true(e->seq_first == 21 && e->count == 3 && e->seal == 42 && e->recv == 21);
 	assert_memory_equal(e->hash, twice[1].hash, 32);
 	assert_memory_equal(e->prev, twice[1].prev, 32);
@@ -946,20 +991,26 @@ struct model_entry {
 	size_t size;
 };
 
-static bool admits(const struct feed_filter *f, const struct model_entry *m, const uint32_t *feed_of)
+static bool admits(const struct feed_filter *f, const struct model_entry *m,
+                   const uint32_t *feed_of)
 {
 	if (f->not_from != 0 && m->from == f->not_from) return false;
 	if (f->all) return (f->lane_mask >> m->lane & 1) != 0;
 	for (size_t i = 0; i < f->count; i++)
-		if (f->feeds[i] == feed_of[m->scope] && (f->lane_masks[i] >> m->lane & 1) != 0) return true;
+		if (f->feeds[i] == feed_of[m->scope] && (f->lane_masks[i] >> m->lane & 1) != 0)
+			return true;
 	return false;
 }
 
 static void check_feed(struct place *p, const struct model_entry *m, const uint32_t *feed_of)
 {
-	struct feed_filter f = {.all = dice(3) == 0, .lane_mask = (uint8_t)dice(8), .not_from = dice(4), .count = dice(13)};
+	struct feed_filter f = {.all = dice(3) == 0,
+	                        .lane_mask = (uint8_t)dice(8),
+	                        .not_from = dice(4),
+	                        .count = dice(13)};
 	int64_t after = dice(JOURNAL_MODEL + 1);
-	size_t limit = 1 + dice(60), bytes_max = dice(3) == 0 ? SIZE_MAX : dice(5000), count, at = 0, bytes = 0;
+	size_t limit = 1 + dice(60), bytes_max = dice(3) == 0 ? SIZE_MAX : dice(5000), count,
+	       at = 0, bytes = 0;
 	struct entry *e;
 
 	for (size_t i = 0; i < f.count; i++) {
@@ -990,7 +1041,8 @@ static void check_scope(struct place *p, const struct model_entry *m)
 
 	OK(store_journal_scope(p->st, scope, lane, after, limit, &p->a, &e, &count));
 	for (int64_t n = after + 1; n <= JOURNAL_MODEL && at < limit; n++) {
-		if (m[n].scope != scope || m[n].lane != lane || (m[n].kind != 1 && m[n].kind != 3)) continue;
+		if (m[n].scope != scope || m[n].lane != lane || (m[n].kind != 1 && m[n].kind != 3))
+			continue;
 		assert_true(at < count);
 		assert_int_equal(e[at++].recv, n);
 	}
@@ -1013,7 +1065,8 @@ static void feeds_against_a_model(void **state)
 	for (uint32_t n = 1; n <= JOURNAL_MODEL; n++) {
 		struct entry e;
 
-		m[n] = (struct model_entry){1 + dice(SCOPES_MODEL), dice(4), (uint8_t)dice(3), (uint8_t)(1 + dice(5)), 1 + dice(sizeof(body))};
+		m[n] = (struct model_entry){1 + dice(SCOPES_MODEL), dice(4), (uint8_t)dice(3),
+		                            (uint8_t)(1 + dice(5)), 1 + dice(sizeof(body))};
 		e = make_entry(n, m[n].scope, m[n].lane, m[n].from);
 		e.kind = m[n].kind;
 		e.head = span_of("h", 1);
@@ -1051,7 +1104,8 @@ static void state_hashes_add_up(void **state)
 	for (int round = 0; round < 200; round++) {
 		uint32_t s = dice(4), lane = dice(3);
 
-		for (size_t i = 0; i < 16; i++) ((uint8_t *)&d)[i] = (uint8_t)(dice(3) == 0 ? 0xff : dice(256));
+		for (size_t i = 0; i < 16; i++)
+			((uint8_t *)&d)[i] = (uint8_t)(dice(3) == 0 ? 0xff : dice(256));
 		model[s][lane] += d;
 		OK(store_state_add(p->st, s + 1, lane, (const uint8_t *)&d));
 	}
@@ -1079,10 +1133,11 @@ static void state_hashes_add_up(void **state)
 static void tail_and_streams(void **state)
 {
 	struct place *p = *state;
-	static const struct tail_item items[] = {{.scope = 2, .run = 1, .lane = 0, .changeset = {(const uint8_t *)"aa", 2}},
-						 {.scope = 1, .run = 1, .lane = 1, .changeset = {(const uint8_t *)"b", 1}},
-						 {.scope = 1, .run = 2, .lane = 0, .changeset = {(const uint8_t *)"ccc", 3}},
-						 {.scope = 1, .run = 2, .lane = 1, .changeset = {(const uint8_t *)"", 0}}};
+	static const struct tail_item items[] = {
+	        {.scope = 2, .run = 1, .lane = 0, .changeset = {(const uint8_t *)"aa", 2}},
+	        {.scope = 1, .run = 1, .lane = 1, .changeset = {(const uint8_t *)"b", 1}},
+	        {.scope = 1, .run = 2, .lane = 0, .changeset = {(const uint8_t *)"ccc", 3}},
+	        {.scope = 1, .run = 2, .lane = 1, .changeset = {(const uint8_t *)"", 0}}};
 	static const int order[] = {2, 1, 3, 0};
 	struct tail_item *all;
 	size_t count;
@@ -1127,9 +1182,24 @@ static void candidates(void **state)
 {
 	struct place *p = *state;
 	uint8_t row[16], row2[16];
-	struct candidate c[] = {{.slot = 1, .kind = CANDIDATE_VALUE, .scope = 2, .run = 3, .stamp = 77, .value = value_text("x")},
-				{.slot = 1, .kind = CANDIDATE_VALUE, .scope = 2, .run = 4, .stamp = STATE_BYTES, .value = value_null()},
-				{.slot = 63, .kind = CANDIDATE_EDIT_OF_DELETED, .scope = 2, .run = 4, .stamp = 1, .value = value_int(-4)}};
+	struct candidate c[] = {{.slot = 1,
+	                         .kind = CANDIDATE_VALUE,
+	                         .scope = 2,
+	                         .run = 3,
+	                         .stamp = 77,
+	                         .value = value_text("x")},
+	                        {.slot = 1,
+	                         .kind = CANDIDATE_VALUE,
+	                         .scope = 2,
+	                         .run = 4,
+	                         .stamp = STATE_BYTES,
+	                         .value = value_null()},
+	                        {.slot = 63,
+	                         .kind = CANDIDATE_EDIT_OF_DELETED,
+	                         .scope = 2,
+	                         .run = 4,
+	                         .stamp = 1,
+	                         .value = value_int(-4)}};
 	struct candidate *got;
 	size_t count;
 	int64_t n;
@@ -1144,8 +1214,10 @@ static void candidates(void **state)
 	OK(store_candidates_get(p->st, 4, row, 0, &p->a, &got, &count));
 	assert_int_equal(count, 3);
 	for (size_t i = 0; i < 3; i++) {
-		assert_true(got[i].table == 4 && got[i].lane == 0 && got[i].slot == c[i].slot && got[i].kind == c[i].kind);
-		assert_true(got[i].scope == 2 && got[i].run == c[i].run && got[i].stamp == c[i].stamp);
+		assert_true(got[i].table == 4 && got[i].lane == 0 && got[i].slot == c[i].slot &&
+		            got[i].kind == c[i].kind);
+		assert_true(got[i].scope == 2 && got[i].run == c[i].run &&
+		            got[i].stamp == c[i].stamp);
 		assert_true(value_equal(got[i].value, c[i].value));
 		assert_memory_equal(got[i].row, row, 16);
 	}
@@ -1167,8 +1239,10 @@ static void candidates(void **state)
 
 static void held_equal(const struct held *a, const struct held *b)
 {
-	assert_true(a->recv == b->recv && a->ordinal == b->ordinal && a->scope == b->scope && a->run == b->run);
-	assert_true(a->table == b->table && a->lane == b->lane && a->admitted == b->admitted && a->stamp == b->stamp);
+	assert_true(a->recv == b->recv && a->ordinal == b->ordinal && a->scope == b->scope &&
+	            a->run == b->run);
+	assert_true(a->table == b->table && a->lane == b->lane && a->admitted == b->admitted &&
+	            a->stamp == b->stamp);
 	assert_true(a->cause == b->cause && a->since_ms == b->since_ms && a->mine == b->mine);
 	assert_memory_equal(a->row, b->row, 16);
 	assert_memory_equal(a->wait, b->wait, 16);
@@ -1179,9 +1253,19 @@ static void held_equal(const struct held *a, const struct held *b)
 static void parked_and_refused(void **state)
 {
 	struct place *p = *state;
-	struct held h = {.recv = 5, .ordinal = 2, .scope = 1, .run = 3, .table = 8, .lane = 1, .admitted = 1, .stamp = 99,
-			 .cause = ERR_MISSING_REF, .field = "participation.volunteer", .since_ms = 1234, .mine = true},
-		    other, *got;
+	struct held h = {.recv = 5,
+	                 .ordinal = 2,
+	                 .scope = 1,
+	                 .run = 3,
+	                 .table = 8,
+	                 .lane = 1,
+	                 .admitted = 1,
+	                 .stamp = 99,
+	                 .cause = ERR_MISSING_REF,
+	                 .field = "participation.volunteer",
+	                 .since_ms = 1234,
+	                 .mine = true},
+	            other, *got;
 	size_t count;
 	int64_t n;
 	bool refused;
@@ -1325,9 +1409,14 @@ static void gaps_words_waiting(void **state)
 static void figures(void **state)
 {
 	struct place *p = *state;
-	struct cell d[] = {{.scope = 1, .month = 202611, .kind = 2, .truth = INT64_MAX, .stated = 4, .refused = -1},
-			   {.scope = 1, .month = 202610, .kind = 2, .truth = 1},
-			   {.scope = 2, .month = 202610, .kind = 1, .truth = 7}};
+	struct cell d[] = {{.scope = 1,
+	                    .month = 202611,
+	                    .kind = 2,
+	                    .truth = INT64_MAX,
+	                    .stated = 4,
+	                    .refused = -1},
+	                   {.scope = 1, .month = 202610, .kind = 2, .truth = 1},
+	                   {.scope = 2, .month = 202610, .kind = 1, .truth = 7}};
 	struct cell *got;
 	struct pending *pending;
 	size_t count;
@@ -1340,7 +1429,8 @@ static void figures(void **state)
 	OK(store_pending_add(p->st, 3, 202611, 1, -7));
 	OK(store_pending_all(p->st, &p->a, &pending, &count));
 	assert_int_equal(count, 2);
-	assert_true(pending[0].scope == 1 && pending[0].delta == -2 && pending[0].month == 202611 && pending[0].kind == 1);
+	assert_true(pending[0].scope == 1 && pending[0].delta == -2 && pending[0].month == 202611 &&
+	            pending[0].kind == 1);
 	assert_true(pending[1].scope == 2 && pending[1].delta == 5);
 	OK(store_pending_clear(p->st));
 	OK(store_pending_all(p->st, &p->a, &pending, &count));
@@ -1355,7 +1445,8 @@ static void figures(void **state)
 	OK(store_cells_add(p->st, d, 1));
 	OK(store_cells_dirty(p->st, &p->a, &got, &count));
 	assert_int_equal(count, 1);
-	assert_true(got[0].truth == INT64_MAX && got[0].stated == 12 && got[0].refused == -3 && got[0].dirty);
+	assert_true(got[0].truth == INT64_MAX && got[0].stated == 12 && got[0].refused == -3 &&
+	            got[0].dirty);
 	OK(store_cells_all(p->st, 1, &p->a, &got, &count));
 	assert_int_equal(count, 2);
 	assert_true(got[0].month == 202610 && !got[0].dirty);
@@ -1368,10 +1459,21 @@ static void cursors_and_peers(void **state)
 {
 	struct place *p = *state;
 	struct mark marks[] = {{10, {1}, {2}}, {20, {3}, {4}}, {30, {5}, {6}}}, *got;
-	struct peer peer = {.run = UINT64_C(0x3fffffffffffffff), .acked = 1, .last_contact_ms = 2, .clock_offset_ms = -3,
-			    .agreed_ms = 4, .bytes_in = 5, .bytes_out = 6, .refused = 7, .parked = 8, .unapplied = 9,
-			    .state = {10}, .schema_version = 11, .protocol = 12, .restored = true},
-		    back, *peers;
+	struct peer peer = {.run = UINT64_C(0x3fffffffffffffff),
+	                    .acked = 1,
+	                    .last_contact_ms = 2,
+	                    .clock_offset_ms = -3,
+	                    .agreed_ms = 4,
+	                    .bytes_in = 5,
+	                    .bytes_out = 6,
+	                    .refused = 7,
+	                    .parked = 8,
+	                    .unapplied = 9,
+	                    .state = {10},
+	                    .schema_version = 11,
+	                    .protocol = 12,
+	                    .restored = true},
+	            back, *peers;
 	bool known;
 	size_t count;
 
@@ -1392,9 +1494,12 @@ static void cursors_and_peers(void **state)
 	OK(store_peer_put(p->st, &peer));
 	OK(store_peer_get(p->st, peer.origin, &back, &known));
 	assert_true(known);
-	assert_true(back.run == peer.run && back.acked == 100 && back.last_contact_ms == 2 && back.clock_offset_ms == -3);
-	assert_true(back.agreed_ms == 4 && back.bytes_in == 5 && back.bytes_out == 6 && back.refused == 7 && back.parked == 8);
-	assert_true(back.unapplied == 9 && back.schema_version == 11 && back.protocol == 12 && back.restored);
+	assert_true(back.run == peer.run && back.acked == 100 && back.last_contact_ms == 2 &&
+	            back.clock_offset_ms == -3);
+	assert_true(back.agreed_ms == 4 && back.bytes_in == 5 && back.bytes_out == 6 &&
+	            back.refused == 7 && back.parked == 8);
+	assert_true(back.unapplied == 9 && back.schema_version == 11 && back.protocol == 12 &&
+	            back.restored);
 	assert_memory_equal(back.state, peer.state, 16);
 	OK(store_peers(p->st, &p->a, &peers, &count));
 	assert_int_equal(count, 1);
@@ -1405,7 +1510,12 @@ static void cursors_and_peers(void **state)
 static void certificates_and_invitations(void **state)
 {
 	struct place *p = *state;
-	struct cert_row c = {.role = 2, .lanes = 3, .not_before_ms = 100, .not_after_ms = 200, .revoked_ms = 0}, *got;
+	struct cert_row c = {.role = 2,
+	                     .lanes = 3,
+	                     .not_before_ms = 100,
+	                     .not_after_ms = 200,
+	                     .revoked_ms = 0},
+	                *got;
 	struct invite i = {.role = 4, .made_ms = 5, .expires_ms = 6}, back, *invites;
 	bool known;
 	size_t count;
@@ -1422,7 +1532,8 @@ static void certificates_and_invitations(void **state)
 	OK(store_cert_put(p->st, &c)); /* known */
 	OK(store_cert_by_id(p->st, c.id, &p->a, &got));
 	assert_int_equal(got->role, 2);
-	assert_true(got->lanes == 3 && got->not_before_ms == 100 && got->not_after_ms == 200 && got->revoked_ms == 0);
+	assert_true(got->lanes == 3 && got->not_before_ms == 100 && got->not_after_ms == 200 &&
+	            got->revoked_ms == 0);
 	assert_true(span_equal(got->body, c.body));
 	assert_memory_equal(got->link, c.link, 32);
 	assert_memory_equal(got->origin, c.origin, 16);
@@ -1454,7 +1565,8 @@ static void certificates_and_invitations(void **state)
 	make_id(8, i.used_by);
 	OK(store_invite_put(p->st, &i));
 	OK(store_invite_get(p->st, i.hash, &back, &known));
-	assert_true(known && back.role == 4 && back.made_ms == 5 && back.expires_ms == 6 && back.used_ms == 7);
+	assert_true(known && back.role == 4 && back.made_ms == 5 && back.expires_ms == 6 &&
+	            back.used_ms == 7);
 	assert_memory_equal(back.used_by, i.used_by, 16);
 	assert_memory_equal(back.unit, i.unit, 16);
 	OK(store_invites(p->st, &p->a, &invites, &count));
@@ -1524,19 +1636,19 @@ static void backups_and_checks(void **state)
 /* Listings that read a whole table because a person asked for the whole table, or that a bound of the
  * design keeps short. */
 static const char *const full_listings[] = {
-	"scope_list",     /* every scope: the tree for people */
-	"peer_list",      /* every peer: the coverage screen */
-	"cert_list",      /* for people */
-	"invite_list",    /* for people */
-	"cell_all",       /* every cell: the report */
-	"candidate_list", /* the conflict inbox, in index order and cut by its limit */
-	"tail_all",       /* at most 1,000 changesets between two seals */
-	"tail_size",      /* the same */
-	"tail_records",   /* the same */
-	"pending_all",    /* the cells touched between two seals */
-	"pending_clear",  /* the same */
-	"state_all",      /* the digest over all scopes: one row per scope and lane */
-	"journal_last",   /* the last row, from the end */
+        "scope_list",     /* every scope: the tree for people */
+        "peer_list",      /* every peer: the coverage screen */
+        "cert_list",      /* for people */
+        "invite_list",    /* for people */
+        "cell_all",       /* every cell: the report */
+        "candidate_list", /* the conflict inbox, in index order and cut by its limit */
+        "tail_all",       /* at most 1,000 changesets between two seals */
+        "tail_size",      /* the same */
+        "tail_records",   /* the same */
+        "pending_all",    /* the cells touched between two seals */
+        "pending_clear",  /* the same */
+        "state_all",      /* the digest over all scopes: one row per scope and lane */
+        "journal_last",   /* the last row, from the end */
 };
 
 static bool is_full_listing(const char *line)
@@ -1544,7 +1656,8 @@ static bool is_full_listing(const char *line)
 	size_t len = strcspn(line, "\t");
 
 	for (size_t i = 0; i < ARRAY_COUNT(full_listings); i++)
-		if (strlen(full_listings[i]) == len && strncmp(full_listings[i], line, len) == 0) return true;
+		if (strlen(full_listings[i]) == len && strncmp(full_listings[i], line, len) == 0)
+			return true;
 	return false;
 }
 
@@ -1558,14 +1671,16 @@ static void check_plans(struct store *st)
 	OK(store_plans(st, &plans));
 	assert_false(plans.full);
 	(void)buf_cstr(&plans);
-	for (line = strtok_r((char *)plans.p, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+	for (line = strtok_r((char *)plans.p, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
 		lines++;
 		if (strstr(line, "SCAN") == NULL) continue;
 		if (!is_full_listing(line)) fail_msg("a table scan: %s", line);
 		listed++;
 	}
 	assert_true(lines > 100);
-	assert_true(listed >= ARRAY_COUNT(full_listings) - 2); /* the plans do say SCAN where one is */
+	assert_true(listed >=
+	            ARRAY_COUNT(full_listings) - 2); /* the plans do say SCAN where one is */
 	buf_done(&plans);
 }
 
@@ -1580,12 +1695,16 @@ static void plans_use_indexes(void **state)
 
 		buf_init(&plans, 1 << 20);
 		OK(store_plans(p->st, &plans));
-		assert_non_null(strstr(buf_cstr(&plans), "journal_feed\tSEARCH journal USING COVERING INDEX journal_feed"));
+		assert_non_null(
+		        strstr(buf_cstr(&plans),
+		               "journal_feed\tSEARCH journal USING COVERING INDEX journal_feed"));
 		assert_null(strstr(buf_cstr(&plans), "journal_feed\tUSE TEMP"));
 		assert_null(strstr(buf_cstr(&plans), "journal_scope\tUSE TEMP"));
 		assert_null(strstr(buf_cstr(&plans), "journal_walk\tUSE TEMP"));
 		assert_null(strstr(buf_cstr(&plans), "parked_by_wait\tUSE TEMP"));
-		assert_non_null(strstr(buf_cstr(&plans), "row_scan_scope thing.0\tSEARCH thing USING INDEX thing_scope"));
+		assert_non_null(
+		        strstr(buf_cstr(&plans),
+		               "row_scan_scope thing.0\tSEARCH thing USING INDEX thing_scope"));
 		assert_null(strstr(buf_cstr(&plans), "row_scan_scope thing.0\tUSE TEMP"));
 		buf_done(&plans);
 	}
@@ -1599,43 +1718,49 @@ static void real_schema_opens(void **state)
 	check_plans(p->st);
 }
 
-#define BOTH(TEST) \
-	{#TEST " file", TEST, set_up_file, tear_down, NULL}, {#TEST " memory", TEST, set_up_memory, tear_down, NULL}
-#define ON_FILE(TEST) {#TEST, TEST, set_up_file, tear_down, NULL}
+#define BOTH(TEST)                                                                                 \
+	{#TEST " file", TEST, set_up_file, tear_down, NULL},                                       \
+	{                                                                                          \
+#TEST " memory", TEST, set_up_memory, tear_down, NULL                              \
+	}
+#define ON_FILE(TEST)                                                                              \
+	{                                                                                          \
+#TEST, TEST, set_up_file, tear_down, NULL                                          \
+	}
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ON_FILE(newer_file_is_refused),
-		ON_FILE(damaged_files_are_refused),
-		ON_FILE(older_formats_are_taken_up),
-		BOTH(older_schema_gets_columns_and_tables),
-		BOTH(values_come_back),
-		BOTH(lanes_live_apart),
-		BOTH(masks_against_a_model),
-		BOTH(unknown_tables_and_lanes_are_held),
-		BOTH(scans_and_views_against_a_model),
-		ON_FILE(arena_bound_is_an_error),
-		BOTH(ordinals),
-		BOTH(rollback_undoes_caches),
-		BOTH(another_connection_is_noticed),
-		ON_FILE(read_only_readers),
-		BOTH(faults_stick),
-		BOTH(rolling_chain),
-		BOTH(feeds_against_a_model),
-		BOTH(state_hashes_add_up),
-		BOTH(tail_and_streams),
-		BOTH(candidates),
-		BOTH(parked_and_refused),
-		BOTH(counts_of_a_feed),
-		BOTH(gaps_words_waiting),
-		BOTH(figures),
-		BOTH(cursors_and_peers),
-		BOTH(certificates_and_invitations),
-		BOTH(meta),
-		BOTH(backups_and_checks),
-		ON_FILE(plans_use_indexes),
-		ON_FILE(real_schema_opens),
+	        ON_FILE(newer_file_is_refused),
+	        ON_FILE(damaged_files_are_refused),
+	        ON_FILE(older_formats_are_taken_up),
+	        BOTH(older_schema_gets_columns_and_tables),
+	        BOTH(values_come_back),
+	        BOTH(lanes_live_apart),
+	        BOTH(masks_against_a_model),
+	        BOTH(unknown_tables_and_lanes_are_held),
+	        BOTH(scans_and_views_against_a_model),
+	        ON_FILE(arena_bound_is_an_error),
+	        BOTH(ordinals),
+	        BOTH(rollback_undoes_caches),
+	        BOTH(another_connection_is_noticed),
+	        ON_FILE(read_only_readers),
+	        BOTH(faults_stick),
+	        BOTH(rolling_chain),
+	        BOTH(feeds_against_a_model),
+	        BOTH(state_hashes_add_up),
+	        BOTH(tail_and_streams),
+	        BOTH(candidates),
+	        BOTH(parked_and_refused),
+	        BOTH(counts_of_a_feed),
+	        BOTH(gaps_words_waiting),
+	        BOTH(figures),
+	        BOTH(cursors_and_peers),
+	        BOTH(certificates_and_invitations),
+	        BOTH(meta),
+	        BOTH(backups_and_checks),
+	        ON_FILE(plans_use_indexes),
+	        ON_FILE(real_schema_opens),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

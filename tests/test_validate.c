@@ -521,8 +521,8 @@ static void test_activity_row(void **state)
 	expect_row(ERR_REQUIRED, "activity.closed_start", "activity", "act_closed", "B3", END);
 	expect_row(ERR_CODE_TIER, "activity.title", "activity", DANCE, "act_closed", "B3",
 	           "closed_start", "2024-06-01T09:00", END);
-	expect_row(ERR_CODE_TIER, "activity.start", "activity", "act_closed", "B3",
-	           "closed_start", "2024-06-01T09:00", "start", "2024-06-01T09:00", END);
+	expect_row(ERR_CODE_TIER, "activity.start", "activity", "act_closed", "B3", "closed_start",
+	           "2024-06-01T09:00", "start", "2024-06-01T09:00", END);
 	expect_row(ERR_CODE_TIER, "activity.hh_served", "activity", "act_closed", "A1",
 	           "closed_start", "2024-06-01T09:00", "hh_served", "1", END);
 	expect_row(ERR_CODE_TIER, "activity.act", "activity", "act", "D1", "act_closed", "A1",

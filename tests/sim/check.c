@@ -15,7 +15,7 @@
 struct decoded {
 	struct decoded *next;
 	uint8_t hash[32];
-	struct record *ops;       /* of a segment, by ordinal */
+	struct record *ops; /* of a segment, by ordinal */
 	size_t ops_count;
 	struct admission admission;
 	bool is_admission;
@@ -40,7 +40,8 @@ void chest_free(struct chest *c)
 	free(c);
 }
 
-static int decode_segment(struct chest *c, const struct entry *e, struct decoded *x, struct error *err)
+static int decode_segment(struct chest *c, const struct entry *e, struct decoded *x,
+                          struct error *err)
 {
 	struct segment s;
 	struct changeset *cs;
@@ -50,12 +51,12 @@ static int decode_segment(struct chest *c, const struct entry *e, struct decoded
 
 	if (rc == 0) rc = segment_changesets(&s, &c->arena, &cs, &n, err);
 	if (rc < 0) return rc;
-	for (size_t i = 0; i < n; i++)
-		x->ops_count += cs[i].ops_count;
+	for (size_t i = 0; i < n; i++) x->ops_count += cs[i].ops_count;
 	x->ops = ARENA_ARRAY(&c->arena, struct record, x->ops_count + 1);
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < cs[i].ops_count; j++) {
-			x->ops[k] = (struct record){.op = &cs[i].ops[j], .run = cs[i].run, .lane = s.head.lane};
+			x->ops[k] = (struct record){
+			        .op = &cs[i].ops[j], .run = cs[i].run, .lane = s.head.lane};
 			memcpy(x->ops[k++].scope, s.head.scope, 16);
 		}
 	return 0;
@@ -63,7 +64,8 @@ static int decode_segment(struct chest *c, const struct entry *e, struct decoded
 
 static struct decoded *decode(struct chest *c, struct world *w, const struct entry *e)
 {
-	struct decoded **bucket = &c->buckets[(e->hash[0] | (unsigned)e->hash[1] << 8) % CHEST_BUCKETS];
+	struct decoded **bucket =
+	        &c->buckets[(e->hash[0] | (unsigned)e->hash[1] << 8) % CHEST_BUCKETS];
 	struct decoded *x;
 	struct error err = {0};
 	uint8_t hash[32], sign[64];
@@ -78,17 +80,20 @@ static struct decoded *decode(struct chest *c, struct world *w, const struct ent
 	if (e->kind == ENTRY_SEGMENT) {
 		rc = decode_segment(c, e, x, &err);
 	} else if (e->kind == ENTRY_ADMISSION) {
-		rc = admission_open(arena_span(&c->arena, e->head), &c->arena, &x->admission, hash, sign, &err);
+		rc = admission_open(arena_span(&c->arena, e->head), &c->arena, &x->admission, hash,
+		                    sign, &err);
 		x->is_admission = rc == 0;
 	}
-	if (rc < 0) world_fail(w, "journal", "an entry of kind %u does not read: %s", (unsigned)e->kind, err.detail);
+	if (rc < 0)
+		world_fail(w, "journal", "an entry of kind %u does not read: %s", (unsigned)e->kind,
+		           err.detail);
 	return x;
 }
 
 /* ---- views */
 struct segment_words {
 	uint8_t hash[32];
-	unsigned *words;          /* by ordinal */
+	unsigned *words; /* by ordinal */
 };
 
 static int compare_u64(uint64_t x, uint64_t y)
@@ -142,13 +147,13 @@ static unsigned said(const struct admission_item *item, uint32_t ordinal)
 		if (item->verdicts[i].ordinal == ordinal)
 			return item->verdicts[i].accepted == 1   ? WORD_ACCEPTED
 			       : item->verdicts[i].accepted == 0 ? WORD_REFUSED
-								 : WORD_HELD;
+			                                         : WORD_HELD;
 	return item->mode == ADMIT_ALL_BUT ? WORD_ACCEPTED : 0;
 }
 
 struct known_entry {
 	struct decoded *x;
-	unsigned base;            /* WORD_MINE, WORD_HUB */
+	unsigned base; /* WORD_MINE, WORD_HUB */
 	bool segment;
 };
 
@@ -159,7 +164,8 @@ static int compare_known(const void *a, const void *b)
 	return memcmp(x->x->hash, y->x->hash, 32);
 }
 
-static const struct known_entry *find_known(const struct known_entry *k, size_t n, const uint8_t hash[32])
+static const struct known_entry *find_known(const struct known_entry *k, size_t n,
+                                            const uint8_t hash[32])
 {
 	size_t lo = 0, hi = n;
 
@@ -168,8 +174,10 @@ static const struct known_entry *find_known(const struct known_entry *k, size_t 
 		int c = memcmp(hash, k[mid].x->hash, 32);
 
 		if (c == 0) return &k[mid];
-		if (c < 0) hi = mid;
-		else lo = mid + 1;
+		if (c < 0)
+			hi = mid;
+		else
+			lo = mid + 1;
 	}
 	return NULL;
 }
@@ -179,13 +187,17 @@ static void gather(struct view *v, const struct known_entry *known, size_t n)
 	unsigned **words = mem_alloc((n + 1) * sizeof(*words));
 
 	for (size_t i = 0; i < n; i++)
-		words[i] = known[i].segment ? mem_alloc((known[i].x->ops_count + 1) * sizeof(**words)) : NULL;
+		words[i] = known[i].segment
+		                   ? mem_alloc((known[i].x->ops_count + 1) * sizeof(**words))
+		                   : NULL;
 	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; known[i].x->is_admission && k < known[i].x->admission.items_count; k++) {
+		for (size_t k = 0;
+		     known[i].x->is_admission && k < known[i].x->admission.items_count; k++) {
 			const struct admission_item *item = &known[i].x->admission.items[k];
 			const struct known_entry *s = find_known(known, n, item->segment);
 
-			for (size_t o = 0; s != NULL && words[s - known] != NULL && o < s->x->ops_count; o++)
+			for (size_t o = 0;
+			     s != NULL && words[s - known] != NULL && o < s->x->ops_count; o++)
 				words[s - known][o] |= said(item, (uint32_t)o);
 		}
 	for (size_t i = 0; i < n; i++) {
@@ -216,7 +228,8 @@ static int load_journal(struct chest *c, struct device *d, struct view *v)
 		rc = store_journal_get(d->keeper, recv, &a, &e);
 		if (rc < 0) break;
 		if (e == NULL) {
-			world_fail(d->world, "journal", "%s: no entry %" PRId64 " of %" PRId64, d->label, recv, head);
+			world_fail(d->world, "journal", "%s: no entry %" PRId64 " of %" PRId64,
+			           d->label, recv, head);
 			rc = -1;
 			break;
 		}
@@ -224,7 +237,8 @@ static int load_journal(struct chest *c, struct device *d, struct view *v)
 		v->segments += e->kind == ENTRY_SEGMENT;
 		v->holes += e->kind == ENTRY_HOLE;
 		author = device_of(d->world, e->origin);
-		known[n] = (struct known_entry){.x = decode(c, d->world, e), .segment = e->kind == ENTRY_SEGMENT};
+		known[n] = (struct known_entry){.x = decode(c, d->world, e),
+		                                .segment = e->kind == ENTRY_SEGMENT};
 		if (e->merged) known[n].base |= WORD_MINE;
 		if (author != NULL && author->hub) known[n].base |= WORD_HUB;
 		n++;
@@ -268,7 +282,8 @@ int view_load(struct chest *c, struct device *d, struct view *ret)
 	rc = load_journal(c, d, ret);
 	if (rc == 0) rc = load_tail(c, d, ret);
 	if (rc < 0) {
-		world_fail(d->world, "journal", "%s: journal or tail does not read: %d", d->label, rc);
+		world_fail(d->world, "journal", "%s: journal or tail does not read: %d", d->label,
+		           rc);
 		return -1;
 	}
 	if (ret->count > 0) qsort(ret->records, ret->count, sizeof(*ret->records), compare_record);
@@ -313,12 +328,16 @@ static bool is_alive(struct value v)
 
 static void say_value(struct value v, char *out, size_t len)
 {
-	if (v.type == VALUE_INT) (void)snprintf(out, len, "%" PRId64, v.i);
-	else if (v.type == VALUE_NULL) (void)snprintf(out, len, "null");
-	else (void)snprintf(out, len, "%.*s", (int)(v.s.len < 40 ? v.s.len : 40), v.type == VALUE_TEXT ? (const char *)v.s.p : "(bytes)");
+	if (v.type == VALUE_INT)
+		(void)snprintf(out, len, "%" PRId64, v.i);
+	else if (v.type == VALUE_NULL)
+		(void)snprintf(out, len, "null");
+	else
+		(void)snprintf(out, len, "%.*s", (int)(v.s.len < 40 ? v.s.len : 40),
+		               v.type == VALUE_TEXT ? (const char *)v.s.p : "(bytes)");
 }
 
-struct holding {                  /* candidates of a replica, and its run ordinals */
+struct holding { /* candidates of a replica, and its run ordinals */
 	struct candidate *c;
 	size_t count;
 };
@@ -328,23 +347,24 @@ static size_t candidates_of(const struct holding *h, const struct oracle_row *ro
 	size_t n = 0;
 
 	for (size_t i = 0; i < h->count; i++)
-		n += h->c[i].kind != CANDIDATE_EDIT_OF_DELETED && h->c[i].lane == row->lane && h->c[i].slot == slot &&
-		     memcmp(h->c[i].row, row->id, 16) == 0;
+		n += h->c[i].kind != CANDIDATE_EDIT_OF_DELETED && h->c[i].lane == row->lane &&
+		     h->c[i].slot == slot && memcmp(h->c[i].row, row->id, 16) == 0;
 	return n;
 }
 
-static bool candidate_there(struct device *d, const struct holding *h, const struct oracle_row *row, unsigned slot,
-			    const struct oracle_value *want)
+static bool candidate_there(struct device *d, const struct holding *h, const struct oracle_row *row,
+                            unsigned slot, const struct oracle_value *want)
 {
 	for (size_t i = 0; i < h->count; i++) {
 		struct run_info info = {0};
 
-		if (h->c[i].kind == CANDIDATE_EDIT_OF_DELETED || h->c[i].lane != row->lane || h->c[i].slot != slot ||
-		    memcmp(h->c[i].row, row->id, 16) != 0 || h->c[i].stamp != want->stamp)
+		if (h->c[i].kind == CANDIDATE_EDIT_OF_DELETED || h->c[i].lane != row->lane ||
+		    h->c[i].slot != slot || memcmp(h->c[i].row, row->id, 16) != 0 ||
+		    h->c[i].stamp != want->stamp)
 			continue;
 		if (store_run_get(d->keeper, h->c[i].run, &info) == 0 && info.run == want->run)
 			return slot == 0 ? is_alive(h->c[i].value) == is_alive(want->value)
-					 : value_equal(h->c[i].value, want->value);
+			                 : value_equal(h->c[i].value, want->value);
 	}
 	return false;
 }
@@ -357,21 +377,24 @@ static void dump_row(struct world *w, const struct view *v, const struct oracle_
 		char value[64];
 
 		if (r->lane != row->lane || memcmp(r->op->row, row->id, 16) != 0) continue;
-		(void)fprintf(stderr, "  kind %u run %" PRIx64 " stamp %" PRIx64 " words %u:", r->op->kind, r->run, r->op->stamp,
-			      r->words);
+		(void)fprintf(stderr,
+		              "  kind %u run %" PRIx64 " stamp %" PRIx64 " words %u:", r->op->kind,
+		              r->run, r->op->stamp, r->words);
 		for (size_t k = 0; k < r->op->values_count; k++) {
 			say_value(r->op->values[k].value, value, sizeof(value));
 			(void)fprintf(stderr, " %u=%s", r->op->values[k].slot, value);
 		}
 		for (size_t k = 0; k < r->op->groups_count; k++)
-			(void)fprintf(stderr, " saw %" PRIx64 ".%" PRIx64 "/%" PRIx64, r->op->groups[k].run,
-				      r->op->groups[k].stamp, r->op->groups[k].slots);
+			(void)fprintf(stderr, " saw %" PRIx64 ".%" PRIx64 "/%" PRIx64,
+			              r->op->groups[k].run, r->op->groups[k].stamp,
+			              r->op->groups[k].slots);
 		(void)fprintf(stderr, "\n");
 	}
 }
 
-static void check_slot(struct world *w, const struct view *v, const struct table *t, const struct oracle_row *row,
-		       const struct row *have, const struct holding *h, unsigned slot)
+static void check_slot(struct world *w, const struct view *v, const struct table *t,
+                       const struct oracle_row *row, const struct row *have,
+                       const struct holding *h, unsigned slot)
 {
 	struct oracle_value standing[ORACLE_STANDING_MAX];
 	size_t n = oracle_standing(&v->oracle, row, slot, standing);
@@ -380,29 +403,37 @@ static void check_slot(struct world *w, const struct view *v, const struct table
 	char text[2][64], id[ID_TEXT];
 
 	id_text(row->id, id);
-	if (slot == 0 ? is_alive(want) != is_alive(have->v[0]) : !value_equal(want, have->v[slot])) {
+	if (slot == 0 ? is_alive(want) != is_alive(have->v[0])
+	              : !value_equal(want, have->v[slot])) {
 		say_value(want, text[0], sizeof(text[0]));
 		say_value(have->v[slot], text[1], sizeof(text[1]));
-		world_fail(w, "value", "%s: %s %s lane %u slot %u shows %s, oracle says %s (%zu stand)", v->device->label,
-			   t->name, id, row->lane, slot, text[1], text[0], n);
+		world_fail(w, "value",
+		           "%s: %s %s lane %u slot %u shows %s, oracle says %s (%zu stand)",
+		           v->device->label, t->name, id, row->lane, slot, text[1], text[0], n);
 		dump_row(w, v, row);
 		return;
 	}
 	if (n > 1) w->counts.conflicts++;
 	if (set) return;
 	if (candidates_of(h, row, slot) != (n > 1 ? n - 1 : 0)) {
-		world_fail(w, "candidates", "%s: %s %s lane %u slot %u has %zu candidates, oracle says %zu", v->device->label,
-			   t->name, id, row->lane, slot, candidates_of(h, row, slot), n > 1 ? n - 1 : 0);
+		world_fail(w, "candidates",
+		           "%s: %s %s lane %u slot %u has %zu candidates, oracle says %zu",
+		           v->device->label, t->name, id, row->lane, slot,
+		           candidates_of(h, row, slot), n > 1 ? n - 1 : 0);
 		dump_row(w, v, row);
 		return;
 	}
 	for (size_t i = 1; i < n; i++)
 		if (!candidate_there(v->device, h, row, slot, &standing[i]))
-			world_fail(w, "candidates", "%s: %s %s lane %u slot %u: candidate %" PRIx64 ".%" PRIx64 " is missing",
-				   v->device->label, t->name, id, row->lane, slot, standing[i].run, standing[i].stamp);
+			world_fail(w, "candidates",
+			           "%s: %s %s lane %u slot %u: candidate %" PRIx64 ".%" PRIx64
+			           " is missing",
+			           v->device->label, t->name, id, row->lane, slot, standing[i].run,
+			           standing[i].stamp);
 }
 
-static void check_table(struct world *w, const struct view *v, const struct table *t, unsigned lane, const struct holding *h)
+static void check_table(struct world *w, const struct view *v, const struct table *t, unsigned lane,
+                        const struct holding *h)
 {
 	struct arena a;
 	struct row *rows = NULL;
@@ -412,27 +443,34 @@ static void check_table(struct world *w, const struct view *v, const struct tabl
 	char id[ID_TEXT];
 
 	arena_init(&a, 0);
-	if (store_rows_scan(v->device->keeper, t->number, lane, 0, NULL, 1u << 20, &a, &rows, &n) < 0) n = 0;
+	if (store_rows_scan(v->device->keeper, t->number, lane, 0, NULL, 1u << 20, &a, &rows, &n) <
+	    0)
+		n = 0;
 	for (size_t i = 0; i < v->oracle.rows_count; i++)
-		want += v->oracle.rows[i].exists && v->oracle.rows[i].table == t->number && v->oracle.rows[i].lane == lane;
+		want += v->oracle.rows[i].exists && v->oracle.rows[i].table == t->number &&
+		        v->oracle.rows[i].lane == lane;
 	for (size_t i = 0; i < n && w->failed_rule[0] == '\0'; i++) {
 		const struct oracle_row *row = oracle_find(&v->oracle, rows[i].id, lane);
 
 		id_text(rows[i].id, id);
 		if (row == NULL || !row->exists || row->table != t->number) {
-			world_fail(w, "rows", "%s: %s %s lane %u is there, oracle has no insert", v->device->label, t->name, id,
-				   lane);
+			world_fail(w, "rows", "%s: %s %s lane %u is there, oracle has no insert",
+			           v->device->label, t->name, id, lane);
 			break;
 		}
 		seen++;
 		w->counts.rows++;
-		if (scope.ord != rows[i].scope && store_scope_get(v->device->keeper, rows[i].scope, &scope) < 0) break;
+		if (scope.ord != rows[i].scope &&
+		    store_scope_get(v->device->keeper, rows[i].scope, &scope) < 0)
+			break;
 		if (memcmp(scope.id, row->scope, 16) != 0)
-			world_fail(w, "rows", "%s: %s %s lane %u stands in another scope", v->device->label, t->name, id, lane);
+			world_fail(w, "rows", "%s: %s %s lane %u stands in another scope",
+			           v->device->label, t->name, id, lane);
 		for (unsigned slot = 0; slot < slots; slot++)
 			if (mask >> slot & 1) check_slot(w, v, t, row, &rows[i], h, slot);
 	}
-	for (size_t i = 0; seen != want && i < v->oracle.rows_count && w->failed_rule[0] == '\0'; i++) {
+	for (size_t i = 0; seen != want && i < v->oracle.rows_count && w->failed_rule[0] == '\0';
+	     i++) {
 		const struct oracle_row *row = &v->oracle.rows[i];
 		bool there = false;
 
@@ -441,7 +479,8 @@ static void check_table(struct world *w, const struct view *v, const struct tabl
 			there = memcmp(rows[k].id, row->id, 16) == 0;
 		id_text(row->id, id);
 		if (!there)
-			world_fail(w, "rows", "%s: %s %s lane %u should be there and is not", v->device->label, t->name, id, lane);
+			world_fail(w, "rows", "%s: %s %s lane %u should be there and is not",
+			           v->device->label, t->name, id, lane);
 	}
 	arena_done(&a);
 }
@@ -458,7 +497,8 @@ void check_rows(struct world *w, const struct view *v)
 		world_fail(w, "candidates", "%s: candidates do not read", v->device->label);
 	for (size_t i = 0; i < s->tables_count; i++)
 		for (unsigned lane = 0; lane < LANE_RESERVED && w->failed_rule[0] == '\0'; lane++)
-			if (table_slots(s->tables[i], lane) != 0) check_table(w, v, s->tables[i], lane, &h);
+			if (table_slots(s->tables[i], lane) != 0)
+				check_table(w, v, s->tables[i], lane, &h);
 	arena_done(&a);
 }
 
@@ -476,8 +516,10 @@ void check_acked(struct world *w, const struct view *v)
 		memcpy(op.row, d->acked.p[i].row, 16);
 		if (view_find(v, &r) != NULL) continue;
 		id_text(op.row, id);
-		world_fail(w, "durable", "%s: recorded change %s lane %u run %" PRIx64 " stamp %" PRIx64 " is gone", d->label, id,
-			   r.lane, r.run, op.stamp);
+		world_fail(w, "durable",
+		           "%s: recorded change %s lane %u run %" PRIx64 " stamp %" PRIx64
+		           " is gone",
+		           d->label, id, r.lane, r.run, op.stamp);
 		return;
 	}
 }
@@ -488,8 +530,11 @@ static void check_received(struct world *w, struct device *child)
 	struct peer peer = {0};
 	bool known = false;
 
-	if (child->parent == NULL || child->parent->restored || child->restored || !child->joined) return;
-	if (store_peer_get(child->keeper, child->parent->identity.origin, &peer, &known) < 0 || !known) return;
+	if (child->parent == NULL || child->parent->restored || child->restored || !child->joined)
+		return;
+	if (store_peer_get(child->keeper, child->parent->identity.origin, &peer, &known) < 0 ||
+	    !known)
+		return;
 	arena_init(&a, 0);
 	for (int64_t recv = 1; recv <= peer.acked; recv++) {
 		struct entry *e = NULL;
@@ -497,12 +542,15 @@ static void check_received(struct world *w, struct device *child)
 
 		if (recv % 64 == 0) arena_reset(&a);
 		if (store_journal_get(child->keeper, recv, &a, &e) < 0 || e == NULL) break;
-		if (memcmp(e->origin, child->identity.origin, 16) != 0 || e->kind != ENTRY_SEGMENT ||
-		    !(child->parent->cert.lanes >> e->lane & 1))
+		if (memcmp(e->origin, child->identity.origin, 16) != 0 ||
+		    e->kind != ENTRY_SEGMENT || !(child->parent->cert.lanes >> e->lane & 1))
 			continue;
-		if (store_journal_find(child->parent->keeper, e->hash, &there) < 0 || there != 0) continue;
-		world_fail(w, "received", "%s: entry %" PRId64 " was acknowledged up to %" PRId64 " and is not at %s",
-			   child->label, recv, peer.acked, child->parent->label);
+		if (store_journal_find(child->parent->keeper, e->hash, &there) < 0 || there != 0)
+			continue;
+		world_fail(w, "received",
+		           "%s: entry %" PRId64 " was acknowledged up to %" PRId64
+		           " and is not at %s",
+		           child->label, recv, peer.acked, child->parent->label);
 		break;
 	}
 	arena_done(&a);
@@ -528,16 +576,24 @@ static void check_complete(struct world *w, const struct view *views, size_t n)
 				const struct record *o;
 				char id[ID_TEXT];
 
-				if (j == i || !check_entitled(views[j].device, r->scope, r->lane)) continue;
+				if (j == i || !check_entitled(views[j].device, r->scope, r->lane))
+					continue;
 				o = view_find(&views[j], r);
 				id_text(r->op->row, id);
 				if (o == NULL)
-					world_fail(w, "absent", "%s holds table %u %s lane %u stamp %" PRIx64 ", %s does not",
-						   views[i].device->label, (unsigned)r->op->table, id, r->lane, r->op->stamp,
-						   views[j].device->label);
-				else if (((o->words ^ r->words) & (WORD_ACCEPTED | WORD_REFUSED)) != 0)
-					world_fail(w, "verdict", "%s: table %u %s lane %u: words %u, at %s %u", views[i].device->label,
-						   (unsigned)r->op->table, id, r->lane, r->words, views[j].device->label, o->words);
+					world_fail(w, "absent",
+					           "%s holds table %u %s lane %u stamp %" PRIx64
+					           ", %s does not",
+					           views[i].device->label, (unsigned)r->op->table,
+					           id, r->lane, r->op->stamp,
+					           views[j].device->label);
+				else if (((o->words ^ r->words) & (WORD_ACCEPTED | WORD_REFUSED)) !=
+				         0)
+					world_fail(w, "verdict",
+					           "%s: table %u %s lane %u: words %u, at %s %u",
+					           views[i].device->label, (unsigned)r->op->table,
+					           id, r->lane, r->words, views[j].device->label,
+					           o->words);
 			}
 		}
 }
@@ -554,10 +610,12 @@ static void check_waiting(struct world *w, const struct view *v, const struct vi
 		const struct record *r = &v->records[i];
 		char id[ID_TEXT];
 
-		if ((r->words & (WORD_ACCEPTED | WORD_REFUSED | WORD_HUB | WORD_HELD)) != 0) continue;
+		if ((r->words & (WORD_ACCEPTED | WORD_REFUSED | WORD_HUB | WORD_HELD)) != 0)
+			continue;
 		id_text(r->op->row, id);
-		world_fail(w, "waits", "%s: table %u %s lane %u stamp %" PRIx64 " has no word of any hub", d->label,
-			   (unsigned)r->op->table, id, r->lane, r->op->stamp);
+		world_fail(w, "waits",
+		           "%s: table %u %s lane %u stamp %" PRIx64 " has no word of any hub",
+		           d->label, (unsigned)r->op->table, id, r->lane, r->op->stamp);
 		return;
 	}
 	arena_init(&a, 0);
@@ -570,25 +628,37 @@ static void check_waiting(struct world *w, const struct view *v, const struct vi
 
 		w->counts.parks++;
 		id_text(held[i].row, id);
-		if (held[i].cause == ERR_MISSING_REF && store_row_tables(d->keeper, held[i].wait, tables, &there) == 0 && there > 0)
-			world_fail(w, "parked", "%s: %s waits for a row that is there", d->label, id);
+		if (held[i].cause == ERR_MISSING_REF &&
+		    store_row_tables(d->keeper, held[i].wait, tables, &there) == 0 && there > 0)
+			world_fail(w, "parked", "%s: %s waits for a row that is there", d->label,
+			           id);
 		if ((held[i].cause == ERR_MISSING_ROW) && row != NULL && row->exists)
-			world_fail(w, "parked", "%s: an update of %s waits for its row, which is there", d->label, id);
+			world_fail(w, "parked",
+			           "%s: an update of %s waits for its row, which is there",
+			           d->label, id);
 		if (held[i].cause == ERR_BEHIND) {
 			bool other = false;
 
 			for (size_t k = 0; k < count; k++)
 				/* of a changeset that stands or falls together, all wait for what one waits for */
-				other |= held[k].cause != ERR_BEHIND && held[k].lane == held[i].lane &&
-					 (memcmp(held[k].row, held[i].row, 16) == 0 || memcmp(held[k].row, held[i].wait, 16) == 0);
+				other |= held[k].cause != ERR_BEHIND &&
+				         held[k].lane == held[i].lane &&
+				         (memcmp(held[k].row, held[i].row, 16) == 0 ||
+				          memcmp(held[k].row, held[i].wait, 16) == 0);
 			if (!other) {
-				world_fail(w, "parked", "%s: a change of %s lane %u waits behind nothing", d->label, id,
-					   (unsigned)held[i].lane);
+				world_fail(w, "parked",
+				           "%s: a change of %s lane %u waits behind nothing",
+				           d->label, id, (unsigned)held[i].lane);
 				if (row != NULL) dump_row(w, v, row);
 				for (size_t k = 0; w->trace_print && k < count; k++)
-					(void)fprintf(stderr, "  held %" PRId64 ": recv %" PRId64 ".%u cause %d stamp %" PRIx64 " wait %02x%02x admitted %u\n",
-						      held[k].id, held[k].recv, held[k].ordinal, held[k].cause, held[k].stamp,
-						      held[k].wait[14], held[k].wait[15], held[k].admitted);
+					(void)fprintf(stderr,
+					              "  held %" PRId64 ": recv %" PRId64
+					              ".%u cause %d stamp %" PRIx64
+					              " wait %02x%02x admitted %u\n",
+					              held[k].id, held[k].recv, held[k].ordinal,
+					              held[k].cause, held[k].stamp,
+					              held[k].wait[14], held[k].wait[15],
+					              held[k].admitted);
 			}
 		}
 	}
@@ -598,7 +668,8 @@ static void check_waiting(struct world *w, const struct view *v, const struct vi
 }
 
 /* ---- hashes and ceilings */
-static void digest_of(const struct view *v, const uint8_t scope[16], unsigned lane, uint8_t ret_ops[16], uint8_t ret_rows[16])
+static void digest_of(const struct view *v, const uint8_t scope[16], unsigned lane,
+                      uint8_t ret_ops[16], uint8_t ret_rows[16])
 {
 	struct hash ops, rows;
 	struct oracle_value standing[ORACLE_STANDING_MAX];
@@ -608,7 +679,8 @@ static void digest_of(const struct view *v, const uint8_t scope[16], unsigned la
 	for (size_t i = 0; i < v->oracle.rows_count; i++) {
 		const struct oracle_row *row = &v->oracle.rows[i];
 
-		if (!row->exists || row->lane != lane || memcmp(row->scope, scope, 16) != 0) continue;
+		if (!row->exists || row->lane != lane || memcmp(row->scope, scope, 16) != 0)
+			continue;
 		for (size_t k = row->first; k < row->first + row->count; k++) {
 			hash_add(&ops, row->id, 16);
 			hash_add(&ops, &v->oracle.ops[k].run, 8);
@@ -646,10 +718,15 @@ static void check_states(struct world *w, const struct view *views, size_t n)
 				struct seen_state *s = &seen[count];
 				uint32_t ord = 0;
 
-				if (!check_entitled(views[i].device, w->units[u].id, lane)) continue;
-				if (store_scope_ord(views[i].device->keeper, w->units[u].id, false, &ord) < 0) continue;
+				if (!check_entitled(views[i].device, w->units[u].id, lane))
+					continue;
+				if (store_scope_ord(views[i].device->keeper, w->units[u].id, false,
+				                    &ord) < 0)
+					continue;
 				memset(s, 0, sizeof(*s));
-				if (ord != 0 && store_state_get(views[i].device->keeper, ord, lane, s->state) < 0) continue;
+				if (ord != 0 && store_state_get(views[i].device->keeper, ord, lane,
+				                                s->state) < 0)
+					continue;
 				s->device = views[i].device;
 				digest_of(&views[i], w->units[u].id, lane, s->ops, s->rows);
 				count++;
@@ -658,11 +735,17 @@ static void check_states(struct world *w, const struct view *views, size_t n)
 				bool state = memcmp(seen[i].state, seen[0].state, STATE_BYTES) == 0;
 
 				if (state && memcmp(seen[i].rows, seen[0].rows, 16) != 0)
-					world_fail(w, "hash", "unit %zu lane %u: equal state hash, other rows at %s and %s", u, lane,
-						   seen[0].device->label, seen[i].device->label);
+					world_fail(w, "hash",
+					           "unit %zu lane %u: equal state hash, other rows "
+					           "at %s and %s",
+					           u, lane, seen[0].device->label,
+					           seen[i].device->label);
 				if (!state && memcmp(seen[i].ops, seen[0].ops, 16) == 0)
-					world_fail(w, "hash", "unit %zu lane %u: equal changes, other state hash at %s and %s", u, lane,
-						   seen[0].device->label, seen[i].device->label);
+					world_fail(w, "hash",
+					           "unit %zu lane %u: equal changes, other state "
+					           "hash at %s and %s",
+					           u, lane, seen[0].device->label,
+					           seen[i].device->label);
 			}
 		}
 	free(seen);
@@ -676,7 +759,8 @@ static void check_file(struct world *w, struct device *d)
 	uint8_t *bytes;
 	long len;
 
-	(void)snprintf(path, sizeof(path), "/dev/shm/jinguo-sim-%ld-%u.db", (long)getpid(), d->number);
+	(void)snprintf(path, sizeof(path), "/dev/shm/jinguo-sim-%ld-%u.db", (long)getpid(),
+	               d->number);
 	(void)unlink(path);
 	if (store_backup(d->keeper, path, &err) < 0) {
 		world_fail(w, "ceiling", "%s: backup: %s", d->label, err.detail);
@@ -688,8 +772,10 @@ static void check_file(struct world *w, struct device *d)
 	len = ftell(f);
 	(void)fseek(f, 0, SEEK_SET);
 	bytes = mem_alloc((size_t)len + 1);
-	if (fread(bytes, 1, (size_t)len, f) == (size_t)len && memmem(bytes, (size_t)len, CANARY, strlen(CANARY)) != NULL)
-		world_fail(w, "ceiling", "%s: bytes of a closed lane lie in its database", d->label);
+	if (fread(bytes, 1, (size_t)len, f) == (size_t)len &&
+	    memmem(bytes, (size_t)len, CANARY, strlen(CANARY)) != NULL)
+		world_fail(w, "ceiling", "%s: bytes of a closed lane lie in its database",
+		           d->label);
 	free(bytes);
 	(void)fclose(f);
 	(void)unlink(path);
@@ -700,7 +786,8 @@ static void check_ceiling(struct world *w, const struct view *v, bool file)
 {
 	for (size_t i = 0; i < v->count; i++)
 		if (!(v->device->cert.lanes >> v->records[i].lane & 1)) {
-			world_fail(w, "ceiling", "%s holds a change of lane %u", v->device->label, v->records[i].lane);
+			world_fail(w, "ceiling", "%s holds a change of lane %u", v->device->label,
+			           v->records[i].lane);
 			return;
 		}
 	if (file && v->device->cert.lanes == 1) check_file(w, v->device);
@@ -711,7 +798,8 @@ static bool applied_all(struct device *d)
 {
 	struct replica_counts counts = {0};
 
-	return d->replica != NULL && replica_counts(d->replica, &counts) == 0 && counts.unapplied == 0;
+	return d->replica != NULL && replica_counts(d->replica, &counts) == 0 &&
+	       counts.unapplied == 0;
 }
 
 static size_t load_all(struct world *w, struct chest *c, struct view *views)
@@ -719,7 +807,9 @@ static size_t load_all(struct world *w, struct chest *c, struct view *views)
 	size_t n = 0;
 
 	for (size_t i = 0; i < w->devices_count; i++)
-		if (w->devices[i]->alive && w->devices[i]->joined && view_load(c, w->devices[i], &views[n]) == 0) n++;
+		if (w->devices[i]->alive && w->devices[i]->joined &&
+		    view_load(c, w->devices[i], &views[n]) == 0)
+			n++;
 	return n;
 }
 
@@ -740,8 +830,7 @@ void check_midway(struct world *w, struct chest *c)
 		views[whole++] = views[i];
 	}
 	check_states(w, views, whole);
-	for (size_t i = 0; i < whole; i++)
-		view_done(&views[i]);
+	for (size_t i = 0; i < whole; i++) view_done(&views[i]);
 	free(views);
 }
 
@@ -753,11 +842,17 @@ void check_rest(struct world *w, struct chest *c)
 	for (size_t i = 0; i < n; i++) {
 		struct replica_counts counts = {0};
 
-		if (views[i].device->replica == NULL || replica_counts(views[i].device->replica, &counts) < 0) continue;
+		if (views[i].device->replica == NULL ||
+		    replica_counts(views[i].device->replica, &counts) < 0)
+			continue;
 		if (counts.unapplied != 0 || counts.tail != 0)
-			world_fail(w, "rest", "%s rests with %" PRId64 " unapplied and %" PRId64 " in the tail",
-				   views[i].device->label, counts.unapplied, counts.tail);
-		if (counts.gaps != 0) world_fail(w, "gaps", "%s: %" PRId64 " gaps at rest", views[i].device->label, counts.gaps);
+			world_fail(w, "rest",
+			           "%s rests with %" PRId64 " unapplied and %" PRId64
+			           " in the tail",
+			           views[i].device->label, counts.unapplied, counts.tail);
+		if (counts.gaps != 0)
+			world_fail(w, "gaps", "%s: %" PRId64 " gaps at rest",
+			           views[i].device->label, counts.gaps);
 		w->counts.runs += (uint64_t)counts.runs;
 		check_acked(w, &views[i]);
 		check_received(w, views[i].device);
@@ -765,12 +860,9 @@ void check_rest(struct world *w, struct chest *c)
 		check_ceiling(w, &views[i], /* file= */ true);
 	}
 	check_complete(w, views, n);
-	for (size_t i = 0; i < n; i++)
-		check_waiting(w, &views[i], views, n);
+	for (size_t i = 0; i < n; i++) check_waiting(w, &views[i], views, n);
 	check_states(w, views, n);
-	for (size_t i = 0; i < n; i++)
-		tally_check(w, &views[i], views, n);
-	for (size_t i = 0; i < n; i++)
-		view_done(&views[i]);
+	for (size_t i = 0; i < n; i++) tally_check(w, &views[i], views, n);
+	for (size_t i = 0; i < n; i++) view_done(&views[i]);
 	free(views);
 }

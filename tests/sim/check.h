@@ -13,18 +13,18 @@
 #include "tests/sim/oracle.h"
 
 enum { WORD_ACCEPTED = 1, WORD_REFUSED = 2, WORD_HELD = 4, WORD_MINE = 8, WORD_HUB = 16 };
-struct record {                   /* one operation as one replica holds it */
+struct record { /* one operation as one replica holds it */
 	const struct op *op;
 	uint64_t run;
 	uint8_t scope[16];
-	unsigned lane, words;     /* WORD_x */
+	unsigned lane, words; /* WORD_x */
 };
 struct view {
 	struct device *device;
-	struct record *records;   /* by (row, lane, stamp, run), no name twice */
+	struct record *records; /* by (row, lane, stamp, run), no name twice */
 	size_t count, room;
-	struct oracle oracle;     /* of those that ought to be merged */
-	bool clash;               /* one name, different bytes */
+	struct oracle oracle; /* of those that ought to be merged */
+	bool clash;           /* one name, different bytes */
 	int64_t entries, segments, holes;
 };
 

@@ -87,7 +87,8 @@ void device_arm(struct device *d, int64_t calls, int code)
 }
 
 /* ---- life */
-struct device *device_new(struct world *w, struct device *parent, int unit, bool hub, bool next_schema)
+struct device *device_new(struct world *w, struct device *parent, int unit, bool hub,
+                          bool next_schema)
 {
 	struct device *d = mem_alloc(sizeof(*d));
 
@@ -101,16 +102,22 @@ struct device *device_new(struct world *w, struct device *parent, int unit, bool
 	d->fault_after = -1;
 	d->alive = true;
 	d->rnd = random_stream(w->config.seed, 1000 + d->number);
-	d->env = (struct env){.ctx = d, .now_ms = env_now, .boot_ms = env_boot, .boot_id = env_boot_name,
-			      .random = env_bytes, .witness_read = env_witness_read,
-			      .witness_write = env_witness_write};
+	d->env = (struct env){.ctx = d,
+	                      .now_ms = env_now,
+	                      .boot_ms = env_boot,
+	                      .boot_id = env_boot_name,
+	                      .random = env_bytes,
+	                      .witness_read = env_witness_read,
+	                      .witness_write = env_witness_write};
 	if (w->trace_print) d->env.trace = env_line;
-	(void)snprintf(d->label, sizeof(d->label), "%s%u", hub ? parent ? "county" : "top" : "node", d->number);
+	(void)snprintf(d->label, sizeof(d->label), "%s%u", hub ? parent ? "county" : "top" : "node",
+	               d->number);
 	(void)snprintf(d->path, sizeof(d->path), "sim-%p-%u", (void *)w, d->number);
 	buf_init(&d->cert_bytes, CERT_BYTES_MAX);
 	identity_make(&d->env, &d->identity);
 	w->devices[w->devices_count++] = d;
-	if (store_open(d->path, device_schema(d), STORE_CREATE | STORE_MEMORY_VFS, &d->keeper, &d->err) < 0)
+	if (store_open(d->path, device_schema(d), STORE_CREATE | STORE_MEMORY_VFS, &d->keeper,
+	               &d->err) < 0)
 		world_fail(w, "setup", "%s: keeper: %s", d->label, d->err.detail);
 	else if (replica_create(d->keeper, &d->env, &d->identity, &d->err) < 0)
 		world_fail(w, "setup", "%s: create: %s", d->label, d->err.detail);
@@ -149,7 +156,8 @@ struct device *device_twin(struct device *like, unsigned number)
 	d->env.ctx = d;
 	(void)snprintf(d->label, sizeof(d->label), "twin%u", number);
 	(void)snprintf(d->path, sizeof(d->path), "sim-%p-twin-%u", (void *)d, number);
-	if (store_open(d->path, device_schema(d), STORE_CREATE | STORE_MEMORY_VFS, &d->keeper, &d->err) < 0 ||
+	if (store_open(d->path, device_schema(d), STORE_CREATE | STORE_MEMORY_VFS, &d->keeper,
+	               &d->err) < 0 ||
 	    replica_create(d->keeper, &d->env, &d->identity, &d->err) < 0)
 		world_fail(d->world, "setup", "%s: %s", d->label, d->err.detail);
 	return d;
@@ -172,8 +180,8 @@ int device_upgrade(struct device *d)
 int device_start(struct device *d, bool reboot)
 {
 	struct world *w = d->world;
-	struct replica_config config = {.env = &d->env, .identity = &d->identity,
-					.judge = d->hub ? &d->judge : NULL};
+	struct replica_config config = {
+	        .env = &d->env, .identity = &d->identity, .judge = d->hub ? &d->judge : NULL};
 	int rc;
 
 	if (d->replica != NULL || d->keeper == NULL) return 0;
@@ -198,7 +206,8 @@ int device_start(struct device *d, bool reboot)
 	d->seal_at_ms = 0;
 	device_turn_at(w, d, w->now_ms + 1);
 	if (d->parent != NULL && d->joined)
-		world_at(w, w->now_ms + 1 + (int64_t)random_below(&w->net, 500), AT_CONNECT, d->number, 0, 0);
+		world_at(w, w->now_ms + 1 + (int64_t)random_below(&w->net, 500), AT_CONNECT,
+		         d->number, 0, 0);
 	return 0;
 }
 
@@ -220,7 +229,8 @@ void device_kill(struct device *d)
 	store_close(d->store);
 	d->store = NULL;
 	d->turn_at_ms = 0;
-	world_at(w, w->now_ms + (w->healed ? 10 : random_range(&w->crash, 10, 60000)), AT_START, d->number, 0, 0);
+	world_at(w, w->now_ms + (w->healed ? 10 : random_range(&w->crash, 10, 60000)), AT_START,
+	         d->number, 0, 0);
 }
 
 /* ---- transactions */
@@ -233,7 +243,8 @@ static int died_or(struct device *d, int rc, const char *what)
 		return 1;
 	}
 	if (rc >= 0 && injected)
-		world_fail(d->world, "swallowed", "%s: %s went on after a storage error", d->label, what);
+		world_fail(d->world, "swallowed", "%s: %s went on after a storage error", d->label,
+		           what);
 	d->faulted = false;
 	if (rc < 0) {
 		replica_rollback(d->replica);
@@ -263,7 +274,7 @@ int device_transaction(struct device *d, const char *what, device_work *work, vo
 		const struct error *err = replica_error(d->replica);
 
 		world_trace(w, "%s: %s failed: %d %s %s", d->label, what, rc, err ? err->field : "",
-			    err ? err->detail : "");
+		            err ? err->detail : "");
 	}
 	rc = died_or(d, rc, what);
 	/* Dead after the commit, before anybody heard of it. */
@@ -279,8 +290,7 @@ static size_t chain_of(const struct device *d, struct span *ret)
 {
 	size_t n = 0;
 
-	for (; d != NULL; d = d->parent)
-		ret[n++] = buf_span(&d->cert_bytes);
+	for (; d != NULL; d = d->parent) ret[n++] = buf_span(&d->cert_bytes);
 	return n;
 }
 
@@ -324,10 +334,10 @@ static int certify(struct device *d)
 
 	if (d->cert_bytes.len > 0) return 0;
 	d->cert = (struct cert){.role = d->hub ? CERT_HUB : CERT_NODE,
-				.level = (uint8_t)u->level,
-				.lanes = lanes_of(d),
-				.not_before_ms = INT64_C(946684800000),
-				.not_after_ms = INT64_C(4102444800000)};
+	                        .level = (uint8_t)u->level,
+	                        .lanes = lanes_of(d),
+	                        .not_before_ms = INT64_C(946684800000),
+	                        .not_after_ms = INT64_C(4102444800000)};
 	memcpy(d->cert.origin_key, d->identity.sign_public, 32);
 	memcpy(d->cert.link_key, d->identity.link_public, 32);
 	memcpy(d->cert.unit, u->id, 16);
@@ -381,7 +391,8 @@ void device_turn_at(struct world *w, struct device *d, int64_t at_ms)
 void device_disconnected(struct world *w, struct device *d)
 {
 	/* Long worlds call less often: what matters is the number of sessions, not of hours. */
-	int64_t least = w->config.hours * 9000 > RECONNECT_MS ? w->config.hours * 9000 : RECONNECT_MS;
+	int64_t least =
+	        w->config.hours * 9000 > RECONNECT_MS ? w->config.hours * 9000 : RECONNECT_MS;
 	int64_t wait;
 
 	least *= 1 + (int64_t)w->conns_count / 200;
@@ -399,7 +410,8 @@ static void drop_ends(struct device *d)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < d->ends_count; i++)
-		if (d->ends[i].conn->ends[d->ends[i].side].session != NULL) d->ends[kept++] = d->ends[i];
+		if (d->ends[i].conn->ends[d->ends[i].side].session != NULL)
+			d->ends[kept++] = d->ends[i];
 	d->ends_count = kept;
 }
 
@@ -420,8 +432,8 @@ static bool known_peer(struct device *d, const struct device *peer, struct cert 
 	bool known;
 
 	arena_init(&a, 0);
-	known = store_cert_by_link(d->store, peer->identity.link_public, &a, &row) == 0 && row != NULL &&
-		cert_open(row->body, ret, &err) == 0;
+	known = store_cert_by_link(d->store, peer->identity.link_public, &a, &row) == 0 &&
+	        row != NULL && cert_open(row->body, ret, &err) == 0;
 	arena_done(&a);
 	return known;
 }
@@ -434,7 +446,7 @@ void device_connect(struct world *w, struct device *d)
 
 	if (d->conn != NULL || d->replica == NULL || !d->joined || hub == NULL) return;
 	if (!w->healed && (w->now_ms < d->offline_until_ms || hub->replica == NULL ||
-			   random_chance(&w->net, (unsigned)w->config.loss))) {
+	                   random_chance(&w->net, (unsigned)w->config.loss))) {
 		device_disconnected(w, d);
 		return;
 	}
@@ -465,7 +477,8 @@ void device_connect(struct world *w, struct device *d)
 	d->conn = c;
 	d->seal_at_ms = hub->seal_at_ms = w->now_ms;
 	w->counts.sessions++;
-	world_trace(w, "conn %u: %s to %s%s", c->number, d->label, hub->label, c->stay ? ", stays" : "");
+	world_trace(w, "conn %u: %s to %s%s", c->number, d->label, hub->label,
+	            c->stay ? ", stays" : "");
 	device_turn_at(w, hub, w->now_ms);
 	device_turn_at(w, d, w->now_ms + 1);
 }
@@ -488,8 +501,8 @@ struct steps {
 	size_t count, room;
 };
 
-static int step(struct device *d, struct steps *steps, struct device_end *e, enum session_event_kind kind,
-		struct span frame)
+static int step(struct device *d, struct steps *steps, struct device_end *e,
+                enum session_event_kind kind, struct span frame)
 {
 	struct session_event event = {.kind = kind, .now_ms = env_boot(d), .frame = frame};
 	struct step *s;
@@ -538,8 +551,9 @@ static int step_end(struct device *d, struct steps *steps, struct device_end *e,
 
 static bool end_has_work(const struct device *d, const struct conn_end *end)
 {
-	return end->session != NULL && (end->start || end->pump || end->bye || end->in.count > 0 ||
-					(end->due_ms != 0 && env_boot((void *)(uintptr_t)d) >= end->due_ms));
+	return end->session != NULL &&
+	       (end->start || end->pump || end->bye || end->in.count > 0 ||
+	        (end->due_ms != 0 && env_boot((void *)(uintptr_t)d) >= end->due_ms));
 }
 
 static int work_steps(struct device *d, void *ctx)
@@ -564,7 +578,8 @@ static void supersede(struct device *d, struct conn *c)
 		struct conn *o = d->ends[i].conn;
 
 		if (o == c || d->ends[i].side != SIDE_PARENT || o->number > c->number ||
-		    o->ends[SIDE_PARENT].session == NULL || o->ends[SIDE_CHILD].device != c->ends[SIDE_CHILD].device)
+		    o->ends[SIDE_PARENT].session == NULL ||
+		    o->ends[SIDE_CHILD].device != c->ends[SIDE_CHILD].device)
 			continue;
 		session_progress(o->ends[SIDE_PARENT].session, &other);
 		if (other.peer_run == mine.peer_run) link_leave(d->world, o, SIDE_PARENT);
@@ -581,13 +596,17 @@ static void release(struct device *d, struct steps *steps)
 
 		if (end->session == NULL) continue;
 		for (size_t k = 0; k < s->actions.count; k++)
-			link_send(w, s->conn, s->side, &s->actions.frames[k].bytes, s->actions.frames[k].priority);
+			link_send(w, s->conn, s->side, &s->actions.frames[k].bytes,
+			          s->actions.frames[k].priority);
 		end->due_ms = s->actions.due_ms;
 		if (end->due_ms != 0)
-			world_at(w, w->now_ms + (end->due_ms > env_boot(d) ? end->due_ms - env_boot(d) : 0), AT_TURN,
-				 d->number, 0, 0);
+			world_at(w,
+			         w->now_ms + (end->due_ms > env_boot(d) ? end->due_ms - env_boot(d)
+			                                                : 0),
+			         AT_TURN, d->number, 0, 0);
 		if (s->actions.close) {
-			world_trace(w, "%s closes conn %u: %d", d->label, s->conn->number, s->actions.code);
+			world_trace(w, "%s closes conn %u: %d", d->label, s->conn->number,
+			            s->actions.code);
 			w->counts.closed++;
 			link_leave(w, s->conn, s->side);
 		} else if (s->side == SIDE_PARENT) {
@@ -619,12 +638,12 @@ static bool turn_sessions(struct device *d)
 			struct device_end e = d->ends[i];
 
 			for (size_t k = 0; k < steps.count; k++)
-				if (steps.p[k].conn == e.conn && e.conn->ends[e.side].session != NULL)
+				if (steps.p[k].conn == e.conn &&
+				    e.conn->ends[e.side].session != NULL)
 					link_leave(d->world, e.conn, e.side);
 		}
 	}
-	for (size_t i = 0; i < steps.count; i++)
-		session_actions_done(&steps.p[i].actions);
+	for (size_t i = 0; i < steps.count; i++) session_actions_done(&steps.p[i].actions);
 	free(steps.p);
 	return rc != 1;
 }
@@ -658,7 +677,7 @@ static void check_rc(struct device *d, int rc, const char *what)
 	/* Only an injected fault may make the daemon's own work fail (died_or has cleared and counted it). */
 	if (rc < 0 && rc != -ERR_DISK_FULL)
 		world_fail(d->world, "engine", "%s: %s: %d %s", d->label, what, rc,
-			   replica_error(d->replica) ? replica_error(d->replica)->detail : "");
+		           replica_error(d->replica) ? replica_error(d->replica)->detail : "");
 }
 
 void device_turn(struct device *d)
@@ -690,8 +709,8 @@ void device_turn(struct device *d)
 	if (!turn_sessions(d)) return;
 	if (d->apply_due) {
 		struct applying x = {.ops_max = random_chance(&w->crash, 300)
-							? (size_t)random_range(&w->crash, 1, 8)
-							: APPLY_OPS};
+		                                        ? (size_t)random_range(&w->crash, 1, 8)
+		                                        : APPLY_OPS};
 
 		rc = device_transaction(d, "apply", work_apply, &x);
 		if (rc == 1) return;
@@ -739,12 +758,14 @@ static void note_acked(struct device *d, struct store *st)
 		struct scope scope = {0};
 
 		if (changeset_read(items[i].changeset, &a, &c, &err) < 0) {
-			world_fail(d->world, "tail", "%s: changeset in the tail does not read: %s", d->label, err.detail);
+			world_fail(d->world, "tail", "%s: changeset in the tail does not read: %s",
+			           d->label, err.detail);
 			break;
 		}
 		if (store_scope_get(st, items[i].scope, &scope) < 0) break;
 		for (size_t k = 0; k < c.ops_count; k++) {
-			struct name x = {.lane = items[i].lane, .run = c.run, .stamp = c.ops[k].stamp};
+			struct name x = {
+			        .lane = items[i].lane, .run = c.run, .stamp = c.ops[k].stamp};
 
 			memcpy(x.row, c.ops[k].row, 16);
 			memcpy(x.scope, scope.id, 16);
@@ -778,8 +799,8 @@ static int write_by_command(struct device *d, struct writing *x)
 {
 	struct replica *daemon = d->replica;
 	struct store *st = NULL, *daemon_store = d->store;
-	struct replica_config config = {.env = &d->env, .identity = &d->identity,
-					.judge = d->hub ? &d->judge : NULL};
+	struct replica_config config = {
+	        .env = &d->env, .identity = &d->identity, .judge = d->hub ? &d->judge : NULL};
 	int rc = store_open(d->path, device_schema(d), STORE_MEMORY_VFS, &st, &d->err);
 
 	d->replica = NULL;
@@ -788,8 +809,10 @@ static int write_by_command(struct device *d, struct writing *x)
 	if (rc == 0) rc = replica_begin(d->replica);
 	if (rc == 0) rc = work_write(d, x);
 	if (rc == 0) rc = replica_commit(d->replica);
-	if (rc == 0) note_acked(d, st);
-	else if (d->replica != NULL) replica_rollback(d->replica);
+	if (rc == 0)
+		note_acked(d, st);
+	else if (d->replica != NULL)
+		replica_rollback(d->replica);
 	replica_close(d->replica);
 	store_close(st);
 	d->replica = daemon;
@@ -809,7 +832,8 @@ int device_write(struct device *d, struct write *writes, size_t count, bool whol
 	if (rc != 0) return rc;
 	if (!by_command) note_acked(d, d->store);
 	w->counts.writes++;
-	if (d->joined && (d->ends_count > 0 || replica_seal_due(d->replica)) && d->seal_at_ms == 0) {
+	if (d->joined && (d->ends_count > 0 || replica_seal_due(d->replica)) &&
+	    d->seal_at_ms == 0) {
 		d->seal_at_ms = w->now_ms + (int64_t)random_below(&w->work, SEAL_MS);
 		device_turn_at(w, d, d->seal_at_ms);
 	}

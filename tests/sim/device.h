@@ -34,10 +34,10 @@ struct device {
 	struct world *world;
 	unsigned number;
 	char label[24], path[64];
-	struct device *parent;    /* NULL: the top */
-	int unit;                 /* index */
+	struct device *parent; /* NULL: the top */
+	int unit;              /* index */
 	bool hub, next_schema, joined, alive;
-	bool restored;            /* its database is or was an older copy: what it acknowledged may be gone here */
+	bool restored; /* its database is or was an older copy: what it acknowledged may be gone here */
 	struct identity identity;
 	struct cert cert;
 	struct buf cert_bytes;
@@ -50,25 +50,26 @@ struct device {
 	bool witness_known;
 
 	struct store *keeper, *store;
-	struct replica *replica;  /* NULL: the machine is down */
+	struct replica *replica; /* NULL: the machine is down */
 	struct judge judge;
 	struct error err;
 
-	int64_t fault_after;      /* storage calls until the next fault; < 0: none armed */
-	int fault_code;           /* 0: the machine dies; else this error once */
+	int64_t fault_after; /* storage calls until the next fault; < 0: none armed */
+	int fault_code;      /* 0: the machine dies; else this error once */
 	bool dying, faulted, working;
 
 	struct device_end ends[DEVICE_ENDS_MAX];
 	size_t ends_count;
-	struct conn *conn;        /* to the parent */
-	int64_t turn_at_ms;       /* scheduled; 0: none */
+	struct conn *conn;  /* to the parent */
+	int64_t turn_at_ms; /* scheduled; 0: none */
 	bool apply_due, correct_due;
 	int64_t seal_at_ms, offline_until_ms;
 
 	struct names acked;
 };
 
-struct device *device_new(struct world *w, struct device *parent, int unit, bool hub, bool next_schema);
+struct device *device_new(struct world *w, struct device *parent, int unit, bool hub,
+                          bool next_schema);
 void device_free(struct device *d);
 /* Another machine with the same keys and certificate and an empty database; not in the world's list.  Joins by
  * device_adopt, which does not enrol. */

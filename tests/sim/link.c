@@ -10,8 +10,10 @@
 static void frames_push(struct frames *f, struct frame *x)
 {
 	x->next = NULL;
-	if (f->last != NULL) f->last->next = x;
-	else f->first = x;
+	if (f->last != NULL)
+		f->last->next = x;
+	else
+		f->first = x;
 	f->last = x;
 	f->count++;
 }
@@ -40,8 +42,7 @@ void frames_done(struct frames *f)
 {
 	struct frame *x;
 
-	while ((x = frames_pop(f)) != NULL)
-		(void)frame_free(x);
+	while ((x = frames_pop(f)) != NULL) (void)frame_free(x);
 }
 
 static void end_empty(struct conn_end *e)
@@ -107,7 +108,8 @@ struct conn *link_open(struct world *w, struct device *child)
 	c->ends[SIDE_CHILD].device = child;
 	c->ends[SIDE_PARENT].device = child->parent;
 	if (!w->healed) draw_faults(w, c);
-	if (!w->healed && random_chance(&w->net, (unsigned)w->config.stale)) leave_stale(w, child, c);
+	if (!w->healed && random_chance(&w->net, (unsigned)w->config.stale))
+		leave_stale(w, child, c);
 	return c;
 }
 
@@ -141,16 +143,18 @@ static void transmit(struct world *w, struct conn *c, unsigned side)
 		w->counts.frames++;
 		w->counts.bytes += x->bytes.len;
 		if (x->bytes.len > 1 && x->bytes.p[1] == MSG_DATA) w->counts.data++;
-		world_trace(w, "conn %u %s type %u, %zu bytes", c->number, side == SIDE_CHILD ? "up" : "down",
-			    x->bytes.len > 1 ? x->bytes.p[1] : 0u, x->bytes.len);
+		world_trace(w, "conn %u %s type %u, %zu bytes", c->number,
+		            side == SIDE_CHILD ? "up" : "down",
+		            x->bytes.len > 1 ? x->bytes.p[1] : 0u, x->bytes.len);
 		if (w->config.rate_bytes > 0) takes = (int64_t)x->bytes.len / w->config.rate_bytes;
 		arrives = w->now_ms + takes + w->config.latency_ms / 2 +
-			  (int64_t)random_below(&w->net, (uint64_t)w->config.latency_ms + 1);
+		          (int64_t)random_below(&w->net, (uint64_t)w->config.latency_ms + 1);
 		if (arrives < e->last_arrival_ms) arrives = e->last_arrival_ms;
 		e->last_arrival_ms = arrives;
 		e->busy_until_ms = w->now_ms + takes;
 		if (e->cut_at != 0 && e->sent_bytes + x->bytes.len > e->cut_at) {
-			world_trace(w, "cut conn %u side %u frame %zu", c->number, side, x->bytes.len);
+			world_trace(w, "cut conn %u side %u frame %zu", c->number, side,
+			            x->bytes.len);
 			w->counts.cuts++;
 			(void)frame_free(x);
 			world_at(w, arrives, AT_BROKEN, 0, c->number, side);
@@ -183,8 +187,8 @@ void link_leave(struct world *w, struct conn *c, unsigned side)
 	/* The last frames of this end still travel; then the other end is told. */
 	if (!e->closing) {
 		e->closing = true;
-		world_at(w, (e->last_arrival_ms > w->now_ms ? e->last_arrival_ms : w->now_ms) + 1, AT_BROKEN, 0,
-			 c->number, side);
+		world_at(w, (e->last_arrival_ms > w->now_ms ? e->last_arrival_ms : w->now_ms) + 1,
+		         AT_BROKEN, 0, c->number, side);
 	}
 }
 
@@ -197,7 +201,8 @@ void link_break(struct world *w, struct conn *c, bool tell)
 		frames_done(&e->wire);
 		if (e->session == NULL) continue;
 		if (!tell && random_chance(&w->net, (unsigned)w->config.half_open)) {
-			world_at(w, w->now_ms + random_range(&w->net, 20000, 150000), AT_BROKEN, 0, c->number, 2);
+			world_at(w, w->now_ms + random_range(&w->net, 20000, 150000), AT_BROKEN, 0,
+			         c->number, 2);
 			continue;
 		}
 		link_leave(w, c, side);
@@ -236,8 +241,10 @@ void link_event(struct world *w, const struct event *e)
 		}
 		if (c->broken) return;
 		if (from->closing && from->stalled_until_ms != INT64_MAX &&
-		    (to->in.count > 0 || from->wire.count > 0 || from->out[0].count > 0 || from->out[1].count > 0)) {
-			world_at(w, w->now_ms + 200, AT_BROKEN, 0, c->number, e->side); /* first what was sent */
+		    (to->in.count > 0 || from->wire.count > 0 || from->out[0].count > 0 ||
+		     from->out[1].count > 0)) {
+			world_at(w, w->now_ms + 200, AT_BROKEN, 0, c->number,
+			         e->side); /* first what was sent */
 			return;
 		}
 		link_break(w, c, w->healed);

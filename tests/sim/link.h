@@ -16,7 +16,7 @@ enum { SIDE_CHILD = 0, SIDE_PARENT = 1 };
 
 struct frame {
 	struct frame *next;
-	int64_t at_ms;            /* arrives */
+	int64_t at_ms; /* arrives */
 	struct buf bytes;
 };
 struct frames {
@@ -26,28 +26,29 @@ struct frames {
 /* One end: the driver's half and the half of the wire that leaves from here. */
 struct conn_end {
 	struct device *device;
-	struct session *session;  /* NULL: this end has given up */
-	bool start, pump, bye;    /* events that wait for the next turn */
-	int64_t due_ms;           /* wants EVENT_TIMER; 0 none */
-	struct frames in;         /* arrived, not stepped */
-	struct frames out[2];     /* by priority: not yet on the wire */
-	struct frames wire;       /* on the way from here */
+	struct session *session; /* NULL: this end has given up */
+	bool start, pump, bye;   /* events that wait for the next turn */
+	int64_t due_ms;          /* wants EVENT_TIMER; 0 none */
+	struct frames in;        /* arrived, not stepped */
+	struct frames out[2];    /* by priority: not yet on the wire */
+	struct frames wire;      /* on the way from here */
 	int64_t busy_until_ms, stalled_until_ms, last_arrival_ms;
-	uint64_t sent_bytes, cut_at; /* cut_at 0: never */
-	bool closing;             /* send what is queued, then close */
+	uint64_t sent_bytes, cut_at;  /* cut_at 0: never */
+	bool closing;                 /* send what is queued, then close */
 	struct session_progress last; /* when this end gave up */
 	uint64_t sent_frames;
 };
 struct conn {
 	unsigned number;
-	bool broken;              /* nothing passes any more */
-	bool stay;                /* its session stays open when idle */
+	bool broken; /* nothing passes any more */
+	bool stay;   /* its session stays open when idle */
 	struct conn_end ends[2];
 };
 
 /* The child opens a connection to its parent; NULL: no room or the parent is down. */
 struct conn *link_open(struct world *w, struct device *child);
-void link_send(struct world *w, struct conn *c, unsigned side, struct buf *bytes, unsigned priority); /* takes the bytes */
+void link_send(struct world *w, struct conn *c, unsigned side, struct buf *bytes,
+               unsigned priority); /* takes the bytes */
 /* AT_FRAME, AT_SENT, AT_BROKEN, AT_RELEASE. */
 void link_event(struct world *w, const struct event *e);
 /* Breaks the connection now; ends that are not half open are told. */

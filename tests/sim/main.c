@@ -17,17 +17,23 @@ static int arg_settings_count;
 static int parse(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc) arg_seeds = strtoull(argv[++i], NULL, 10);
-		else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) arg_seed = strtoull(argv[++i], NULL, 10);
-		else if (strcmp(argv[i], "--trace") == 0) arg_trace = true;
-		else if (strcmp(argv[i], "--shrink") == 0) arg_shrink = true;
-		else if (strcmp(argv[i], "--twice") == 0) arg_twice = true;
+		if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc)
+			arg_seeds = strtoull(argv[++i], NULL, 10);
+		else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
+			arg_seed = strtoull(argv[++i], NULL, 10);
+		else if (strcmp(argv[i], "--trace") == 0)
+			arg_trace = true;
+		else if (strcmp(argv[i], "--shrink") == 0)
+			arg_shrink = true;
+		else if (strcmp(argv[i], "--twice") == 0)
+			arg_twice = true;
 		else if (strchr(argv[i], '=') != NULL) {
 			arg_settings = &argv[i];
 			arg_settings_count = argc - i;
 			return 0;
 		} else {
-			(void)fprintf(stderr, "usage: sim [--seeds N] [--seed S] [--trace] [--shrink] [--twice] [name=value ...]\n");
+			(void)fprintf(stderr, "usage: sim [--seeds N] [--seed S] [--trace] "
+			                      "[--shrink] [--twice] [name=value ...]\n");
 			return -1;
 		}
 	}
@@ -40,7 +46,8 @@ static bool settle_config(struct config *c)
 		char name[32];
 		const char *equals = strchr(arg_settings[i], '=');
 
-		if (equals == NULL || (size_t)(equals - arg_settings[i]) >= sizeof(name)) return false;
+		if (equals == NULL || (size_t)(equals - arg_settings[i]) >= sizeof(name))
+			return false;
 		memcpy(name, arg_settings[i], (size_t)(equals - arg_settings[i]));
 		name[equals - arg_settings[i]] = '\0';
 		if (!sim_config_set(c, name, strtoll(equals + 1, NULL, 10))) {
@@ -56,8 +63,7 @@ static void add(struct counts *sum, const struct counts *x)
 	uint64_t *to = (uint64_t *)(void *)sum;
 	const uint64_t *from = (const uint64_t *)(const void *)x;
 
-	for (size_t i = 0; i < sizeof(*sum) / sizeof(uint64_t); i++)
-		to[i] += from[i];
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(uint64_t); i++) to[i] += from[i];
 }
 
 static void report(const struct config *c, const struct sim_result *r)
@@ -102,12 +108,15 @@ int main(int argc, char **argv)
 	}
 	hex_text(r.trace, 16, text);
 	if (arg_seeds == 1) (void)printf("trace %s\n", text);
-	(void)printf("%" PRIu64 " seeds from %" PRIu64 ", %" PRIu64 " failed: %" PRIu64 " writes (%" PRIu64 " rejected, %" PRIu64
-		     " by command), %" PRIu64 " sessions, %" PRIu64 " cuts, %" PRIu64 " stalls, %" PRIu64 " crashes, %" PRIu64
-		     " reboots, %" PRIu64 " full disks, %" PRIu64 " frames, %" PRIu64 " data, %" PRIu64 " bytes, %" PRIu64
-		     " rows compared, %" PRIu64 " conflicts, %" PRIu64 " refusals, %" PRIu64 " holds, %" PRIu64 " parked, %" PRIu64 " runs\n",
-		     arg_seeds, arg_seed, failed, sum.writes, sum.rejected, sum.commands, sum.sessions, sum.cuts, sum.stalls,
-		     sum.crashes, sum.reboots, sum.disk_full, sum.frames, sum.data, sum.bytes, sum.rows, sum.conflicts, sum.refusals,
-		     sum.holds, sum.parks, sum.runs);
+	(void)printf(
+	        "%" PRIu64 " seeds from %" PRIu64 ", %" PRIu64 " failed: %" PRIu64
+	        " writes (%" PRIu64 " rejected, %" PRIu64 " by command), %" PRIu64
+	        " sessions, %" PRIu64 " cuts, %" PRIu64 " stalls, %" PRIu64 " crashes, %" PRIu64
+	        " reboots, %" PRIu64 " full disks, %" PRIu64 " frames, %" PRIu64 " data, %" PRIu64
+	        " bytes, %" PRIu64 " rows compared, %" PRIu64 " conflicts, %" PRIu64
+	        " refusals, %" PRIu64 " holds, %" PRIu64 " parked, %" PRIu64 " runs\n",
+	        arg_seeds, arg_seed, failed, sum.writes, sum.rejected, sum.commands, sum.sessions,
+	        sum.cuts, sum.stalls, sum.crashes, sum.reboots, sum.disk_full, sum.frames, sum.data,
+	        sum.bytes, sum.rows, sum.conflicts, sum.refusals, sum.holds, sum.parks, sum.runs);
 	return failed > 0 ? EXIT_UNEXPECTED : EXIT_DONE;
 }

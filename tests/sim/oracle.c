@@ -31,15 +31,18 @@ static int compare_op(const void *a, const void *b)
 
 bool op_same(const struct op *x, const struct op *y)
 {
-	if (x->kind != y->kind || x->table != y->table || memcmp(x->row, y->row, 16) != 0) return false;
-	if (x->stamp != y->stamp || x->slots != y->slots || x->values_count != y->values_count) return false;
+	if (x->kind != y->kind || x->table != y->table || memcmp(x->row, y->row, 16) != 0)
+		return false;
+	if (x->stamp != y->stamp || x->slots != y->slots || x->values_count != y->values_count)
+		return false;
 	if (x->groups_count != y->groups_count || !span_equal(x->opaque, y->opaque)) return false;
 	for (size_t i = 0; i < x->values_count; i++)
 		if (x->values[i].slot != y->values[i].slot ||
 		    !value_equal(x->values[i].value, y->values[i].value))
 			return false;
 	for (size_t i = 0; i < x->groups_count; i++)
-		if (x->groups[i].run != y->groups[i].run || x->groups[i].stamp != y->groups[i].stamp ||
+		if (x->groups[i].run != y->groups[i].run ||
+		    x->groups[i].stamp != y->groups[i].stamp ||
 		    x->groups[i].slots != y->groups[i].slots)
 			return false;
 	return true;
@@ -52,11 +55,13 @@ void oracle_done(struct oracle *o)
 	*o = (struct oracle){0};
 }
 
-void oracle_add(struct oracle *o, const uint8_t scope[16], unsigned lane, uint64_t run, const struct op *op)
+void oracle_add(struct oracle *o, const uint8_t scope[16], unsigned lane, uint64_t run,
+                const struct op *op)
 {
 	struct oracle_op *e;
 
-	if (op->kind != OP_INSERT && op->kind != OP_UPDATE) return; /* others are carried, not merged */
+	if (op->kind != OP_INSERT && op->kind != OP_UPDATE)
+		return; /* others are carried, not merged */
 	if (o->ops_count == o->ops_room) {
 		o->ops_room = o->ops_room ? o->ops_room * 2 : 64;
 		o->ops = mem_grow(o->ops, o->ops_room * sizeof(*o->ops));
@@ -77,7 +82,8 @@ static void add_row(struct oracle *o, size_t first, size_t count)
 		o->rows = mem_grow(o->rows, o->rows_room * sizeof(*o->rows));
 	}
 	row = &o->rows[o->rows_count++];
-	*row = (struct oracle_row){.lane = e->lane, .table = e->op->table, .first = first, .count = count};
+	*row = (struct oracle_row){
+	        .lane = e->lane, .table = e->op->table, .first = first, .count = count};
 	memcpy(row->id, e->op->row, 16);
 	memcpy(row->scope, e->scope, 16);
 	for (size_t i = first + count; i-- > first;)
@@ -105,7 +111,8 @@ void oracle_settle(struct oracle *o)
 	for (size_t i = 1; i <= kept; i++) {
 		const struct oracle_op *x = &o->ops[first];
 
-		if (i < kept && compare_row(x->op->row, x->lane, o->ops[i].op->row, o->ops[i].lane) == 0)
+		if (i < kept &&
+		    compare_row(x->op->row, x->lane, o->ops[i].op->row, o->ops[i].lane) == 0)
 			continue;
 		add_row(o, first, i - first);
 		first = i;
@@ -123,8 +130,10 @@ const struct oracle_row *oracle_find(const struct oracle *o, const uint8_t row[1
 		int c = compare_row(row, lane, o->rows[mid].id, o->rows[mid].lane);
 
 		if (c == 0) return &o->rows[mid];
-		if (c < 0) hi = mid;
-		else lo = mid + 1;
+		if (c < 0)
+			hi = mid;
+		else
+			lo = mid + 1;
 	}
 	return NULL;
 }
@@ -139,8 +148,8 @@ static bool writes(const struct oracle_op *x, unsigned slot)
 /* Is x the creation that the row's own id names? */
 static bool creates(const struct oracle_op *x)
 {
-	return x->op->kind == OP_INSERT && id_is_created(x->op->row) && id_run(x->op->row) == x->run &&
-	       id_stamp(x->op->row) == x->op->stamp;
+	return x->op->kind == OP_INSERT && id_is_created(x->op->row) &&
+	       id_run(x->op->row) == x->run && id_stamp(x->op->row) == x->op->stamp;
 }
 
 /* Had the author of y taken x into account, as far as this slot goes? */
@@ -152,7 +161,8 @@ static bool covers(const struct oracle_op *y, const struct oracle_op *x, unsigne
 	for (size_t i = 0; i < y->op->groups_count; i++) {
 		const struct clock_group *g = &y->op->groups[i];
 
-		if (g->run == x->run && g->stamp >= x->op->stamp && (g->slots >> slot & 1) != 0) return true;
+		if (g->run == x->run && g->stamp >= x->op->stamp && (g->slots >> slot & 1) != 0)
+			return true;
 	}
 	return false;
 }
@@ -165,7 +175,7 @@ static struct value value_in(const struct oracle_op *x, unsigned slot)
 }
 
 size_t oracle_standing(const struct oracle *o, const struct oracle_row *row, unsigned slot,
-		       struct oracle_value ret[ORACLE_STANDING_MAX])
+                       struct oracle_value ret[ORACLE_STANDING_MAX])
 {
 	size_t n = 0;
 
@@ -182,13 +192,15 @@ size_t oracle_standing(const struct oracle *o, const struct oracle_row *row, uns
 	return n;
 }
 
-struct value oracle_shown(const struct oracle *o, const struct oracle_row *row, unsigned slot, bool alive_wins)
+struct value oracle_shown(const struct oracle *o, const struct oracle_row *row, unsigned slot,
+                          bool alive_wins)
 {
 	struct oracle_value standing[ORACLE_STANDING_MAX];
 	size_t n = oracle_standing(o, row, slot, standing);
 
 	if (n == 0) return value_null();
 	for (size_t i = 0; alive_wins && slot == 0 && i < n; i++)
-		if (standing[i].value.type == VALUE_INT && standing[i].value.i == 1) return value_int(1);
+		if (standing[i].value.type == VALUE_INT && standing[i].value.i == 1)
+			return value_int(1);
 	return standing[0].value;
 }

@@ -22,8 +22,8 @@ struct oracle_row {
 	uint8_t id[16], scope[16]; /* scope of the insert */
 	unsigned lane;
 	uint16_t table;
-	bool exists;               /* has an accepted insert in this lane; else its operations are parked */
-	size_t first, count;       /* its operations */
+	bool exists; /* has an accepted insert in this lane; else its operations are parked */
+	size_t first, count; /* its operations */
 };
 struct oracle_value {
 	uint64_t run, stamp;
@@ -32,24 +32,27 @@ struct oracle_value {
 struct oracle {
 	struct oracle_op *ops;
 	size_t ops_count, ops_room;
-	struct oracle_row *rows;   /* after oracle_settle: by (id, lane) */
+	struct oracle_row *rows; /* after oracle_settle: by (id, lane) */
 	size_t rows_count, rows_room;
 	bool settled;
-	bool clash;                /* two operations of one name with different bytes were added */
+	bool clash; /* two operations of one name with different bytes were added */
 };
 enum { ORACLE_STANDING_MAX = 64 };
 
-void oracle_done(struct oracle *o);                      /* accepts a zeroed oracle */
-void oracle_add(struct oracle *o, const uint8_t scope[16], unsigned lane, uint64_t run, const struct op *op);
+void oracle_done(struct oracle *o); /* accepts a zeroed oracle */
+void oracle_add(struct oracle *o, const uint8_t scope[16], unsigned lane, uint64_t run,
+                const struct op *op);
 /* Sorts, drops repeated names, finds the rows.  Adding afterwards needs another settle. */
 void oracle_settle(struct oracle *o);
-const struct oracle_row *oracle_find(const struct oracle *o, const uint8_t row[16], unsigned lane); /* NULL: none */
+const struct oracle_row *oracle_find(const struct oracle *o, const uint8_t row[16],
+                                     unsigned lane); /* NULL: none */
 /* Values that stand in a slot, the one of highest rank (stamp, then run) first.  0: nothing was ever written. */
 size_t oracle_standing(const struct oracle *o, const struct oracle_row *row, unsigned slot,
-		       struct oracle_value ret[ORACLE_STANDING_MAX]);
+                       struct oracle_value ret[ORACLE_STANDING_MAX]);
 /* What is shown: null if nothing stands.  alive_wins: slot 0 of a set table. */
-struct value oracle_shown(const struct oracle *o, const struct oracle_row *row, unsigned slot, bool alive_wins);
+struct value oracle_shown(const struct oracle *o, const struct oracle_row *row, unsigned slot,
+                          bool alive_wins);
 
-bool op_same(const struct op *x, const struct op *y);    /* every member */
+bool op_same(const struct op *x, const struct op *y); /* every member */
 
 #endif

@@ -13,11 +13,14 @@ struct play_field {
 };
 
 /* tiers, counties, sites per county, devices per site.  Aborts the suite (cmocka-free) by setting the failure. */
-struct sim *play_new(uint64_t seed, int64_t tiers, int64_t counties, int64_t sites, int64_t devices);
+struct sim *play_new(uint64_t seed, int64_t tiers, int64_t counties, int64_t sites,
+                     int64_t devices);
 void play_free(struct sim *s);
 /* Writes one row; id: filled by an insert, named by the others.  0 or -ERR_x. */
-int play_insert(struct device *d, const char *table, const struct play_field *fields, size_t count, uint8_t ret_id[16]);
-int play_update(struct device *d, const char *table, const uint8_t id[16], const struct play_field *fields, size_t count);
+int play_insert(struct device *d, const char *table, const struct play_field *fields, size_t count,
+                uint8_t ret_id[16]);
+int play_update(struct device *d, const char *table, const uint8_t id[16],
+                const struct play_field *fields, size_t count);
 int play_delete(struct device *d, const char *table, const uint8_t id[16]);
 /* Sessions of everybody until nothing moves, then all checks; false: see s->world.failure. */
 bool play_settle(struct sim *s);

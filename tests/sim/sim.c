@@ -5,20 +5,28 @@
 
 #include "tests/sim/sim.h"
 
-enum { HOUR_MS = 3600 * 1000, ROUNDS_MAX = 40, ROUND_MS = 30 * 60 * 1000, QUIET_BYTES = 200, EVENTS_MAX = 400000 };
+enum {
+	HOUR_MS = 3600 * 1000,
+	ROUNDS_MAX = 40,
+	ROUND_MS = 30 * 60 * 1000,
+	QUIET_BYTES = 200,
+	EVENTS_MAX = 400000
+};
 
 /* ---- configurations */
 #define CONFIG_FIELDS(X)                                                                           \
-	X(tiers) X(counties) X(sites) X(devices) X(writes) X(hours) X(real) X(latency_ms) X(rate_bytes)  \
-	X(cut) X(half_open) X(stale) X(stall) X(loss) X(offline) X(crash) X(fault) X(reboot) X(skew)     \
-	X(refuse) X(hold) X(command) X(late) X(stay) X(window) X(mixed) X(restore)
+	X(tiers)                                                                                   \
+	X(counties) X(sites) X(devices) X(writes) X(hours) X(real) X(latency_ms) X(rate_bytes)     \
+	        X(cut) X(half_open) X(stale) X(stall) X(loss) X(offline) X(crash) X(fault)         \
+	                X(reboot) X(skew) X(refuse) X(hold) X(command) X(late) X(stay) X(window)   \
+	                        X(mixed) X(restore)
 
 static const struct {
 	const char *name;
 	size_t at;
 } fields[] = {
 #define X(NAME) {#NAME, offsetof(struct config, NAME)},
-	CONFIG_FIELDS(X)
+        CONFIG_FIELDS(X)
 #undef X
 };
 
@@ -43,7 +51,8 @@ void sim_config_print(const struct config *c, FILE *f)
 
 	(void)fprintf(f, "seed=%" PRIu64, c->seed);
 	for (size_t i = 0; i < ARRAY_COUNT(fields); i++)
-		if (*config_at(&copy, i) != 0) (void)fprintf(f, " %s=%" PRId64, fields[i].name, *config_at(&copy, i));
+		if (*config_at(&copy, i) != 0)
+			(void)fprintf(f, " %s=%" PRId64, fields[i].name, *config_at(&copy, i));
 	(void)fprintf(f, "\n");
 }
 
@@ -65,7 +74,8 @@ void sim_config(uint64_t seed, struct config *ret)
 	c.devices = random_range(&rnd, 1, big ? 2 : 3);
 	if (c.counties * c.sites * c.devices > 9 && !big) c.devices = 1;
 	c.writes = random_range(&rnd, 5, big ? 60 : 90);
-	c.hours = random_chance(&rnd, 300) ? random_range(&rnd, 100, 1000) : random_range(&rnd, 1, 8);
+	c.hours =
+	        random_chance(&rnd, 300) ? random_range(&rnd, 100, 1000) : random_range(&rnd, 1, 8);
 	c.real = random_range(&rnd, 0, 10) * 100;
 	c.latency_ms = random_range(&rnd, 0, 400);
 	c.rate_bytes = random_chance(&rnd, 300) ? random_range(&rnd, 1, 50) : 0;
@@ -97,7 +107,7 @@ static void add_nodes(struct world *w, struct device *hub)
 
 		for (int64_t i = 0; i < w->config.devices; i++)
 			(void)device_new(w, hub, unit, /* hub= */ false,
-					 random_chance(&w->topology, (unsigned)w->config.mixed));
+			                 random_chance(&w->topology, (unsigned)w->config.mixed));
 	}
 }
 
@@ -110,15 +120,17 @@ static void build(struct sim *s)
 
 	if (!province) add_nodes(w, top);
 	for (int64_t i = 0; province && i < w->config.counties; i++)
-		add_nodes(w, device_new(w, top, world_unit_add(w, top_unit, LEVEL_COUNTY), /* hub= */ true,
-					w->config.mixed != 0));
+		add_nodes(w, device_new(w, top, world_unit_add(w, top_unit, LEVEL_COUNTY),
+		                        /* hub= */ true, w->config.mixed != 0));
 	for (size_t i = 0; i < w->devices_count && w->failed_rule[0] == '\0'; i++) {
 		struct device *d = w->devices[i];
 
 		workload_judge(d);
 		if (random_chance(&w->clock_, (unsigned)w->config.skew))
-			d->skew_ms = random_chance(&w->clock_, 300) ? random_range(&w->clock_, -10, 10) * 365 * 24 * HOUR_MS
-								     : random_range(&w->clock_, -HOUR_MS, HOUR_MS);
+			d->skew_ms =
+			        random_chance(&w->clock_, 300)
+			                ? random_range(&w->clock_, -10, 10) * 365 * 24 * HOUR_MS
+			                : random_range(&w->clock_, -HOUR_MS, HOUR_MS);
 		(void)device_start(d, /* reboot= */ true);
 	}
 }
@@ -137,7 +149,7 @@ void sim_init(struct sim *s, const struct config *c, bool trace)
 	top = w->devices[0];
 	if (w->failed_rule[0] == '\0' && (device_join(top) != 0 || workload_tree(w, top) != 0))
 		world_fail(w, "setup", "%s: joining or writing the tree failed: %s", top->label,
-			   replica_error(top->replica)->detail);
+		           replica_error(top->replica)->detail);
 	w->healed = false;
 	s->end_ms = w->start_ms + c->hours * HOUR_MS;
 	for (size_t i = 1; i < w->devices_count; i++) {
@@ -148,19 +160,19 @@ void sim_init(struct sim *s, const struct config *c, bool trace)
 		world_at(w, at, AT_JOIN, (unsigned)i, 0, 0);
 	}
 	for (int64_t i = 0; i < c->writes; i++)
-		world_at(w, random_range(&w->work, w->start_ms + 1000, s->end_ms), AT_WRITE, 0, 0, 0);
+		world_at(w, random_range(&w->work, w->start_ms + 1000, s->end_ms), AT_WRITE, 0, 0,
+		         0);
 	for (int64_t i = 0; i < 12; i++)
-		world_at(w, random_range(&w->net, w->start_ms + 1000, s->end_ms), AT_FAULT, 0, 0, 0);
+		world_at(w, random_range(&w->net, w->start_ms + 1000, s->end_ms), AT_FAULT, 0, 0,
+		         0);
 }
 
 void sim_done(struct sim *s)
 {
 	struct world *w = &s->world;
 
-	for (size_t i = 0; i < w->conns_count; i++)
-		link_free(w->conns[i]);
-	for (size_t i = 0; i < w->devices_count; i++)
-		device_free(w->devices[i]);
+	for (size_t i = 0; i < w->conns_count; i++) link_free(w->conns[i]);
+	for (size_t i = 0; i < w->devices_count; i++) device_free(w->devices[i]);
 	chest_free(s->chest);
 	world_done(w);
 }
@@ -172,7 +184,8 @@ static void on_fault(struct sim *s)
 	struct device *d = w->devices[random_below(&w->net, w->devices_count)];
 
 	if (random_chance(&w->net, (unsigned)w->config.offline))
-		d->offline_until_ms = w->now_ms + random_range(&w->net, 1, (s->end_ms - w->start_ms) / 2);
+		d->offline_until_ms =
+		        w->now_ms + random_range(&w->net, 1, (s->end_ms - w->start_ms) / 2);
 	if (random_chance(&w->clock_, (unsigned)w->config.skew))
 		d->skew_ms += random_range(&w->clock_, -2 * HOUR_MS, 2 * HOUR_MS);
 	if (w->config.crash > 0 && random_chance(&w->crash, 300)) device_kill(d);
@@ -241,11 +254,13 @@ bool sim_until(struct sim *s, int64_t until_ms)
 	struct world *w = &s->world;
 	struct event e;
 
-	while (w->failed_rule[0] == '\0' && w->queue_count > 0 && w->queue[0].at_ms <= until_ms && world_next(w, &e)) {
+	while (w->failed_rule[0] == '\0' && w->queue_count > 0 && w->queue[0].at_ms <= until_ms &&
+	       world_next(w, &e)) {
 		handle(s, &e);
 		if (w->counts.events > EVENTS_MAX)
-			world_fail(w, "livelock", "%d events: the last at device %u, conn %u, kind %d", EVENTS_MAX, e.device, e.conn,
-				   (int)e.kind);
+			world_fail(w, "livelock",
+			           "%d events: the last at device %u, conn %u, kind %d", EVENTS_MAX,
+			           e.device, e.conn, (int)e.kind);
 	}
 	if (w->now_ms < until_ms) w->now_ms = until_ms;
 	return w->failed_rule[0] == '\0';
@@ -258,7 +273,9 @@ static bool quiet(const struct world *w)
 		struct device *d = w->devices[i];
 
 		if (!d->alive) continue;
-		if (d->replica == NULL || !d->joined || device_sessions(d) > 0 || d->seal_at_ms != 0 || d->apply_due) return false;
+		if (d->replica == NULL || !d->joined || device_sessions(d) > 0 ||
+		    d->seal_at_ms != 0 || d->apply_due)
+			return false;
 	}
 	return true;
 }
@@ -298,11 +315,21 @@ static bool settle_round(struct sim *s, bool connect)
 				const struct device *d = w->devices[i];
 				struct session_progress p = {0};
 
-				if (!d->alive || (d->replica && d->joined && !d->ends_count && !d->seal_at_ms && !d->apply_due)) continue;
-				if (d->ends_count) session_progress(d->ends[0].conn->ends[d->ends[0].side].session, &p);
-				world_fail(w, "rest", "%s is not quiet half an hour after healing: up %d joined %d ends %zu seal %d apply %d; conn %u state %d idle %d sent %" PRId64 " acked %" PRId64 " to send %" PRId64,
-					   d->label, d->replica != NULL, d->joined, d->ends_count, d->seal_at_ms != 0, d->apply_due,
-					   d->ends_count ? d->ends[0].conn->number : 0, (int)p.state, p.idle, p.sent, p.acked, p.to_send);
+				if (!d->alive || (d->replica && d->joined && !d->ends_count &&
+				                  !d->seal_at_ms && !d->apply_due))
+					continue;
+				if (d->ends_count)
+					session_progress(
+					        d->ends[0].conn->ends[d->ends[0].side].session, &p);
+				world_fail(w, "rest",
+				           "%s is not quiet half an hour after healing: up %d "
+				           "joined %d ends %zu seal %d apply %d; conn %u state %d "
+				           "idle %d sent %" PRId64 " acked %" PRId64
+				           " to send %" PRId64,
+				           d->label, d->replica != NULL, d->joined, d->ends_count,
+				           d->seal_at_ms != 0, d->apply_due,
+				           d->ends_count ? d->ends[0].conn->number : 0,
+				           (int)p.state, p.idle, p.sent, p.acked, p.to_send);
 			}
 			return false;
 		}
@@ -320,9 +347,11 @@ static void check_quiet_sessions(struct sim *s, size_t first)
 		uint64_t bytes = c->ends[0].sent_bytes + c->ends[1].sent_bytes;
 
 		if (c->ends[SIDE_CHILD].last.round_trips != 1 || bytes > QUIET_BYTES)
-			world_fail(w, "quiet", "%s: nothing to do took %u round trips, %" PRIu64 " + %" PRIu64 " frames, %" PRIu64 " bytes",
-				   c->ends[0].device->label, c->ends[SIDE_CHILD].last.round_trips, c->ends[0].sent_frames,
-				   c->ends[1].sent_frames, bytes);
+			world_fail(w, "quiet",
+			           "%s: nothing to do took %u round trips, %" PRIu64 " + %" PRIu64
+			           " frames, %" PRIu64 " bytes",
+			           c->ends[0].device->label, c->ends[SIDE_CHILD].last.round_trips,
+			           c->ends[0].sent_frames, c->ends[1].sent_frames, bytes);
 	}
 }
 
@@ -373,7 +402,9 @@ void sim_run(const struct config *c, bool trace, struct sim_result *ret)
 
 	sim_init(s, c, trace);
 	if (sim_until(s, s->end_ms)) sim_settle(s);
-	*ret = (struct sim_result){.failed = s->world.failed_rule[0] != '\0', .counts = s->world.counts, .rounds = s->rounds};
+	*ret = (struct sim_result){.failed = s->world.failed_rule[0] != '\0',
+	                           .counts = s->world.counts,
+	                           .rounds = s->rounds};
 	memcpy(ret->rule, s->world.failed_rule, sizeof(ret->rule));
 	memcpy(ret->failure, s->world.failure, sizeof(ret->failure));
 	hash_end(&s->world.trace, ret->trace, 16);
@@ -399,10 +430,12 @@ void sim_shrink(const struct config *c, const char *rule, struct config *ret)
 		better = false;
 		for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
 			const int64_t have = *config_at(ret, i);
-			int64_t least = strcmp(fields[i].name, "tiers") == 0 || strcmp(fields[i].name, "counties") == 0 ||
-							strcmp(fields[i].name, "devices") == 0 || strcmp(fields[i].name, "hours") == 0
-						? 1
-						: 0;
+			int64_t least = strcmp(fields[i].name, "tiers") == 0 ||
+			                                strcmp(fields[i].name, "counties") == 0 ||
+			                                strcmp(fields[i].name, "devices") == 0 ||
+			                                strcmp(fields[i].name, "hours") == 0
+			                        ? 1
+			                        : 0;
 			int64_t tries[] = {least, have / 4, have / 2, have * 3 / 4, have - 1};
 
 			for (size_t k = 0; k < ARRAY_COUNT(tries); k++) {

@@ -11,9 +11,9 @@ struct sim {
 	struct world world;
 	struct workload load;
 	struct chest *chest;
-	int64_t end_ms;           /* of the safety phase */
+	int64_t end_ms; /* of the safety phase */
 	unsigned checks;
-	unsigned rounds;          /* until rest */
+	unsigned rounds; /* until rest */
 };
 struct sim_result {
 	bool failed;

@@ -9,14 +9,15 @@
 #include "common/ident.h"
 #include "common/validate.h"
 
-static struct tally_cell *cell_of(struct tally *t, const uint8_t unit[16], int64_t month, struct span kind)
+static struct tally_cell *cell_of(struct tally *t, const uint8_t unit[16], int64_t month,
+                                  struct span kind)
 {
 	struct tally_cell *c;
 
 	for (size_t i = 0; i < t->count; i++) {
 		c = &t->cells[i];
-		if (c->month == month && memcmp(c->unit, unit, 16) == 0 && strlen(c->kind) == kind.len &&
-		    memcmp(c->kind, kind.p, kind.len) == 0)
+		if (c->month == month && memcmp(c->unit, unit, 16) == 0 &&
+		    strlen(c->kind) == kind.len && memcmp(c->kind, kind.p, kind.len) == 0)
 			return c;
 	}
 	if (t->count == t->room) {
@@ -33,7 +34,8 @@ static struct tally_cell *cell_of(struct tally *t, const uint8_t unit[16], int64
 const struct tally_cell *tally_find(const struct tally *t, const struct tally_cell *like)
 {
 	for (size_t i = 0; i < t->count; i++)
-		if (t->cells[i].month == like->month && memcmp(t->cells[i].unit, like->unit, 16) == 0 &&
+		if (t->cells[i].month == like->month &&
+		    memcmp(t->cells[i].unit, like->unit, 16) == 0 &&
 		    strcmp(t->cells[i].kind, like->kind) == 0)
 			return &t->cells[i];
 	return NULL;
@@ -50,7 +52,8 @@ static struct value shown(const struct view *v, const struct oracle_row *row, co
 	const struct table *t = schema_table(&schema_current, row->table);
 	const struct field *f = table_field_named(t, field);
 
-	return f && field_lane(f) == row->lane ? oracle_shown(&v->oracle, row, field_slot(f), false) : value_null();
+	return f && field_lane(f) == row->lane ? oracle_shown(&v->oracle, row, field_slot(f), false)
+	                                       : value_null();
 }
 
 static bool is_text(struct value v, const char *text)
@@ -63,21 +66,26 @@ static int64_t month_at(int64_t ms)
 	int year, month, day;
 	int64_t local = ms + INT64_C(8) * 3600000;
 
-	date_civil(local >= 0 ? local / 86400000 : -((-local + 86399999) / 86400000), &year, &month, &day);
+	date_civil(local >= 0 ? local / 86400000 : -((-local + 86399999) / 86400000), &year, &month,
+	           &day);
 	return year * 100 + month;
 }
 
-static void truth(struct tally *t, const struct oracle_row *row, int64_t ms, const char *kind, bool closed, int64_t amount)
+static void truth(struct tally *t, const struct oracle_row *row, int64_t ms, const char *kind,
+                  bool closed, int64_t amount)
 {
 	char name[32];
 
 	(void)snprintf(name, sizeof(name), "%s%s", kind, closed ? "_closed" : "");
-	if (amount != 0) cell_of(t, row->scope, month_at(ms), span_of(name, strlen(name)))->truth += amount;
+	if (amount != 0)
+		cell_of(t, row->scope, month_at(ms), span_of(name, strlen(name)))->truth += amount;
 }
 
-static void count_row(const struct view *v, const struct oracle_row *row, bool closed_too, struct tally *t)
+static void count_row(const struct view *v, const struct oracle_row *row, bool closed_too,
+                      struct tally *t)
 {
-	static const char *const closed_acts[] = {"A1", "A2", "A3", "A4", "A5", "B2", "B3", "C1", "C2", "C3", "C4"};
+	static const char *const closed_acts[] = {"A1", "A2", "A3", "A4", "A5", "B2",
+	                                          "B3", "C1", "C2", "C3", "C4"};
 	struct value alive = oracle_shown(&v->oracle, row, 0, false);
 	struct value at, n;
 	bool closed = false;
@@ -94,8 +102,8 @@ static void count_row(const struct view *v, const struct oracle_row *row, bool c
 		at = shown(v, row, closed ? "closed_start" : "start");
 		n = shown(v, row, closed ? "closed_households" : "hh_served");
 		if (at.type != VALUE_INT || (closed && !closed_too)) return;
-		if (!closed && !is_text(state, "finished") && !is_text(state, "hours_confirmed") && !is_text(state, "rated") &&
-		    !is_text(state, "archived"))
+		if (!closed && !is_text(state, "finished") && !is_text(state, "hours_confirmed") &&
+		    !is_text(state, "rated") && !is_text(state, "archived"))
 			return;
 		truth(t, row, at.i, "activities", closed, 1);
 		if (n.type == VALUE_INT) truth(t, row, at.i, "households", closed, n.i);
@@ -120,12 +128,17 @@ enum { CORRECTION_MONTH = 1, CORRECTION_KIND = 2, CORRECTION_VALUE = 4, CORRECTI
 static void add_stated(const struct view *v, const struct oracle_row *row, struct tally *t)
 {
 	bool figure = row->table == TABLE_FIGURE;
-	struct value month = oracle_shown(&v->oracle, row, figure ? FIGURE_MONTH : CORRECTION_MONTH, false);
-	struct value kind = oracle_shown(&v->oracle, row, figure ? FIGURE_KIND : CORRECTION_KIND, false);
-	struct value value = oracle_shown(&v->oracle, row, figure ? FIGURE_VALUE : CORRECTION_VALUE, false);
+	struct value month =
+	        oracle_shown(&v->oracle, row, figure ? FIGURE_MONTH : CORRECTION_MONTH, false);
+	struct value kind =
+	        oracle_shown(&v->oracle, row, figure ? FIGURE_KIND : CORRECTION_KIND, false);
+	struct value value =
+	        oracle_shown(&v->oracle, row, figure ? FIGURE_VALUE : CORRECTION_VALUE, false);
 	struct tally_cell *c;
 
-	if (!row->exists || month.type != VALUE_INT || kind.type != VALUE_TEXT || value.type != VALUE_INT) return;
+	if (!row->exists || month.type != VALUE_INT || kind.type != VALUE_TEXT ||
+	    value.type != VALUE_INT)
+		return;
 	c = cell_of(t, row->scope, month.i, kind.s);
 	if (figure) {
 		c->stated += value.i;
@@ -142,7 +155,9 @@ static void check_base(const struct view *v, const struct oracle_row *row, struc
 	struct value base = oracle_shown(&v->oracle, row, CORRECTION_BASE, false);
 	struct tally_cell *c;
 
-	if (row->table != TABLE_CORRECTION || !row->exists || month.type != VALUE_INT || kind.type != VALUE_TEXT) return;
+	if (row->table != TABLE_CORRECTION || !row->exists || month.type != VALUE_INT ||
+	    kind.type != VALUE_TEXT)
+		return;
 	c = cell_of(t, row->scope, month.i, kind.s);
 	c->unsettled |= base.type != VALUE_INT || base.i != c->stated;
 }
@@ -160,7 +175,8 @@ void tally_of(const struct view *v, bool closed_too, struct tally *ret)
 		}
 	}
 	for (size_t i = 0; i < v->oracle.rows_count; i++)
-		if (v->oracle.rows[i].lane == LANE_OPEN || closed_too) check_base(v, &v->oracle.rows[i], ret);
+		if (v->oracle.rows[i].lane == LANE_OPEN || closed_too)
+			check_base(v, &v->oracle.rows[i], ret);
 }
 
 static bool custodian(const struct device *d)
@@ -168,7 +184,8 @@ static bool custodian(const struct device *d)
 	return d->hub && (d->cert.lanes >> LANE_COUNTY & 1) != 0;
 }
 
-static void compare_above(struct world *w, const struct view *above, const struct device *hub, const struct tally *truths)
+static void compare_above(struct world *w, const struct view *above, const struct device *hub,
+                          const struct tally *truths)
 {
 	struct tally t;
 
@@ -177,10 +194,15 @@ static void compare_above(struct world *w, const struct view *above, const struc
 		const struct tally_cell *c = &truths->cells[i], *o = tally_find(&t, c);
 		int64_t sum = o ? o->stated + o->corrected : 0;
 
-		if (strstr(c->kind, "_closed") != NULL || !world_under(w, world_unit_find(w, c->unit), hub->unit)) continue;
+		if (strstr(c->kind, "_closed") != NULL ||
+		    !world_under(w, world_unit_find(w, c->unit), hub->unit))
+			continue;
 		if (sum != c->truth || (o && o->unsettled))
-			world_fail(w, "figures", "%s: %s of %" PRId64 ": sum %" PRId64 "%s, the county's truth is %" PRId64,
-				   above->device->label, c->kind, c->month, sum, o && o->unsettled ? " (unsettled)" : "", c->truth);
+			world_fail(w, "figures",
+			           "%s: %s of %" PRId64 ": sum %" PRId64
+			           "%s, the county's truth is %" PRId64,
+			           above->device->label, c->kind, c->month, sum,
+			           o && o->unsettled ? " (unsettled)" : "", c->truth);
 	}
 	tally_done(&t);
 }
@@ -196,9 +218,11 @@ void tally_check(struct world *w, const struct view *v, const struct view *views
 
 		if (!world_under(w, world_unit_find(w, c->unit), v->device->unit)) continue;
 		if (c->stated + c->corrected != c->truth || c->unsettled)
-			world_fail(w, "figures", "%s: %s of %" PRId64 ": F %" PRId64 " + K %" PRId64 "%s, truth %" PRId64,
-				   v->device->label, c->kind, c->month, c->stated, c->corrected,
-				   c->unsettled ? " (unsettled)" : "", c->truth);
+			world_fail(w, "figures",
+			           "%s: %s of %" PRId64 ": F %" PRId64 " + K %" PRId64
+			           "%s, truth %" PRId64,
+			           v->device->label, c->kind, c->month, c->stated, c->corrected,
+			           c->unsettled ? " (unsettled)" : "", c->truth);
 	}
 	for (size_t i = 0; i < n; i++)
 		if (views[i].device->hub && !custodian(views[i].device) &&

@@ -53,13 +53,16 @@ static int judge_op(void *ctx, struct replica *r, const struct judged *j, struct
 	*ret = (struct judgement){.accepted = 1};
 	if (op->table == TABLE_THING && j->lane == LANE_OPEN) {
 		/* f is closed once g is locked; one value of f is never allowed. */
-		if ((op->slots & 2) && op->kind == OP_UPDATE && j->row != NULL && is_text(j->row->v[2], "lock"))
+		if ((op->slots & 2) && op->kind == OP_UPDATE && j->row != NULL &&
+		    is_text(j->row->v[2], "lock"))
 			*ret = (struct judgement){.accepted = 0, .code = ERR_LOCKED, .field = 4};
 		if ((op->slots & 2) && op_value(op, 1).i % 29 == 13)
 			*ret = (struct judgement){.accepted = 0, .code = ERR_RANGE, .field = 4};
-		if (ret->accepted == 1 && (op->slots & 8)) rc = missing(r, op_value(op, 3), &absent);
+		if (ret->accepted == 1 && (op->slots & 8))
+			rc = missing(r, op_value(op, 3), &absent);
 		if (absent) {
-			*ret = (struct judgement){.accepted = 2, .code = ERR_MISSING_REF, .field = 12};
+			*ret = (struct judgement){
+			        .accepted = 2, .code = ERR_MISSING_REF, .field = 12};
 			memcpy(ret->wait, op_value(op, 3).s.p, 16);
 		}
 	}
@@ -100,21 +103,27 @@ static struct write *begin(struct device *d, struct draft *x, uint16_t table, en
 {
 	struct write *wr = &x->writes[x->count];
 
-	*wr = (struct write){.kind = kind, .table = schema_table(device_schema(d), table),
-			     .fields = x->fields[x->count]};
+	*wr = (struct write){.kind = kind,
+	                     .table = schema_table(device_schema(d), table),
+	                     .fields = x->fields[x->count]};
 	x->count++;
 	return wr;
 }
 
-static const struct known_row *pick(struct world *w, const struct workload *load, const struct device *d, uint16_t table)
+static const struct known_row *pick(struct world *w, const struct workload *load,
+                                    const struct device *d, uint16_t table)
 {
 	/* The last few rows most of the time: that is where concurrent edits are. */
 	for (unsigned tries = 0; tries < 12 && load->count > 0; tries++) {
 		size_t back = random_chance(&w->work, 700) ? 6 : load->count;
-		const struct known_row *k = &load->rows[load->count - 1 - random_below(&w->work, back < load->count ? back : load->count)];
+		const struct known_row *k =
+		        &load->rows[load->count - 1 -
+		                    random_below(&w->work,
+		                                 back < load->count ? back : load->count)];
 
 		if (k->table != table) continue;
-		if (k->unit < 0 ? k->device == d->number : world_under(w, k->unit, d->unit)) return k;
+		if (k->unit < 0 ? k->device == d->number : world_under(w, k->unit, d->unit))
+			return k;
 	}
 	return NULL;
 }
@@ -139,28 +148,34 @@ static bool closed_here(const struct device *d)
 	return !d->hub || d->world->units[d->unit].level >= LEVEL_PREFECTURE;
 }
 
-static void thing_fields(struct world *w, const struct workload *load, struct device *d, struct draft *x, unsigned mask)
+static void thing_fields(struct world *w, const struct workload *load, struct device *d,
+                         struct draft *x, unsigned mask)
 {
 	uint64_t n = random_next(&w->work);
 
 	if (mask & 1) put(x, "f", value_int((int64_t)(n % 1000)));
 	if (mask & 2) {
-		if (random_chance(&w->work, (unsigned)w->config.refuse)) put(x, "g", value_text("lock"));
-		else put_text(x, "g", "g%llu", n >> 40);
+		if (random_chance(&w->work, (unsigned)w->config.refuse))
+			put(x, "g", value_text("lock"));
+		else
+			put_text(x, "g", "g%llu", n >> 40);
 	}
 	if ((mask & 4) && closed_here(d)) put_text(x, "s", CANARY " %llu", n >> 30);
 	if ((mask & 8) && closed_here(d)) put(x, "h", value_int((int64_t)(n % 77)));
 	if (mask & 16) {
 		/* Often a neighbour's row, which may reach the hub later than what refers to it. */
-		const struct known_row *to = pick(w, load, !d->hub && d->joined ? d->parent : d, TABLE_THING);
+		const struct known_row *to =
+		        pick(w, load, !d->hub && d->joined ? d->parent : d, TABLE_THING);
 
 		if (to != NULL) put(x, "to", value_bytes(to->id, 16));
 	}
 	if (d->next_schema && (mask & 32)) put_text(x, "later", "later %llu", n >> 20);
-	if (d->next_schema && (mask & 64) && closed_here(d)) put_text(x, "closed_later", CANARY " later %llu", n >> 20);
+	if (d->next_schema && (mask & 64) && closed_here(d))
+		put_text(x, "closed_later", CANARY " later %llu", n >> 20);
 }
 
-static bool draft_small(struct world *w, const struct workload *load, struct device *d, struct draft *x)
+static bool draft_small(struct world *w, const struct workload *load, struct device *d,
+                        struct draft *x)
 {
 	uint64_t z = random_below(&w->work, 100);
 	bool refer = random_chance(&w->work, (unsigned)w->config.hold);
@@ -169,15 +184,18 @@ static bool draft_small(struct world *w, const struct workload *load, struct dev
 
 	if (z < 22) {
 		wr = begin(d, x, TABLE_THING, WRITE_INSERT);
-		thing_fields(w, load, d, x, 15u | (refer ? 16u : 0) | (unsigned)random_below(&w->work, 4) << 5);
+		thing_fields(w, load, d, x,
+		             15u | (refer ? 16u : 0) | (unsigned)random_below(&w->work, 4) << 5);
 	} else if (z < 28) {
 		wr = begin(d, x, TABLE_TICK, WRITE_INSERT);
 		put(x, "n", value_int((int64_t)random_below(&w->work, 50)));
-		if (closed_here(d)) put_text(x, "who", CANARY " who %llu", random_below(&w->work, 90));
+		if (closed_here(d))
+			put_text(x, "who", CANARY " who %llu", random_below(&w->work, 90));
 	} else if (z < 32 && d->next_schema) {
 		wr = begin(d, x, TABLE_NOVEL, WRITE_INSERT);
 		put(x, "n", value_int((int64_t)random_below(&w->work, 50)));
-		if (closed_here(d)) put_text(x, "closed_n", CANARY " n %llu", random_below(&w->work, 90));
+		if (closed_here(d))
+			put_text(x, "closed_n", CANARY " n %llu", random_below(&w->work, 90));
 	} else if (z < 36 && d->joined) { /* a set: owner (unit) and element make the id */
 		uint8_t element = (uint8_t)random_below(&w->work, 5);
 		struct span parts[2];
@@ -191,17 +209,26 @@ static bool draft_small(struct world *w, const struct workload *load, struct dev
 		put_text(x, "element", "element %llu", element);
 		return true;
 	} else {
-		enum write_kind kind = z < 80 ? WRITE_UPDATE : z < 91 ? WRITE_DELETE : WRITE_RESTORE;
-		uint16_t table = kind != WRITE_UPDATE && random_chance(&w->work, 300) ? TABLE_TAG : TABLE_THING;
+		enum write_kind kind = z < 80   ? WRITE_UPDATE
+		                       : z < 91 ? WRITE_DELETE
+		                                : WRITE_RESTORE;
+		uint16_t table = kind != WRITE_UPDATE && random_chance(&w->work, 300) ? TABLE_TAG
+		                                                                      : TABLE_THING;
 
-		k = pick(w, load, d, d->next_schema && random_chance(&w->work, 100) ? TABLE_NOVEL : table);
+		k = pick(w, load, d,
+		         d->next_schema && random_chance(&w->work, 100) ? TABLE_NOVEL : table);
 		if (k == NULL) return false;
 		wr = begin(d, x, k->table, kind);
 		memcpy(wr->row, k->id, 16);
 		if (kind != WRITE_UPDATE) return true;
-		if (k->table == TABLE_NOVEL) put(x, "n", value_int((int64_t)random_below(&w->work, 50)));
-		else if (k->table == TABLE_TAG) put_text(x, "element", "element %llu", random_below(&w->work, 9));
-		else thing_fields(w, load, d, x, 1u + (unsigned)random_below(&w->work, 15) + (refer ? 16u : 0) + (unsigned)random_below(&w->work, 4) * 32u);
+		if (k->table == TABLE_NOVEL)
+			put(x, "n", value_int((int64_t)random_below(&w->work, 50)));
+		else if (k->table == TABLE_TAG)
+			put_text(x, "element", "element %llu", random_below(&w->work, 9));
+		else
+			thing_fields(w, load, d, x,
+			             1u + (unsigned)random_below(&w->work, 15) + (refer ? 16u : 0) +
+			                     (unsigned)random_below(&w->work, 4) * 32u);
 		return wr->fields_count > 0;
 	}
 	(void)place(w, d, wr);
@@ -210,16 +237,19 @@ static bool draft_small(struct world *w, const struct workload *load, struct dev
 
 static int64_t some_day(struct world *w)
 {
-	return date_days(2011, 1 + (int)random_below(&w->work, 3), 1 + (int)random_below(&w->work, 27));
+	return date_days(2011, 1 + (int)random_below(&w->work, 3),
+	                 1 + (int)random_below(&w->work, 27));
 }
 
 static const char *const vstats[] = {"active", "active", "pending", "paused", "left"};
-static const char *const astats[] = {"draft", "finished", "finished", "hours_confirmed", "cancelled"};
+static const char *const astats[] = {"draft", "finished", "finished", "hours_confirmed",
+                                     "cancelled"};
 static const char *const hstats[] = {"2", "2", "0", "6"};
 static const char *const acts[] = {"0", "B1", "D1", "C3", "A1"};
 #define ANY(W, LIST) ((LIST)[random_below(&(W)->work, ARRAY_COUNT(LIST))])
 
-static bool draft_volunteer(struct world *w, struct device *d, struct draft *x, const struct known_row *k)
+static bool draft_volunteer(struct world *w, struct device *d, struct draft *x,
+                            const struct known_row *k)
 {
 	struct write *wr = begin(d, x, TABLE_VOLUNTEER, k ? WRITE_UPDATE : WRITE_INSERT);
 
@@ -238,11 +268,13 @@ static bool draft_volunteer(struct world *w, struct device *d, struct draft *x, 
 	}
 	if (random_chance(&w->work, 500)) put(x, "vstat", value_text(ANY(w, vstats)));
 	if (random_chance(&w->work, 300)) put(x, "registered", value_int(some_day(w)));
-	if (wr->fields_count == 0) put_text(x, "name", CANARY " 李娟 %llu", random_below(&w->work, 1000));
+	if (wr->fields_count == 0)
+		put_text(x, "name", CANARY " 李娟 %llu", random_below(&w->work, 1000));
 	return true;
 }
 
-static bool draft_activity(struct world *w, struct device *d, struct draft *x, const struct known_row *k)
+static bool draft_activity(struct world *w, struct device *d, struct draft *x,
+                           const struct known_row *k)
 {
 	struct write *wr = begin(d, x, TABLE_ACTIVITY, k ? WRITE_UPDATE : WRITE_INSERT);
 
@@ -257,17 +289,23 @@ static bool draft_activity(struct world *w, struct device *d, struct draft *x, c
 		(void)place(w, d, wr);
 	}
 	if (!k || random_chance(&w->work, 500)) put(x, "astat", value_text(ANY(w, astats)));
-	if (!k || random_chance(&w->work, 300)) put(x, "start", value_int(some_day(w) * 86400000 + 3600000));
-	if (random_chance(&w->work, 500)) put(x, "hh_served", value_int((int64_t)random_below(&w->work, 30)));
-	if (closed_here(d) && random_chance(&w->work, 200)) put_text(x, "note", CANARY " note %llu", random_below(&w->work, 99));
+	if (!k || random_chance(&w->work, 300))
+		put(x, "start", value_int(some_day(w) * 86400000 + 3600000));
+	if (random_chance(&w->work, 500))
+		put(x, "hh_served", value_int((int64_t)random_below(&w->work, 30)));
+	if (closed_here(d) && random_chance(&w->work, 200))
+		put_text(x, "note", CANARY " note %llu", random_below(&w->work, 99));
 	return wr->fields_count > 0;
 }
 
-static bool draft_participation(struct world *w, const struct workload *load, struct device *d, struct draft *x)
+static bool draft_participation(struct world *w, const struct workload *load, struct device *d,
+                                struct draft *x)
 {
-	const struct known_row *v = pick(w, load, d, TABLE_VOLUNTEER), *a = pick(w, load, d, TABLE_ACTIVITY);
+	const struct known_row *v = pick(w, load, d, TABLE_VOLUNTEER),
+	                       *a = pick(w, load, d, TABLE_ACTIVITY);
 	struct write *wr;
-	int64_t in = some_day(w) * 86400000 + 36000000, minutes = 30 + (int64_t)random_below(&w->work, 640);
+	int64_t in = some_day(w) * 86400000 + 36000000,
+	        minutes = 30 + (int64_t)random_below(&w->work, 640);
 
 	if (v == NULL) return draft_volunteer(w, d, x, NULL);
 	wr = begin(d, x, TABLE_PARTICIPATION, WRITE_INSERT);
@@ -283,12 +321,15 @@ static bool draft_participation(struct world *w, const struct workload *load, st
 	return true;
 }
 
-static bool draft_real(struct world *w, const struct workload *load, struct device *d, struct draft *x)
+static bool draft_real(struct world *w, const struct workload *load, struct device *d,
+                       struct draft *x)
 {
 	uint64_t z = random_below(&w->work, 100);
 
 	/* The closed part of these does not exist at the province. */
-	if (!closed_here(d)) return z < 50 && draft_activity(w, d, x, z < 25 ? pick(w, load, d, TABLE_ACTIVITY) : NULL);
+	if (!closed_here(d))
+		return z < 50 &&
+		       draft_activity(w, d, x, z < 25 ? pick(w, load, d, TABLE_ACTIVITY) : NULL);
 	if (z < 20) return draft_volunteer(w, d, x, NULL);
 	if (z < 45) return draft_volunteer(w, d, x, pick(w, load, d, TABLE_VOLUNTEER));
 	if (z < 60) return draft_activity(w, d, x, NULL);
@@ -296,7 +337,8 @@ static bool draft_real(struct world *w, const struct workload *load, struct devi
 	return draft_participation(w, load, d, x);
 }
 
-static void note(struct workload *load, struct world *w, const struct device *d, const struct draft *x)
+static void note(struct workload *load, struct world *w, const struct device *d,
+                 const struct draft *x)
 {
 	for (size_t i = 0; i < x->count; i++) {
 		const struct write *wr = &x->writes[i];
@@ -306,7 +348,8 @@ static void note(struct workload *load, struct world *w, const struct device *d,
 		k = &load->rows[load->count++];
 		*k = (struct known_row){.table = wr->table->number, .device = d->number};
 		memcpy(k->id, wr->row, 16);
-		k->unit = id_is_zero(wr->scope) ? (d->joined ? d->unit : -1) : world_unit_find(w, wr->scope);
+		k->unit = id_is_zero(wr->scope) ? (d->joined ? d->unit : -1)
+		                                : world_unit_find(w, wr->scope);
 	}
 }
 
@@ -314,7 +357,8 @@ void workload_write_at(struct world *w, struct workload *load, struct device *d)
 {
 	struct draft *x = mem_alloc(sizeof(*x));
 	size_t writes = 1 + random_below(&w->work, WRITES_MAX);
-	bool real = random_chance(&w->work, (unsigned)w->config.real), whole = random_chance(&w->work, 100);
+	bool real = random_chance(&w->work, (unsigned)w->config.real),
+	     whole = random_chance(&w->work, 100);
 	bool command = random_chance(&w->work, (unsigned)w->config.command);
 	int rc;
 
@@ -329,9 +373,12 @@ void workload_write_at(struct world *w, struct workload *load, struct device *d)
 		if (real && closed_here(d) && x->count == before) break;
 	}
 	rc = x->count == 0 ? -1 : device_write(d, x->writes, x->count, whole, command);
-	world_trace(w, "%s writes %zu%s%s: %d", d->label, x->count, whole ? ", whole" : "", command ? ", by command" : "", rc);
-	if (rc == 0) note(load, w, d, x);
-	else w->counts.rejected++;
+	world_trace(w, "%s writes %zu%s%s: %d", d->label, x->count, whole ? ", whole" : "",
+	            command ? ", by command" : "", rc);
+	if (rc == 0)
+		note(load, w, d, x);
+	else
+		w->counts.rejected++;
 	free(x);
 }
 
@@ -340,7 +387,8 @@ void workload_write(struct world *w, struct workload *load)
 	struct device *d = w->devices[random_below(&w->work, w->devices_count)];
 
 	/* Hubs write less than sites. */
-	if (d->hub && random_chance(&w->work, 500)) d = w->devices[random_below(&w->work, w->devices_count)];
+	if (d->hub && random_chance(&w->work, 500))
+		d = w->devices[random_below(&w->work, w->devices_count)];
 	if (d->replica != NULL) workload_write_at(w, load, d);
 }
 
@@ -357,7 +405,8 @@ int workload_tree(struct world *w, struct device *top)
 		put_text(x, "code", "%012llu", 110000000000ULL + i);
 		put(x, "level", value_int(w->units[i].level));
 		put_text(x, "name", "单位 %llu", i);
-		if (w->units[i].parent >= 0) put(x, "parent", value_bytes(w->units[w->units[i].parent].id, 16));
+		if (w->units[i].parent >= 0)
+			put(x, "parent", value_bytes(w->units[w->units[i].parent].id, 16));
 		rc = device_write(top, x->writes, 1, /* whole= */ false, /* by_command= */ false);
 		free(x);
 	}

@@ -15,16 +15,16 @@ enum { KNOWN_MAX = 4096 };
 struct known_row {
 	uint16_t table;
 	uint8_t id[16];
-	int unit;                 /* index; -1: written before joining */
+	int unit; /* index; -1: written before joining */
 	unsigned device;
 };
 struct workload {
 	struct known_row rows[KNOWN_MAX];
 	size_t count;
-	unsigned done;            /* transactions made */
+	unsigned done; /* transactions made */
 };
 
-void workload_judge(struct device *d);                    /* fills d->judge */
+void workload_judge(struct device *d); /* fills d->judge */
 /* The org tree, written by the top hub.  0 or an error. */
 int workload_tree(struct world *w, struct device *top);
 /* One random transaction at a random device that is up. */

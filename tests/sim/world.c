@@ -20,8 +20,11 @@ static void root_make(struct world *w)
 	random_bytes(&keys, seed, sizeof(seed));
 	sign_keypair(seed, w->root_public, w->root_secret);
 	cert_fingerprint(w->root_public, w->root_fingerprint);
-	w->root = (struct cert){.role = CERT_ROOT, .level = LEVEL_NATION, .lanes = 0xf,
-				.not_before_ms = 0, .not_after_ms = INT64_MAX / 2};
+	w->root = (struct cert){.role = CERT_ROOT,
+	                        .level = LEVEL_NATION,
+	                        .lanes = 0xf,
+	                        .not_before_ms = 0,
+	                        .not_after_ms = INT64_MAX / 2};
 	memcpy(w->root.origin_key, w->root_public, 32);
 	link_keypair(seed, w->root.link_key, link_secret);
 	random_bytes(&keys, w->root.unit, 16);
@@ -57,9 +60,11 @@ static bool earlier(const struct event *x, const struct event *y)
 	return x->at_ms != y->at_ms ? x->at_ms < y->at_ms : x->seq < y->seq;
 }
 
-void world_at(struct world *w, int64_t at_ms, enum event_kind kind, unsigned device, unsigned conn, unsigned side)
+void world_at(struct world *w, int64_t at_ms, enum event_kind kind, unsigned device, unsigned conn,
+              unsigned side)
 {
-	struct event e = {at_ms < w->now_ms ? w->now_ms : at_ms, w->seq++, kind, device, conn, side};
+	struct event e = {
+	        at_ms < w->now_ms ? w->now_ms : at_ms, w->seq++, kind, device, conn, side};
 	size_t i = w->queue_count++;
 
 	if (w->queue_count > w->queue_room) {
@@ -83,13 +88,15 @@ bool world_next(struct world *w, struct event *ret)
 		size_t child = 2 * i + 1;
 
 		if (child >= w->queue_count) break;
-		if (child + 1 < w->queue_count && earlier(&w->queue[child + 1], &w->queue[child])) child++;
+		if (child + 1 < w->queue_count && earlier(&w->queue[child + 1], &w->queue[child]))
+			child++;
 		if (!earlier(&w->queue[child], &last)) break;
 		w->queue[i] = w->queue[child];
 		i = child;
 	}
 	if (w->queue_count > 0) w->queue[i] = last;
-	if (ret->at_ms > w->now_ms) w->now_ms = ret->at_ms; /* a scene by hand may have let time pass */
+	if (ret->at_ms > w->now_ms)
+		w->now_ms = ret->at_ms; /* a scene by hand may have let time pass */
 	w->counts.events++;
 	return true;
 }

@@ -19,33 +19,46 @@ enum { WORLD_DEVICES_MAX = 64, WORLD_UNITS_MAX = 64, CONNS_MAX = 65536 };
  * in thousandths.  0 takes the fault away. */
 struct config {
 	uint64_t seed;
-	int64_t tiers;           /* 1: one hub alone; 2: county and nodes; 3: province, counties, nodes */
+	int64_t tiers; /* 1: one hub alone; 2: county and nodes; 3: province, counties, nodes */
 	int64_t counties, sites, devices; /* counties; sites per county; devices per site */
-	int64_t writes;          /* local transactions in all */
-	int64_t hours;           /* virtual length of the safety phase */
-	int64_t real;            /* share of writes that go to the real tables, the others to the small ones */
+	int64_t writes;                   /* local transactions in all */
+	int64_t hours;                    /* virtual length of the safety phase */
+	int64_t real; /* share of writes that go to the real tables, the others to the small ones */
 	int64_t latency_ms, rate_bytes; /* of links; bytes per ms, 0: no limit */
-	int64_t cut, half_open, stale, stall, loss; /* of connections: cut at a byte; stay half open; leave frames to the next one; hold one direction */
-	int64_t offline;         /* share of the time without any link */
-	int64_t crash, fault;    /* of transactions: machine killed at a storage call; disk full once */
-	int64_t reboot;          /* of restarts: a reboot (new run) */
-	int64_t skew;            /* of devices: a wrong clock, up to ten years */
-	int64_t refuse, hold;    /* of writes that lock rows; that refer to other rows */
-	int64_t command;         /* share of writes made by a second program on the same database */
-	int64_t late;            /* share of nodes that join late */
-	int64_t stay;            /* share of sessions that stay open */
-	int64_t window;          /* credit window, bytes; 0: the engine's */
-	int64_t mixed;           /* share of devices with the newer schema */
-	int64_t restore;         /* backups and restores, and copies of devices */
+	int64_t cut, half_open, stale, stall,
+	        loss; /* of connections: cut at a byte; stay half open; leave frames to the next one; hold one direction */
+	int64_t offline; /* share of the time without any link */
+	int64_t crash,
+	        fault;  /* of transactions: machine killed at a storage call; disk full once */
+	int64_t reboot; /* of restarts: a reboot (new run) */
+	int64_t skew;   /* of devices: a wrong clock, up to ten years */
+	int64_t refuse, hold; /* of writes that lock rows; that refer to other rows */
+	int64_t command;      /* share of writes made by a second program on the same database */
+	int64_t late;         /* share of nodes that join late */
+	int64_t stay;         /* share of sessions that stay open */
+	int64_t window;       /* credit window, bytes; 0: the engine's */
+	int64_t mixed;        /* share of devices with the newer schema */
+	int64_t restore;      /* backups and restores, and copies of devices */
 };
 
 struct unit {
 	uint8_t id[16];
-	int parent;              /* index; -1 none */
+	int parent; /* index; -1 none */
 	int64_t level;
 };
 
-enum event_kind { AT_TURN = 1, AT_FRAME, AT_SENT, AT_BROKEN, AT_CONNECT, AT_WRITE, AT_START, AT_JOIN, AT_FAULT, AT_RELEASE };
+enum event_kind {
+	AT_TURN = 1,
+	AT_FRAME,
+	AT_SENT,
+	AT_BROKEN,
+	AT_CONNECT,
+	AT_WRITE,
+	AT_START,
+	AT_JOIN,
+	AT_FAULT,
+	AT_RELEASE
+};
 struct event {
 	int64_t at_ms;
 	uint64_t seq;
@@ -54,8 +67,9 @@ struct event {
 };
 
 struct counts {
-	uint64_t events, writes, rejected, sessions, closed, crashes, reboots, cuts, stalls, frames, data, bytes, commands, disk_full, restores,
-		refusals, holds, joins, conflicts, parks, runs, rows, skipped;
+	uint64_t events, writes, rejected, sessions, closed, crashes, reboots, cuts, stalls, frames,
+	        data, bytes, commands, disk_full, restores, refusals, holds, joins, conflicts,
+	        parks, runs, rows, skipped;
 };
 
 struct device;
@@ -65,7 +79,7 @@ struct world {
 	struct things things, things_next;
 	int64_t now_ms, start_ms;
 	struct random net, work, crash, topology, clock_; /* one stream each */
-	struct event *queue; /* binary heap by (at_ms, seq) */
+	struct event *queue;                              /* binary heap by (at_ms, seq) */
 	size_t queue_count, queue_room;
 	uint64_t seq;
 
@@ -75,7 +89,7 @@ struct world {
 	size_t devices_count;
 	struct conn *conns[CONNS_MAX];
 	size_t conns_count;
-	bool healed;              /* no more faults, no more writes */
+	bool healed; /* no more faults, no more writes */
 
 	uint8_t root_public[32], root_secret[64], root_fingerprint[32];
 	struct cert root;
@@ -84,13 +98,14 @@ struct world {
 	struct hash trace;
 	bool trace_print;
 	struct counts counts;
-	char failure[512];        /* "": none; the first one stays */
+	char failure[512]; /* "": none; the first one stays */
 	char failed_rule[48];
 };
 
 void world_init(struct world *w, const struct config *config);
 void world_done(struct world *w); /* not devices and connections: sim_done does */
-void world_at(struct world *w, int64_t at_ms, enum event_kind kind, unsigned device, unsigned conn, unsigned side);
+void world_at(struct world *w, int64_t at_ms, enum event_kind kind, unsigned device, unsigned conn,
+              unsigned side);
 bool world_next(struct world *w, struct event *ret); /* the earliest; moves the time; false: none */
 /* Into the trace hash, and to stderr when printing. */
 void world_trace(struct world *w, const char *format, ...) PRINTF_LIKE(2, 3);

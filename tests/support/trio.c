@@ -123,8 +123,12 @@ struct trio_device *trio_device_new(struct trio *t, const char *name, struct tri
 	d->unit = unit;
 	d->schema = &schema_current;
 	d->dice.state = dice_next(&t->dice);
-	d->env = (struct env){.ctx = d, .now_ms = env_now, .boot_ms = env_boot, .boot_id = env_boot_name,
-	                      .random = env_bytes, .witness_read = env_witness_get,
+	d->env = (struct env){.ctx = d,
+	                      .now_ms = env_now,
+	                      .boot_ms = env_boot,
+	                      .boot_id = env_boot_name,
+	                      .random = env_bytes,
+	                      .witness_read = env_witness_get,
 	                      .witness_write = env_witness_put};
 	if (getenv("TRIO_TRACE")) d->env.trace = env_line;
 	env_bytes(d, d->boot, 16);
@@ -144,8 +148,11 @@ void trio_certify(struct trio_device *d, uint8_t role, enum level level, uint8_t
 	const struct trio *t = d->t;
 	struct error err = {0};
 
-	d->cert = (struct cert){.role = role, .level = (uint8_t)level, .lanes = lanes,
-	                        .not_before_ms = NOT_BEFORE, .not_after_ms = NOT_AFTER};
+	d->cert = (struct cert){.role = role,
+	                        .level = (uint8_t)level,
+	                        .lanes = lanes,
+	                        .not_before_ms = NOT_BEFORE,
+	                        .not_after_ms = NOT_AFTER};
 	memcpy(d->cert.origin_key, d->identity.sign_public, 32);
 	memcpy(d->cert.link_key, d->identity.link_public, 32);
 	memcpy(d->cert.unit, t->units[d->unit], 16);
@@ -183,12 +190,18 @@ int trio_join(struct trio_device *d)
 	return finish(d, rc ? rc : replica_join(d->r, chain, n, d->t->root_fingerprint));
 }
 
+/* Until the hub's own admissions, which applying adds, are applied as well. */
 static void apply_all(struct trio_device *d)
 {
-	for (bool more = true; more;) {
+	struct replica_counts c;
+	bool more = true;
+
+	do {
 		must(d, replica_begin(d->r), "begin");
-		must(d, finish(d, replica_apply(d->r, APPLY_OPS, &more)), "apply");
-	}
+		must(d, replica_apply(d->r, APPLY_OPS, &more), "apply");
+		must(d, replica_counts(d->r, &c), "counts");
+		must(d, finish(d, 0), "commit");
+	} while (more || c.unapplied);
 	d->apply_due = false;
 }
 
@@ -233,7 +246,8 @@ void trio_lax(struct trio_device *d)
 	for (size_t i = 0; i < schema_current.tables_count; i++)
 		t->lax_tables[i] = schema_current.tables[i] == activity ? &t->lax_activity
 		                                                        : schema_current.tables[i];
-	t->lax = (struct schema){.version = schema_current.version, .tables = t->lax_tables,
+	t->lax = (struct schema){.version = schema_current.version,
+	                         .tables = t->lax_tables,
 	                         .tables_count = schema_current.tables_count};
 	device_close(d);
 	d->schema = &t->lax;
@@ -243,8 +257,14 @@ void trio_lax(struct trio_device *d)
 void trio_plant(struct trio_device *d, unsigned kind, unsigned lane, const uint8_t scope[16],
                 struct span head, struct span body)
 {
-	struct entry e = {.kind = (uint8_t)kind, .lane = (uint8_t)lane, .merged = true, .head = head,
-	                  .body = body, .seq_first = 1, .count = 1, .seal = 1};
+	struct entry e = {.kind = (uint8_t)kind,
+	                  .lane = (uint8_t)lane,
+	                  .merged = true,
+	                  .head = head,
+	                  .body = body,
+	                  .seq_first = 1,
+	                  .count = 1,
+	                  .seal = 1};
 	int64_t recv = 0;
 
 	memcpy(e.origin, d->identity.origin, 16);
@@ -281,7 +301,8 @@ static void as_the_device_has_it(struct trio_device *d, struct write *w)
 	const struct table *t = schema_table(d->schema, w->table->number);
 	struct field_write *f = arena_copy(&d->t->a, w->fields, w->fields_count * sizeof(*f));
 
-	for (size_t i = 0; i < w->fields_count; i++) f[i].field = table_field(t, f[i].field->number);
+	for (size_t i = 0; i < w->fields_count; i++)
+		f[i].field = table_field(t, f[i].field->number);
 	w->table = t;
 	w->fields = f;
 }
@@ -300,7 +321,9 @@ int trio_write(struct trio_device *d, struct write *w, size_t count, bool whole)
 int trio_insert(struct trio_device *d, const char *table, const struct field_write *f, size_t count,
                 uint8_t ret[16])
 {
-	struct write w = {.kind = WRITE_INSERT, .table = trio_table(table), .fields = f,
+	struct write w = {.kind = WRITE_INSERT,
+	                  .table = trio_table(table),
+	                  .fields = f,
 	                  .fields_count = count};
 	int rc = trio_write(d, &w, 1, /* whole= */ false);
 
@@ -312,8 +335,8 @@ int trio_change(struct trio_device *d, const char *table, const uint8_t row[16],
                 struct value v)
 {
 	struct field_write f = trio_said(table, field, v);
-	struct write w = {.kind = WRITE_UPDATE, .table = trio_table(table), .fields = &f,
-	                  .fields_count = 1};
+	struct write w = {
+	        .kind = WRITE_UPDATE, .table = trio_table(table), .fields = &f, .fields_count = 1};
 
 	memcpy(w.row, row, 16);
 	return trio_write(d, &w, 1, /* whole= */ false);
@@ -394,7 +417,8 @@ struct value trio_value(struct trio_device *d, const char *table, const uint8_t 
 	const struct table *t = trio_table(table);
 	const struct row_view *v = view_of(d, t, row);
 
-	return v ? v->values[trio_said(table, field, value_null()).field - t->fields] : value_null();
+	return v ? v->values[trio_said(table, field, value_null()).field - t->fields]
+	         : value_null();
 }
 
 bool trio_shows(struct trio_device *d, const char *table, const uint8_t row[16], const char *field,
@@ -423,7 +447,8 @@ static int64_t sum_of(struct trio_device *d, const char *table, uint32_t scope, 
 	size_t n;
 	int64_t sum = 0;
 
-	must(d, store_rows_view(d->store, t, &where, 1, scope, false, NULL, 1000, &d->t->a, &rows, &n),
+	must(d,
+	     store_rows_view(d->store, t, &where, 1, scope, false, NULL, 1000, &d->t->a, &rows, &n),
 	     table);
 	for (size_t i = 0; i < n; i++) sum += rows[i].values[value - t->fields].i;
 	return sum;
@@ -469,8 +494,10 @@ static void queue_push(struct trio_queue *q, struct buf *bytes)
 
 	f->bytes = *bytes;
 	*bytes = (struct buf){0};
-	if (q->last) q->last->next = f;
-	else q->first = f;
+	if (q->last)
+		q->last->next = f;
+	else
+		q->first = f;
 	q->last = f;
 }
 
@@ -556,8 +583,10 @@ struct trio_link *trio_link(struct trio_device *child)
 	l->t = t;
 	l->ends[TRIO_UP] = child;
 	l->ends[TRIO_DOWN] = child->parent;
-	l->config[TRIO_DOWN].parent = l->config[TRIO_DOWN].stay = true; /* a hub lets its children decide */
-	if (!replica_parent(child->r, &l->config[TRIO_UP].peer)) die("%s has no parent", child->name);
+	l->config[TRIO_DOWN].parent = l->config[TRIO_DOWN].stay =
+	        true; /* a hub lets its children decide */
+	if (!replica_parent(child->r, &l->config[TRIO_UP].peer))
+		die("%s has no parent", child->name);
 	if (!link_peer(child->parent, child, &l->config[TRIO_DOWN].peer))
 		die("%s is not known to %s", child->name, child->parent->name);
 	buf_init(&l->trace, 1 << 20);
@@ -650,7 +679,8 @@ static bool deliver(struct trio_link *l, enum trio_way way)
 	if (fate == TRIO_CUT) {
 		trio_cut(l);
 	} else {
-		for (int n = fate == TRIO_TWICE ? 2 : fate == TRIO_PASS; n > 0 && l->sessions[!way]; n--) {
+		for (int n = fate == TRIO_TWICE ? 2 : fate == TRIO_PASS; n > 0 && l->sessions[!way];
+		     n--) {
 			trace_frame(l, way, buf_span(&f->bytes));
 			step(l, !way, EVENT_FRAME, buf_span(&f->bytes));
 		}
@@ -662,7 +692,8 @@ static bool deliver(struct trio_link *l, enum trio_way way)
 /* The other side has gone and its last words are heard: the transport would tell. */
 static bool leave_alone(struct trio_link *l, int side)
 {
-	if (!l->sessions[side] || !l->begun || l->sessions[!side] || queues_any(l, (enum trio_way)!side))
+	if (!l->sessions[side] || !l->begun || l->sessions[!side] ||
+	    queues_any(l, (enum trio_way) !side))
 		return false;
 	l->alone[side] = true;
 	session_end(l, side, 0);
@@ -724,7 +755,8 @@ static bool turn_timers(struct trio *t, bool jump)
 	for (size_t i = 0; i < t->links_count; i++)
 		for (int side = 0; side < 2; side++) {
 			struct trio_link *l = t->links[i];
-			if (!l->sessions[side] || !l->due_ms[side] || l->due_ms[side] > next) continue;
+			if (!l->sessions[side] || !l->due_ms[side] || l->due_ms[side] > next)
+				continue;
 			l->due_ms[side] = 0;
 			step(l, side, EVENT_TIMER, span_of(NULL, 0));
 			any = true;
@@ -737,7 +769,8 @@ static void run(struct trio *t, size_t frames, bool jump)
 	size_t turns = 0, jumps = 0;
 
 	while (frames && turns++ < TURNS_MAX) {
-		if (turn_links(t, &frames) || turn_devices(t) || turn_timers(t, /* jump= */ false)) continue;
+		if (turn_links(t, &frames) || turn_devices(t) || turn_timers(t, /* jump= */ false))
+			continue;
 		if (!jump || jumps++ >= JUMPS_MAX || !turn_timers(t, /* jump= */ true)) return;
 	}
 	if (turns >= TURNS_MAX) die("the links do not come to rest");
@@ -759,13 +792,15 @@ bool trio_sync(struct trio_device *child)
 	bool well;
 
 	trio_run(child->t);
-	well = l->closed[0] && l->closed[1] && !l->codes[0] && !l->codes[1] && !l->rcs[0] && !l->rcs[1];
+	well = l->closed[0] && l->closed[1] && !l->codes[0] && !l->codes[1] && !l->rcs[0] &&
+	       !l->rcs[1];
 	if (!well)
-		(void)fprintf(stderr, "trio: %s: session ended with %d/%d, engine %d/%d\n", child->name,
-		              l->codes[0], l->codes[1], l->rcs[0], l->rcs[1]);
+		(void)fprintf(stderr, "trio: %s: session ended with %d/%d, engine %d/%d\n",
+		              child->name, l->codes[0], l->codes[1], l->rcs[0], l->rcs[1]);
 	link_done(l);
 	for (size_t i = 0; i < child->t->links_count; i++)
-		if (child->t->links[i] == l) child->t->links[i] = child->t->links[--child->t->links_count];
+		if (child->t->links[i] == l)
+			child->t->links[i] = child->t->links[--child->t->links_count];
 	free(l);
 	return well;
 }
@@ -781,7 +816,8 @@ bool trio_agrees(struct trio_device *child)
 	must(parent, store_begin_read(parent->store), "read");
 	must(parent, replica_digest(parent->r, &child->cert, there), "digest");
 	store_rollback(parent->store);
-	return !memcmp(here, there, 16) && !trio_counts(child).unapplied && !trio_counts(parent).unapplied;
+	return !memcmp(here, there, 16) && !trio_counts(child).unapplied &&
+	       !trio_counts(parent).unapplied;
 }
 
 bool trio_settle(struct trio *t)
@@ -812,8 +848,11 @@ static void root_make(struct trio *t)
 	dice_fill(&t->dice, seed, sizeof(seed));
 	sign_keypair(seed, t->root_public, t->root_secret);
 	cert_fingerprint(t->root_public, t->root_fingerprint);
-	t->root = (struct cert){.role = CERT_ROOT, .level = LEVEL_NATION, .lanes = 0xf,
-	                        .not_before_ms = NOT_BEFORE, .not_after_ms = NOT_AFTER};
+	t->root = (struct cert){.role = CERT_ROOT,
+	                        .level = LEVEL_NATION,
+	                        .lanes = 0xf,
+	                        .not_before_ms = NOT_BEFORE,
+	                        .not_after_ms = NOT_AFTER};
 	memcpy(t->root.origin_key, t->root_public, 32);
 	link_keypair(seed, t->root.link_key, link_secret);
 	memcpy(t->root.unit, t->units[UNIT_PROVINCE], 16);
@@ -829,8 +868,11 @@ static void unit_write(struct trio *t, enum trio_unit unit, const char *code, co
 	        trio_said("org_unit", "name", value_text(name)),
 	        trio_said("org_unit", "level", value_int(level)),
 	};
-	struct write w = {.kind = WRITE_INSERT, .table = trio_table("org_unit"), .has_id = true,
-	                  .fields = f, .fields_count = 3};
+	struct write w = {.kind = WRITE_INSERT,
+	                  .table = trio_table("org_unit"),
+	                  .has_id = true,
+	                  .fields = f,
+	                  .fields_count = 3};
 
 	if (parent) f[w.fields_count++] = trio_said("org_unit", "parent", value_bytes(parent, 16));
 	memcpy(w.row, t->units[unit], 16);
@@ -843,8 +885,10 @@ static void hubs_make(struct trio *t)
 	must(t->province, trio_join(t->province), "join");
 	unit_write(t, UNIT_PROVINCE, "350000000000", "福建省", LEVEL_PROVINCE, NULL);
 	unit_write(t, UNIT_COUNTY, "350102000000", "鼓楼区", LEVEL_COUNTY, t->units[UNIT_PROVINCE]);
-	unit_write(t, UNIT_SITE, "350102001001", "庆城社区", LEVEL_COMMUNITY, t->units[UNIT_COUNTY]);
-	unit_write(t, UNIT_OTHER, "350102001002", "观风亭社区", LEVEL_COMMUNITY, t->units[UNIT_COUNTY]);
+	unit_write(t, UNIT_SITE, "350102001001", "庆城社区", LEVEL_COMMUNITY,
+	           t->units[UNIT_COUNTY]);
+	unit_write(t, UNIT_OTHER, "350102001002", "观风亭社区", LEVEL_COMMUNITY,
+	           t->units[UNIT_COUNTY]);
 	unit_write(t, UNIT_AWAY, "350103000000", "台江区", LEVEL_COUNTY, t->units[UNIT_PROVINCE]);
 	trio_certify(t->county, CERT_HUB, LEVEL_COUNTY, 7);
 	must(t->county, trio_enrol(t->county), "enrol");

@@ -16,7 +16,14 @@
 #include "proto/session.h"
 #include "tests/support/changes.h"
 
-enum trio_unit { UNIT_PROVINCE, UNIT_COUNTY, UNIT_SITE, UNIT_OTHER, UNIT_AWAY /* a county of its own */, TRIO_UNITS };
+enum trio_unit {
+	UNIT_PROVINCE,
+	UNIT_COUNTY,
+	UNIT_SITE,
+	UNIT_OTHER,
+	UNIT_AWAY /* a county of its own */,
+	TRIO_UNITS
+};
 enum { TRIO_DEVICES_MAX = 8, TRIO_LINKS_MAX = 128 };
 
 struct trio;
@@ -26,14 +33,14 @@ struct trio_device {
 	const char *name;
 	struct trio_device *parent;
 	enum trio_unit unit;
-	int64_t skew_ms;              /* of its wall clock */
+	int64_t skew_ms; /* of its wall clock */
 	struct identity identity;
 	struct cert cert;
 	struct buf cert_bytes;
 	struct store *store;
 	struct replica *r;
-	const struct schema *schema;  /* of its program: what trio_lax changes */
-	char backup[128];             /* path of the last trio_backup; "" none */
+	const struct schema *schema; /* of its program: what trio_lax changes */
+	char backup[128];            /* path of the last trio_backup; "" none */
 
 	/* trio.c's own */
 	struct env env;
@@ -41,7 +48,7 @@ struct trio_device {
 	struct witness witness;
 	bool witness_known, apply_due;
 	uint8_t boot[16];
-	struct store *keeper;         /* keeps a database in memory while the device is off */
+	struct store *keeper; /* keeps a database in memory while the device is off */
 	struct judging judging;
 	struct judge judge;
 	char path[128];
@@ -55,20 +62,20 @@ enum trio_fate { TRIO_PASS, TRIO_DROP, TRIO_TWICE, TRIO_CUT /* the connection en
 struct trio_link {
 	struct trio *t;
 	struct trio_device *ends[2];
-	struct session_config config[2];  /* may be changed before the first run */
-	struct session *sessions[2];      /* NULL: not begun, or ended */
+	struct session_config config[2]; /* may be changed before the first run */
+	struct session *sessions[2];     /* NULL: not begun, or ended */
 	/* Asked for every frame when it arrives; may change it.  NULL: all pass. */
 	enum trio_fate (*look)(struct trio_link *l, enum trio_way way, struct buf *frame);
 	void *ctx;
-	bool begun, closed[2], alone[2];  /* alone: the other side went without a word */
-	int codes[2];                     /* with which each side closed */
-	int rcs[2];                       /* error of the engine itself, which ended the session; 0: none */
+	bool begun, closed[2], alone[2]; /* alone: the other side went without a word */
+	int codes[2];                    /* with which each side closed */
+	int rcs[2]; /* error of the engine itself, which ended the session; 0: none */
 	size_t frames[2], bytes[2], data[2]; /* that arrived, by way */
-	struct buf trace;                 /* a line for each frame that arrived: "up HELLO" */
-	struct session_progress last[2];  /* when the session ended */
+	struct buf trace;                    /* a line for each frame that arrived: "up HELLO" */
+	struct session_progress last[2];     /* when the session ended */
 	struct trio_queue {
 		struct trio_frame *first, *last;
-	} queues[2][2];                   /* by way and priority */
+	} queues[2][2]; /* by way and priority */
 	int64_t due_ms[2];
 };
 
@@ -84,16 +91,16 @@ struct trio {
 	size_t devices_count;
 	struct trio_link *links[TRIO_LINKS_MAX];
 	size_t links_count;
-	struct arena a;                   /* of what is read for the test */
-	char dir[64];                     /* of backups */
-	struct schema lax;                /* trio_lax */
+	struct arena a;    /* of what is read for the test */
+	char dir[64];      /* of backups */
+	struct schema lax; /* trio_lax */
 	const struct table *lax_tables[TABLES_MAX];
 	struct table lax_activity;
 	struct field lax_fields[SLOTS_MAX];
 };
 
 struct trio *trio_new(void);
-void trio_free(struct trio *t);           /* and all its devices and links; removes the backups */
+void trio_free(struct trio *t); /* and all its devices and links; removes the backups */
 
 /* ---- devices */
 /* One more, neither certified nor joined. */
@@ -101,7 +108,7 @@ struct trio_device *trio_device_new(struct trio *t, const char *name, struct tri
                                     enum trio_unit unit);
 /* A certificate of its parent (of the root, without one), not enrolled anywhere. */
 void trio_certify(struct trio_device *d, uint8_t role, enum level level, uint8_t lanes);
-int trio_enrol(struct trio_device *d);    /* at its parent; 0 or -ERR_x */
+int trio_enrol(struct trio_device *d); /* at its parent; 0 or -ERR_x */
 int trio_join(struct trio_device *d);
 void trio_restart(struct trio_device *d); /* after a reboot: a new run */
 void trio_backup(struct trio_device *d);
@@ -120,7 +127,8 @@ int trio_insert(struct trio_device *d, const char *table, const struct field_wri
                 uint8_t ret[16]);
 int trio_change(struct trio_device *d, const char *table, const uint8_t row[16], const char *field,
                 struct value v);
-int trio_delete(struct trio_device *d, const char *table, const uint8_t row[16]); /* once: reverses */
+int trio_delete(struct trio_device *d, const char *table,
+                const uint8_t row[16]); /* once: reverses */
 /* Records that pass every check; the activity is finished and served three households. */
 void trio_activity(struct trio_device *d, const char *title, uint8_t ret[16]);
 void trio_volunteer(struct trio_device *d, const char *name, uint8_t ret[16]);
@@ -148,8 +156,9 @@ void trio_run(struct trio *t);
 /* At most `frames` frames, and no timers. */
 void trio_run_frames(struct trio *t, size_t frames);
 void trio_inject(struct trio_link *l, enum trio_way way, struct span frame);
-void trio_pump(struct trio_device *d);    /* something was written: EVENT_PUMP to its sessions, sealed before */
-void trio_end(struct trio_link *l);       /* the child's side: EVENT_END */
+void trio_pump(struct trio_device
+                       *d); /* something was written: EVENT_PUMP to its sessions, sealed before */
+void trio_end(struct trio_link *l); /* the child's side: EVENT_END */
 void trio_cut(struct trio_link *l);
 /* One session to its end; both codes 0. */
 bool trio_sync(struct trio_device *child);
