@@ -223,6 +223,17 @@ static int marks_load(struct session *s, uint64_t run, uint64_t last_run)
 	return rc || !moved ? rc : marks_save(s);
 }
 
+/* Child: WELCOME names the parent's run.  The cursor that HELLO told is the one that goes on: what comes is counted from it,
+ * and one of another run may be an older one. */
+static int marks_follow(struct session *s, uint64_t run, uint64_t last_run)
+{
+	bool moved = run != s->p.peer_run;
+	if (!s->marks_count)
+		return marks_load(s, run, last_run ? last_run : s->p.peer_run);
+	s->p.peer_run = run;
+	return moved ? marks_save(s) : 0;
+}
+
 static struct mark marks_newest(const struct session *s)
 {
 	return s->marks_count ? s->marks[s->marks_count - 1] : (struct mark){0};
@@ -486,7 +497,7 @@ static int tell_state(struct session *s, struct session_actions *a)
 	s->said_acked = m.state.acked;
 	s->said_unapplied = m.state.parked + m.state.refused;
 	s->said_idle = true;
-	send_message(s, a, &m, FRAME_CONTROL);
+	send_message(s, a, &m, FRAME_BULK);
 	return rc;
 }
 
@@ -500,7 +511,7 @@ static int end_if_done(struct session *s, struct session_actions *a)
 	m.bye.session = s->nonce;
 	if (s->p.entries_in || s->p.entries_out ||
 	    !s->p.agreed) /* nothing to do: one round trip, not a message more */
-		send_message(s, a, &m, FRAME_CONTROL);
+		send_message(s, a, &m, FRAME_BULK);
 	return close_with(s, a, 0);
 }
 
@@ -686,7 +697,7 @@ static int on_welcome(struct session *s, const struct msg_welcome *w, struct ses
 		return refuse(s, a, ERR_VERSION);
 	s->nonce = w->session;
 	s->p.round_trips++;
-	int rc = marks_load(s, w->run, w->last_run ? w->last_run : s->p.peer_run);
+	int rc = marks_follow(s, w->run, w->last_run);
 	rc = rc ? rc : greet_peer(s, w->clock_ms, w->schema_version, w->protocol);
 	rc = rc ? rc : keep_own_run(s);
 	rc = rc ? rc : open_feed(s);
@@ -933,7 +944,7 @@ static int end(struct session *s, struct session_actions *a)
 {
 	struct message m = {.type = MSG_BYE};
 	m.bye.session = s->nonce;
-	if (s->state == SESSION_OPEN) send_message(s, a, &m, FRAME_CONTROL);
+	if (s->state == SESSION_OPEN) send_message(s, a, &m, FRAME_BULK);
 	return close_with(s, a, 0);
 }
 

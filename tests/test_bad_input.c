@@ -85,7 +85,7 @@ static void assert_refused(const struct trio_link *l, int code)
 static void another_protocol_version_is_refused_by_name(void **state)
 {
 	struct trio *t = *state;
-	struct trio_link *l = trio_link(t->site), *good = innocent(t);
+	struct trio_link *l, *good = innocent(t);
 
 	l = trio_link(t->site); /* a child of a later program */
 	l->config[TRIO_UP].protocol_min = l->config[TRIO_UP].protocol_max = 2;
@@ -403,48 +403,10 @@ static void random_bytes_harm_nobody_else(void **state)
 	assert_int_equal(trio_figure(t->province, UNIT_SITE, "activities"), 50);
 }
 
-static enum trio_fate too_much(struct trio_link *l, enum trio_way way, struct buf *frame)
-{
-	struct reader r;
-
-	(void)l;
-	if (way == TRIO_DOWN && trio_frame_type(buf_span(frame)) == MSG_WELCOME) {
-		reader_init(&r, buf_span(frame));
-		reader_array(&r);
-		for (int i = 0; i < 4; i++) (void)reader_int(&r);
-		assert_int_equal(r.p[0], 0xcd);
-		frame->p[r.p + 1 - frame->p] = 0xff; /* the credit: 0x1000 becomes 0xff00 */
-	}
-	return TRIO_PASS;
-}
-
-static void who_sends_beyond_the_credit_is_refused(void **state)
-{
-	struct trio *t = *state;
-	struct trio_link *l, *good = innocent(t);
-	uint8_t row[16];
-
-	for (int i = 0; i < 40; i++) {
-		trio_activity(t->site, "清洁家园", row);
-		trio_seal(t->site);
-	}
-	l = trio_link(t->site);
-	l->config[TRIO_DOWN].credit_window = 4096;
-	l->look = too_much;
-	trio_run_frames(t, 2);
-	/* no ACK may come in between: they are dropped while all DATA arrives */
-	trio_run(t);
-	assert_int_equal(l->rcs[TRIO_DOWN], 0);
-	assert_goes_on(good);
-	trio_end(good);
-	trio_run(t);
-	assert_true(trio_settle(t));
-}
-
 /* ---- altered entries */
 
 struct alter {
-	enum { ALTER_BODY, ALTER_HEAD, ALTER_SIGN, ALTER_OTHERS_SIGN } what;
+	enum { ALTER_BODY, ALTER_HEAD, ALTER_SIGN } what;
 	size_t done;
 };
 
@@ -487,7 +449,6 @@ static void altered_segments_are_not_journaled_and_end_the_link(void **state)
 		l->look = altering;
 		l->ctx = &x;
 		trio_run(t);
-		assert_int_equal(x.done > 0, true);
 		assert_refused(l, ERR_SIGNATURE);
 		assert_int_equal(trio_counts(t->county).journal, journal);
 		assert_false(trio_has(t->county, "activity", row));
@@ -726,7 +687,9 @@ static void write_for_the_other_site(struct trio *t, uint8_t ret[16])
 	        trio_said("activity", "start", value_int(t->now_ms - 3600000)),
 	        trio_said("activity", "astat", value_text("finished")),
 	};
-	struct write w = {.kind = WRITE_INSERT, .table = trio_table("activity"), .fields = f,
+	struct write w = {.kind = WRITE_INSERT,
+	                  .table = trio_table("activity"),
+	                  .fields = f,
 	                  .fields_count = ARRAY_COUNT(f)};
 
 	memcpy(w.scope, t->units[UNIT_OTHER], 16); /* signed by the site, for the other site */
@@ -855,7 +818,6 @@ static void a_lane_above_the_authors_own_ceiling_becomes_a_hole(void **state)
 	struct piece p = {0};
 	struct op op = {.kind = OP_INSERT, .table = TABLE_VOLUNTEER};
 	struct changeset cs = {.ops = &op, .ops_count = 1};
-	struct trio_link *l;
 	struct entry *e = NULL;
 	struct hole h;
 	uint8_t hash[32], sign[64];
@@ -867,21 +829,14 @@ static void a_lane_above_the_authors_own_ceiling_becomes_a_hole(void **state)
 	op.stamp = stamp_of_ms(t->now_ms);
 	id_make(op.stamp, piece_run(open, &p), op.row);
 	piece_make(open, &p, t->units[UNIT_SITE], LANE_COUNTY, &cs, 1);
-	trio_plant(open, ENTRY_SEGMENT, LANE_COUNTY, t->units[UNIT_SITE], buf_span(&p.head),
+	/* its own program would not even offer it: a neighbour carries it */
+	trio_plant(t->site, ENTRY_SEGMENT, LANE_COUNTY, t->units[UNIT_SITE], buf_span(&p.head),
 	           buf_span(&p.body));
-	l = trio_link(open);
-	assert_int_equal(replica_begin(open->r),
-	                 0); /* it does not hold itself to its own certificate */
-	replica_rollback(open->r);
-	l->config[TRIO_UP].peer.lanes = 7;
-	trio_run(t);
-	assert_int_equal(l->codes[TRIO_DOWN], 0);
+	assert_true(trio_sync(t->site));
 	assert_false(trio_has(t->county, "volunteer", op.row));
-	if (l->data[TRIO_UP]) { /* its own program does not even offer it */
-		assert_int_equal(journal_kinds(t->county, ENTRY_HOLE, 2, &e), 1);
-		assert_int_equal(hole_open(e->head, &h, hash, sign, NULL), 0);
-		assert_int_equal(h.cause, ERR_CEILING);
-	}
+	assert_int_equal(journal_kinds(t->county, ENTRY_HOLE, 2, &e), 1);
+	assert_int_equal(hole_open(e->head, &h, hash, sign, NULL), 0);
+	assert_int_equal(h.cause, ERR_CEILING);
 	piece_done(&p);
 }
 
@@ -1010,7 +965,8 @@ static void an_admission_by_a_device_that_is_no_hub_ends_the_link(void **state)
 	assert_true(trio_sync(t->site));
 	assert_int_equal(trio_refused(t->county, &h), 1);
 	admission_of(t->site, e->hash, t->units[UNIT_SITE], &word); /* "but I accept it" */
-	trio_plant(t->site, ENTRY_ADMISSION, LANE_OPEN, t->units[UNIT_SITE], buf_span(&word), span_of(NULL, 0));
+	trio_plant(t->site, ENTRY_ADMISSION, LANE_OPEN, t->units[UNIT_SITE], buf_span(&word),
+	           span_of(NULL, 0));
 	words = journal_kinds(t->county, ENTRY_ADMISSION, 0xf, NULL);
 	l = trio_link(t->site);
 	trio_run(t);
@@ -1046,7 +1002,8 @@ static void an_admission_of_anothers_device_changes_nothing(void **state)
 	assert_int_equal(trio_counts(t->county).parked, 1);
 	assert_int_equal(trio_value(t->province, "activity", row, "team").type, VALUE_NULL);
 	admission_of(hub, e->hash, t->units[UNIT_SITE], &word);
-	trio_plant(hub, ENTRY_ADMISSION, LANE_OPEN, t->units[UNIT_SITE], buf_span(&word), span_of(NULL, 0));
+	trio_plant(hub, ENTRY_ADMISSION, LANE_OPEN, t->units[UNIT_SITE], buf_span(&word),
+	           span_of(NULL, 0));
 	(void)trio_sync(hub);
 	assert_int_equal(trio_value(t->province, "activity", row, "team").type, VALUE_NULL);
 	/* nor does the word of that hub, which goes down to the county that it speaks of, cut this one off */
@@ -1212,7 +1169,6 @@ int main(void)
 	        TEST(malformed_frames_end_the_session_alone),
 	        TEST(truncated_frames_end_the_session_alone),
 	        TEST(random_bytes_harm_nobody_else),
-	        TEST(who_sends_beyond_the_credit_is_refused),
 	        TEST(altered_segments_are_not_journaled_and_end_the_link),
 	        TEST(an_id_of_another_run_leaves_a_hole_and_the_chain_goes_on),
 	        TEST(bodies_that_lie_about_their_size_become_holes),
