@@ -100,6 +100,23 @@ static int park(struct applying *x, const struct record *rec, int code, const ch
 	return rc ? rc : store_parked_add(x->r->st, &h);
 }
 
+/* Our word on a segment goes where the segment goes; and to its author, who may have spoken of a scope that is not sent to
+ * him: he would never hear that it was refused. */
+static int say(struct replica *r, const struct cert *author, uint32_t scope, unsigned lane,
+               const struct admission_item *item)
+{
+	uint32_t unit, at;
+	struct scope s;
+	int rc = admit_say(r, scope, lane, item);
+	rc = rc ? rc : store_scope_ord(r->st, author->unit, true, &unit);
+	at = rc ? 0 : unit;
+	for (unsigned depth = 0; !rc && at && at != scope && depth < 12; depth++) {
+		rc = store_scope_get(r->st, at, &s);
+		at = rc ? 0 : s.parent;
+	}
+	return rc || at == scope ? rc : admit_say(r, unit, lane, item);
+}
+
 /* ---- figures of what is refused */
 
 static void put_values(struct value *v, const struct field_value *values, size_t n)
@@ -497,7 +514,7 @@ static int try_whole(struct applying *x, const struct held *h, struct record *re
 	*ret_through = true;
 	for (size_t i = 0; i < c->ops_count; i++) wake(x, c->ops[i].row); /* what stood behind it */
 	rc = segment_hash_at(x->r, rec->recv, item.segment);
-	return rc ? rc : admit_say(x->r, rec->scope, rec->lane, &item);
+	return rc ? rc : say(x->r, rec->author, rec->scope, rec->lane, &item);
 }
 
 static int try_held(struct applying *x, const struct held *h, bool *ret_through)
@@ -529,7 +546,7 @@ static int try_held(struct applying *x, const struct held *h, bool *ret_through)
 	*ret_through = true;
 	item.verdicts = arena_copy(&r->tx, &v, sizeof(v));
 	rc = segment_hash_at(r, rec.recv, item.segment);
-	rc = rc ? rc : admit_say(r, rec.scope, rec.lane, &item);
+	rc = rc ? rc : say(r, rec.author, rec.scope, rec.lane, &item);
 	wake(x, rec.op->row); /* what stood behind it */
 	return rc;
 }
@@ -605,7 +622,9 @@ static int say_parts(struct applying *x, const struct part *parts, size_t count,
 		item.verdicts = arena_copy(&x->r->tx, &verdicts[at], n * sizeof(*verdicts));
 		at += n;
 		rc = segment_hash_at(x->r, parts[i].first.recv, item.segment);
-		rc = rc ? rc : admit_say(x->r, parts[i].first.scope, parts[i].first.lane, &item);
+		rc = rc ? rc
+		        : say(x->r, parts[i].first.author, parts[i].first.scope,
+		              parts[i].first.lane, &item);
 	}
 	return rc;
 }
@@ -730,7 +749,7 @@ static int take_childs(struct applying *x, const struct entry *e, struct opened 
 	if (rc || (item.mode == ADMIT_ONLY && !item.verdicts_count)) return rc;
 	item.verdicts =
 	        arena_copy(&x->r->tx, item.verdicts, item.verdicts_count * sizeof(*item.verdicts));
-	return admit_say(x->r, e->scope, e->lane, &item);
+	return say(x->r, &o->author, e->scope, e->lane, &item);
 }
 
 /* Does the way up from one scope, as far as the tree is known here, pass another? */
@@ -984,7 +1003,7 @@ int replica_settle(struct replica *r, int64_t parked_id, bool accept, const uint
 		rc = take_proposal(r, &rec, author);
 	else if (!rc)
 		rc = refuse_record(&x, &rec, NULL, v.code, 0, r->id->origin, /* mine= */ false);
-	rc = rc ? rc : admit_say(r, rec.scope, rec.lane, &item);
+	rc = rc ? rc : say(r, rec.author, rec.scope, rec.lane, &item);
 	wake(&x, rec.op->row);
 	rc = rc ? rc : drain_woken(&x);
 	rc = rc ? rc : admit_flush(r);

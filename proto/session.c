@@ -228,8 +228,7 @@ static int marks_load(struct session *s, uint64_t run, uint64_t last_run)
 static int marks_follow(struct session *s, uint64_t run, uint64_t last_run)
 {
 	bool moved = run != s->p.peer_run;
-	if (!s->marks_count)
-		return marks_load(s, run, last_run ? last_run : s->p.peer_run);
+	if (!s->marks_count) return marks_load(s, run, last_run ? last_run : s->p.peer_run);
 	s->p.peer_run = run;
 	return moved ? marks_save(s) : 0;
 }
@@ -343,6 +342,31 @@ static int out_start(struct session *s, const struct mark *at)
 	return rc;
 }
 
+/* Does this child know the author by now?  Certificates go down with their unit's scope and the scopes above it; who speaks
+ * of another unit's scope comes with his certificate, or his word would end the child's link. */
+static int introduce(struct session *s, struct session_actions *a, const struct entry *e)
+{
+	struct message m = {.type = MSG_CERT};
+	struct cert_row *author;
+	uint32_t unit, at = e->scope;
+	if (!replica_is_parent_of(s->r, &s->c.peer) ||
+	    (e->kind != ENTRY_SEGMENT && e->kind != ENTRY_ADMISSION))
+		return 0;
+	int rc = store_cert_by_origin(s->r->st, e->origin, &s->memory, &author);
+	if (rc || !author) return rc;
+	rc = store_scope_ord(s->r->st, author->unit, true, &unit);
+	for (unsigned depth = 0; !rc && at && depth < 12; depth++) {
+		struct scope scope;
+		if (at == unit) return 0;
+		rc = store_scope_get(s->r->st, at, &scope);
+		at = rc ? 0 : scope.parent;
+	}
+	if (rc || unit == s->r->own_scope || !memcmp(author->origin, s->peer_origin, 16)) return rc;
+	m.cert = (struct msg_cert){.session = s->nonce, .cert = author->body};
+	send_message(s, a, &m, FRAME_CONTROL);
+	return 0;
+}
+
 static int send_entry(struct session *s, struct session_actions *a, const struct entry *e)
 {
 	struct message m = {.type = MSG_DATA};
@@ -357,6 +381,8 @@ static int send_entry(struct session *s, struct session_actions *a, const struct
 	m.data.pos = at;
 	int rc = store_journal_rolling(s->r->st, at, m.data.rolling);
 	if (rc) return rc < 0 ? rc : -ERR_STORAGE;
+	rc = introduce(s, a, e);
+	if (rc) return rc;
 	size_t len = send_message(s, a, &m, FRAME_BULK);
 	s->data_out += len;
 	s->out_last = at;
@@ -497,6 +523,7 @@ static int tell_state(struct session *s, struct session_actions *a)
 	s->said_acked = m.state.acked;
 	s->said_unapplied = m.state.parked + m.state.refused;
 	s->said_idle = true;
+	/* Behind the DATA it speaks of, or the peer would leave before that arrives. */
 	send_message(s, a, &m, FRAME_BULK);
 	return rc;
 }

@@ -723,6 +723,29 @@ static void a_restored_child_gets_its_own_work_back(void **state)
 	assert_int_equal(trio_counts(t->county).gaps, 0);
 }
 
+/* Work of the time after the restore, recorded before the first session: the peer's old cursor lies beyond it. */
+static void what_a_restored_child_records_before_it_syncs_arrives(void **state)
+{
+	struct trio *t = *state;
+	uint8_t lost[16], fresh[16];
+
+	trio_backup(t->site);
+	for (int i = 0; i < 4; i++) {
+		trio_activity(t->site, "反家暴宣传", lost);
+		assert_true(trio_settle(t));
+	}
+	trio_restore(t->site);
+	trio_activity(t->site, "家庭教育", fresh);
+	assert_true(trio_sync(t->site));
+	assert_true(trio_shows(t->county, "activity", fresh, "title", "家庭教育"));
+	assert_true(trio_settle(t));
+	assert_true(trio_has(t->site, "activity", lost));
+	assert_int_equal(trio_counts(t->site).unsent, 0);
+	assert_int_equal(trio_counts(t->county).gaps, 0);
+	assert_int_equal(trio_figure(t->county, UNIT_SITE, "activities"), 5);
+	assert_int_equal(trio_figure(t->province, UNIT_SITE, "activities"), 5);
+}
+
 static void a_restored_parent_gets_everything_back(void **state)
 {
 	struct trio *t = *state;
@@ -1044,6 +1067,17 @@ static void an_edit_that_a_deletion_did_not_know_is_a_conflict(void **state)
 		assert_true(value_equal(c[0].value, value_text("改名")));
 	}
 	assert_int_equal(trio_figure(t->province, UNIT_SITE, "activities"), 0);
+	/* one that it knew is none */
+	trio_activity(t->site, "邻里节", row);
+	assert_true(trio_settle(t));
+	assert_int_equal(trio_change(t->second, "activity", row, "title", value_text("改名")), 0);
+	assert_true(trio_settle(t));
+	assert_int_equal(trio_delete(t->site, "activity", row), 0);
+	assert_true(trio_settle(t));
+	for (size_t i = 0; i < ARRAY_COUNT(all); i++) {
+		assert_false(trio_has(all[i], "activity", row));
+		assert_int_equal(trio_counts(all[i]).conflicts, 1); /* the first, still */
+	}
 }
 
 /* ---- refused changes */
@@ -1125,6 +1159,7 @@ int main(void)
 	        TEST(never_more_than_the_credit_is_under_way),
 	        TEST(a_wider_filter_brings_what_is_new_in_it_once),
 	        TEST(a_restored_child_gets_its_own_work_back),
+	        TEST(what_a_restored_child_records_before_it_syncs_arrives),
 	        TEST(a_restored_parent_gets_everything_back),
 	        TEST(a_new_run_goes_on_at_the_old_cursor),
 	        TEST(proposals_are_settled_by_the_owner),

@@ -769,7 +769,8 @@ static void run(struct trio *t, size_t frames, bool jump)
 	size_t turns = 0, jumps = 0;
 
 	while (frames && turns++ < TURNS_MAX) {
-		if (turn_links(t, &frames) || turn_devices(t) || turn_timers(t, /* jump= */ false))
+		/* As in life a timer that is due goes before a frame that is still on its way. */
+		if (turn_timers(t, /* jump= */ false) || turn_links(t, &frames) || turn_devices(t))
 			continue;
 		if (!jump || jumps++ >= JUMPS_MAX || !turn_timers(t, /* jump= */ true)) return;
 	}
