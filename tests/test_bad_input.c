@@ -405,8 +405,9 @@ static void random_bytes_harm_nobody_else(void **state)
 
 /* ---- altered entries */
 
+enum alteration { ALTER_BODY, ALTER_HEAD, ALTER_SIGN };
 struct alter {
-	enum { ALTER_BODY, ALTER_HEAD, ALTER_SIGN } what;
+	int what; /* enum alteration */
 	size_t done;
 };
 

@@ -198,11 +198,11 @@ static void golden_trace(void **state)
 	assert_string_equal(buf_cstr(&l->trace),
 	                    "up HELLO\n"
 	                    "down WELCOME\n"
-	                    "up DATA\n"    /* open lane: the activity and two figures */
-	                    "down STATE\n" /* the digests in the greeting differed */
-	                    "up DATA\n"    /* county lane: its empty part there */
+	                    "up DATA\n" /* open lane: the activity and two figures */
 	                    "down ACK\n"
+	                    "up DATA\n" /* county lane: its empty part there */
 	                    "down ACK\n"
+	                    "down STATE\n" /* idle after the greeting, whose digests differed */
 	                    "up STATE\n"
 	                    "down DATA\n" /* two admissions */
 	                    "up ACK\n"
@@ -480,8 +480,8 @@ static void a_welcome_of_another_session_is_dropped(void **state)
 	assert_non_null(l->sessions[TRIO_UP]);
 	session_progress(l->sessions[TRIO_UP], &l->last[TRIO_UP]);
 	assert_int_equal(l->last[TRIO_UP].state, SESSION_GREETED);
-	assert_string_equal(buf_cstr(&l->trace),
-	                    "up HELLO\ndown STATE\ndown WELCOME\n"); /* no answer */
+	assert_non_null(strstr(buf_cstr(&l->trace), "down WELCOME\n"));
+	assert_int_equal(l->frames[TRIO_UP], 1); /* HELLO: no answer */
 	trio_inject(l, TRIO_DOWN, right);
 	trio_run(t);
 	assert_well(l);
@@ -729,6 +729,7 @@ static void what_a_restored_child_records_before_it_syncs_arrives(void **state)
 	struct trio *t = *state;
 	uint8_t lost[16], fresh[16];
 
+	assert_true(trio_settle(t));
 	trio_backup(t->site);
 	for (int i = 0; i < 4; i++) {
 		trio_activity(t->site, "反家暴宣传", lost);
