@@ -84,7 +84,7 @@ int store_fail_arena(struct store *st)
 	                 "the answer is larger than the memory set aside for it");
 }
 
-int store_enter_(struct store *st, const char *what)
+int store_entered(struct store *st, const char *what)
 {
 	int rc;
 
@@ -949,6 +949,7 @@ int store_plans(struct store *st, struct buf *out)
 		for (size_t i = 0; i < sizeof(name); i++) {
 			char c = query_names[q][i];
 
+			/* NOLINTNEXTLINE(bugprone-narrowing-conversions): ASCII */
 			name[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 			if (c == 0) break;
 		}

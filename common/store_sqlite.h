@@ -14,33 +14,31 @@
 #include "common/store.h"
 
 /* The named statements of store.sql: META_GET is `-- name: meta_get`. */
-#define STORE_QUERIES(X)                                                                                                       \
-	X(META_GET)                                                                                                            \
-	X(META_PUT) X(TALLY_GET) X(TALLY_ADD) X(SCOPE_BY_ID) X(SCOPE_BY_ORD) X(SCOPE_ADD) X(SCOPE_SET_PARENT) X(               \
-	        SCOPE_SET_FEED) X(SCOPE_MOVE_JOURNAL) X(SCOPE_MOVE_STATE) X(SCOPE_SET_ID) X(SCOPE_LIST) X(RUN_BY_RUN)          \
-	        X(RUN_BY_ORD) X(RUN_ADD) X(RUN_COUNT) X(OTHER_GET) X(OTHER_INSERT) X(OTHER_UPDATE) X(OTHER_UPDATE_ALIVE) X(    \
-	                OTHER_DROP) X(OTHER_SCAN) X(OTHER_SCAN_SCOPE) X(OTHER_TABLES) X(CANDIDATE_FIELDS) X(CANDIDATE_CLEAR)   \
-	                X(CANDIDATE_ADD) X(CANDIDATE_GET) X(CANDIDATE_LIST) X(STATE_GET) X(STATE_PUT) X(                       \
-	                        STATE_OF_FEED) X(STATE_ALL) X(TAIL_ADD) X(TAIL_ALL) X(TAIL_SIZE) X(TAIL_RECORDS)               \
-	                        X(TAIL_CLEAR) X(STREAM_GET) X(STREAM_PUT) X(JOURNAL_ADD) X(JOURNAL_LAST) X(                    \
-	                                JOURNAL_ROLLING) X(JOURNAL_FIND) X(JOURNAL_GET) X(JOURNAL_WALK) X(JOURNAL_FEED)        \
-	                                X(JOURNAL_SCOPE) X(JOURNAL_OWN) X(PARKED_OF_FEED) X(REFUSED_OF_FEED) X(                \
-	                                        RUN_NAME) X(GAP_ADD) X(GAP_CLOSE) X(WORD_ADD) X(WORD_GET) X(WAITING_ADD)       \
-	                                        X(WAITING_REMOVE) X(PARKED_ADD) X(PARKED_REMOVE) X(PARKED_BY_WAIT) X(          \
-	                                                PARKED_ON_ROW) X(PARKED_LIST) X(REFUSED_ADD) X(REFUSED_GET)            \
-	                                                X(REFUSED_REMOVE) X(REFUSED_LIST) X(REFUSED_LIST_MINE) X(              \
-	                                                        PENDING_GET) X(PENDING_PUT) X(PENDING_ALL)                     \
-	                                                        X(PENDING_CLEAR) X(CELL_GET) X(CELL_PUT) X(                    \
-	                                                                CELL_DIRTY) X(CELL_CLEAN) X(CELL_ALL) X(CELL_OF_SCOPE) \
-	                                                                X(CURSOR_GET) X(CURSOR_CLEAR) X(                       \
-	                                                                        CURSOR_ADD) X(PEER_GET) X(PEER_PUT)            \
-	                                                                        X(PEER_LIST) X(CERT_PUT) X(                    \
-	                                                                                CERT_REVOKE) X(CERT_BY_ID)             \
-	                                                                                X(CERT_BY_ORIGIN) X(                   \
-	                                                                                        CERT_BY_LINK) X(CERT_LIST)     \
-	                                                                                        X(INVITE_PUT) X(               \
-	                                                                                                INVITE_GET)            \
-	                                                                                                X(INVITE_LIST)
+/* clang-format off */
+/* clang-format off: a list that clang-format moves further with every run */
+#define STORE_QUERIES(X) \
+	X(META_GET) X(META_PUT) X(TALLY_GET) X(TALLY_ADD) X(SCOPE_BY_ID) X(SCOPE_BY_ORD) \
+	X(SCOPE_ADD) X(SCOPE_SET_PARENT) X(SCOPE_SET_FEED) X(SCOPE_MOVE_JOURNAL) \
+	X(SCOPE_MOVE_STATE) X(SCOPE_SET_ID) X(SCOPE_LIST) X(RUN_BY_RUN) X(RUN_BY_ORD) \
+	X(RUN_ADD) X(RUN_COUNT) X(OTHER_GET) X(OTHER_INSERT) X(OTHER_UPDATE) \
+	X(OTHER_UPDATE_ALIVE) X(OTHER_DROP) X(OTHER_SCAN) X(OTHER_SCAN_SCOPE) \
+	X(OTHER_TABLES) X(CANDIDATE_FIELDS) X(CANDIDATE_CLEAR) X(CANDIDATE_ADD) \
+	X(CANDIDATE_GET) X(CANDIDATE_LIST) X(STATE_GET) X(STATE_PUT) X(STATE_OF_FEED) \
+	X(STATE_ALL) X(TAIL_ADD) X(TAIL_ALL) X(TAIL_SIZE) X(TAIL_RECORDS) X(TAIL_CLEAR) \
+	X(STREAM_GET) X(STREAM_PUT) X(JOURNAL_ADD) X(JOURNAL_LAST) X(JOURNAL_ROLLING) \
+	X(JOURNAL_FIND) X(JOURNAL_GET) X(JOURNAL_WALK) X(JOURNAL_FEED) X(JOURNAL_SCOPE) \
+	X(JOURNAL_OWN) X(PARKED_OF_FEED) X(REFUSED_OF_FEED) X(RUN_NAME) X(GAP_ADD) \
+	X(GAP_CLOSE) X(WORD_ADD) X(WORD_GET) X(WAITING_ADD) X(WAITING_REMOVE) \
+	X(PARKED_ADD) X(PARKED_REMOVE) X(PARKED_BY_WAIT) X(PARKED_ON_ROW) X(PARKED_LIST) \
+	X(REFUSED_ADD) X(REFUSED_GET) X(REFUSED_REMOVE) X(REFUSED_LIST) \
+	X(REFUSED_LIST_MINE) X(PENDING_GET) X(PENDING_PUT) X(PENDING_ALL) \
+	X(PENDING_CLEAR) X(CELL_GET) X(CELL_PUT) X(CELL_DIRTY) X(CELL_CLEAN) X(CELL_ALL) \
+	X(CELL_OF_SCOPE) X(CURSOR_GET) X(CURSOR_CLEAR) X(CURSOR_ADD) X(PEER_GET) \
+	X(PEER_PUT) X(PEER_LIST) X(CERT_PUT) X(CERT_REVOKE) X(CERT_BY_ID) \
+	X(CERT_BY_ORIGIN) X(CERT_BY_LINK) X(CERT_LIST) X(INVITE_PUT) X(INVITE_GET) \
+	X(INVITE_LIST)
+/* clang-format on */
+/* clang-format on */
 
 enum store_query {
 #define X(NAME) Q_##NAME,
@@ -145,7 +143,7 @@ struct store {
 /* First line of every function of the contract.  _WRITE also holds it to a transaction. */
 #define STORE_ENTER(ST)                                                                            \
 	do {                                                                                       \
-		int enter_rc = store_enter_((ST), __func__);                                       \
+		int enter_rc = store_entered((ST), __func__);                                      \
 		if (enter_rc != 0) return enter_rc;                                                \
 	} while (0)
 #define STORE_ENTER_WRITE(ST)                                                                      \
@@ -153,7 +151,7 @@ struct store {
 		STORE_ENTER(ST);                                                                   \
 		assert((ST)->in_transaction);                                                      \
 	} while (0)
-int store_enter_(struct store *st, const char *what);
+int store_entered(struct store *st, const char *what);
 
 /* Translates the connection's last error (or the given result code), keeps it in st->err. */
 int store_fail(struct store *st, int sqlite_rc, const char *what);
@@ -177,7 +175,7 @@ void later_forget(struct store *st);
 int store_state_write(struct store *st, uint32_t scope, unsigned lane,
                       const uint8_t delta[STATE_BYTES]);
 int store_cell_write(struct store *st, const struct cell *delta);
-void store_add_128(uint8_t sum[STATE_BYTES], const uint8_t add[STATE_BYTES]);
+void store_add_128(uint8_t sum[STATE_BYTES], const uint8_t delta[STATE_BYTES]);
 int store_row_insert(struct store *st, uint16_t table, unsigned lane, const struct row *r,
                      bool *ret_fresh);
 /* LATER_ROWS rows; *ret_done: how many, from the first, were fresh and are written. */

@@ -173,8 +173,8 @@ static char plain_char(struct span s, size_t *at)
 	if (c == 0x3000 || c == 0xa0) c = ' ';
 	if (c == 'x') c = 'X';
 	if (c == 0x2010 || c == 0x2011 || c == 0x2012 || c == 0x2013 || c == 0x2014) c = '-';
-	return (c >= '0' && c <= '9') || c == 'X' || c == ' ' || c == '-' || c == '.' ? (char)c
-	                                                                              : '?';
+	if ((c >= '0' && c <= '9') || c == 'X' || c == ' ' || c == '-' || c == '.') return (char)c;
+	return '?';
 }
 
 static bool is_gap(char c)

@@ -384,7 +384,7 @@ static int token_make(struct place *p, const uint8_t unit[16], unsigned role, in
                       struct arena *a, struct token *t, struct error *err)
 {
 	struct replica *r = p->replica;
-	struct org org;
+	struct org org = {.name = ""};
 	size_t links = 0;
 	int rc;
 

@@ -287,7 +287,7 @@ static int act_on_parked(struct call *c, const char *option)
 	int64_t id = 0;
 	size_t mended = settle;
 	struct buf b;
-	int rc = settle || strcmp(call_option(c, option), "all")
+	int rc = settle || strcmp(call_option(c, option), "all") != 0
 	                 ? call_option_int(c, option, 0, 1, INT64_MAX, &id)
 	                 : 0;
 

@@ -539,7 +539,7 @@ static int try_held(struct applying *x, const struct held *h, bool *ret_through)
 		*ret_through = !rc && l->exists;
 		return rc ? rc : merge_record(x, &rec, /* loaded= */ NULL);
 	}
-	struct verdict v;
+	struct verdict v = {0};
 	struct admission_item item = {.mode = ADMIT_ONLY, .verdicts_count = 1};
 	rc = admit_record(x, &rec, &v);
 	if (rc || v.accepted == 2) return rc;
@@ -707,6 +707,7 @@ static struct record record_of(const struct entry *e, const struct opened *o, si
 }
 
 /* A segment of our own child: judge what no word has settled, and say so. */
+/* NOLINTNEXTLINE(readability-function-cognitive-complexity): one walk; its two cases share the ordinal */
 static int take_childs(struct applying *x, const struct entry *e, struct opened *o)
 {
 	struct admission_item item = {.mode = o->words.count ? ADMIT_ONLY : ADMIT_ALL_BUT};
@@ -733,7 +734,7 @@ static int take_childs(struct applying *x, const struct entry *e, struct opened 
 		}
 		for (size_t k = 0; k < c->ops_count && !rc; k++, ordinal++) {
 			struct record rec = record_of(e, o, i, k, ordinal);
-			struct verdict v;
+			struct verdict v = {0};
 			enum record_verdict known = words_verdict(&o->words, ordinal, NULL, NULL);
 			if (known == VERDICT_REFUSED) continue;
 			if (known == VERDICT_ACCEPTED) {

@@ -296,6 +296,7 @@ static void lookup_clear(struct lookup *l)
 	l->used = 0;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): one level, the bigger one has room */
 static void lookup_add(struct lookup *l, uint32_t hash, uint32_t index)
 {
 	size_t at;
@@ -802,6 +803,7 @@ static int encode(const struct changeset *cs, size_t count, const uint64_t *runs
 	size_t ops = 0, n = 0, start = out->len, most = 1;
 	int rc = 0;
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): error_set returns no 0, so count has its cs */
 	for (size_t i = 0; i < count; i++) ops += cs[i].ops_count;
 	buf_init(&e.tail, BODY_BYTES_MAX);
 	e.shape_at.epoch = e.manner_at.epoch = e.run_at.epoch = e.id_at.epoch = e.born_at.epoch = 1;
@@ -1020,6 +1022,7 @@ static struct field_value *fill_slots(struct field_value **pool, uint64_t slots)
 }
 
 /* Operations without ids, clocks and values; places for the values. */
+/* NOLINTNEXTLINE(readability-function-cognitive-complexity): a flat row of short loops in wire order */
 static void get_operations(struct decoder *d)
 {
 	struct plan *p = &d->plan;

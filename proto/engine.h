@@ -71,7 +71,7 @@ struct lane_state {
 	size_t candidates_before;
 };
 int lane_load(struct replica *r, uint16_t table, unsigned lane, const uint8_t id[16],
-              struct lane_state *ret);
+              struct lane_state *l);
 /* Merges an operation; scope: used where the row comes into being.  *ret_applied false: the row has no insert here. */
 int lane_merge(struct replica *r, struct lane_state *l, const struct op *op, uint64_t run,
                uint32_t scope, bool *ret_applied);
@@ -82,7 +82,7 @@ bool lane_knows(const struct lane_state *l, const struct op *op, uint64_t run);
 /* A row kept in the generic table, as a state that can be saved into its own table: nothing of hashes, candidates or
  * clocks changes, so nothing of them is written. */
 int lane_adopt(struct replica *r, uint16_t table, unsigned lane, const struct row *row,
-               struct lane_state *ret);
+               struct lane_state *l);
 int lane_save_adopted(struct replica *r, struct lane_state *l);
 /* What lane_save does beside the row for a row that only its creation speaks of. */
 int lane_created(struct replica *r, const struct table *t, unsigned lane, const struct row *row);

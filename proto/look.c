@@ -107,8 +107,8 @@ static int row_scopes(struct replica *r, const uint8_t row[16], struct arena *a,
 int replica_history(struct replica *r, const uint8_t row[16], struct arena *a,
                     struct history_item **ret, size_t *ret_count)
 {
-	uint32_t *scopes;
-	size_t scopes_count, count = 0;
+	uint32_t *scopes = NULL;
+	size_t scopes_count = 0, count = 0;
 	struct history_item *items = NULL;
 	int rc = row_scopes(r, row, a, &scopes, &scopes_count);
 	for (size_t s = 0; s < scopes_count && !rc; s++)

@@ -83,7 +83,7 @@ bool replica_is_hub(const struct replica *r);
 int replica_join(struct replica *r, const struct span *chain, size_t count,
                  const uint8_t root_fingerprint[32]);
 /* A hub enrols a device or hub: stores the certificate, journals it for everyone concerned. */
-int replica_enrol(struct replica *r, struct span cert);
+int replica_enrol(struct replica *r, struct span body);
 /* The parent's certificate (issuer of ours); false: none (root). */
 bool replica_parent(struct replica *r, struct cert *ret);
 

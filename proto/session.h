@@ -64,7 +64,7 @@ void session_actions_done(struct session_actions *a);
 
 /* Inside a transaction.  0, or -ERR_x of the store (roll back).  What a peer does wrong is not an error here:
  * it is answered (REFUSE), counted, and closes the session by the actions. */
-int session_step(struct session *s, const struct session_event *e, struct session_actions *ret);
+int session_step(struct session *s, const struct session_event *e, struct session_actions *a);
 
 struct session_progress {
 	enum session_state state;

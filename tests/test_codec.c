@@ -385,7 +385,7 @@ static void admissions_are_exact(void **state)
 	changes_origin(&d, 1, &other);
 	for (int round = 0; round < 200; round++) {
 		struct admission_item items[8] = {0};
-		struct verdict verdicts[8][20];
+		struct verdict verdicts[8][20] = {0};
 		struct admission m = {.lane = 1,
 		                      .at_ms = (int64_t)dice_next(&d),
 		                      .number = 1 + dice_below(&d, 9),

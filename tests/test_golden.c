@@ -19,7 +19,7 @@
 #include "common/base.h"
 
 #include "common/squeeze.h"
-#include "tests/fuzz.c"
+#include "tests/fuzz.c" /* NOLINT(bugprone-suspicious-include): its static targets */
 #include "tests/support/changes.h"
 
 enum { ITEMS_MAX = 64 };
