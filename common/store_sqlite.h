@@ -14,8 +14,8 @@
 #include "common/store.h"
 
 /* The named statements of store.sql: META_GET is `-- name: meta_get`. */
+/* A list that clang-format moves further with every run. */
 /* clang-format off */
-/* clang-format off: a list that clang-format moves further with every run */
 #define STORE_QUERIES(X) \
 	X(META_GET) X(META_PUT) X(TALLY_GET) X(TALLY_ADD) X(SCOPE_BY_ID) X(SCOPE_BY_ORD) \
 	X(SCOPE_ADD) X(SCOPE_SET_PARENT) X(SCOPE_SET_FEED) X(SCOPE_MOVE_JOURNAL) \
@@ -37,7 +37,6 @@
 	X(PEER_PUT) X(PEER_LIST) X(CERT_PUT) X(CERT_REVOKE) X(CERT_BY_ID) \
 	X(CERT_BY_ORIGIN) X(CERT_BY_LINK) X(CERT_LIST) X(INVITE_PUT) X(INVITE_GET) \
 	X(INVITE_LIST)
-/* clang-format on */
 /* clang-format on */
 
 enum store_query {

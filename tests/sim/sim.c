@@ -14,14 +14,13 @@ enum {
 };
 
 /* ---- configurations */
+/* A list that clang-format moves further with every run. */
 /* clang-format off */
-/* clang-format off: a list that clang-format moves further with every run */
 #define CONFIG_FIELDS(X) \
 	X(tiers) X(counties) X(sites) X(devices) X(writes) X(hours) X(real) X(latency_ms) \
 	X(rate_bytes) X(cut) X(half_open) X(stale) X(stall) X(loss) X(offline) X(crash) \
 	X(fault) X(reboot) X(skew) X(refuse) X(hold) X(command) X(late) X(stay) X(window) \
 	X(mixed) X(restore)
-/* clang-format on */
 /* clang-format on */
 
 static const struct {
