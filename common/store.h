@@ -18,7 +18,8 @@
 enum {
 	STORE_READ_ONLY = 1,
 	STORE_CREATE = 2,
-	STORE_MEMORY_VFS = 4 /* path is a memdb name: simulator */
+	STORE_MEMORY_VFS = 4, /* path is a memdb name: simulator */
+	STORE_LAZY = 8 /* statements are made when first used: for who opens a store for little */
 };
 enum { STORE_FORMAT = 1 }; /* of the file; a newer one is refused with ERR_NEWER_FILE */
 enum { ROLLING_BYTES = 16, STATE_BYTES = 16 };

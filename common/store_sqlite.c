@@ -358,24 +358,41 @@ static int prepare_queries(struct store *st)
 {
 	static const char version[] = "PRAGMA data_version";
 	const char *p = sql_text;
-	struct span name, sql, feed = {NULL, 0};
+	struct span name, sql;
 	int rc = store_prepare(st, version, sizeof(version) - 1, &st->data_version);
 
 	/* The blocks stand in the order of no list: each finds its place by name, once. */
-	while (rc == 0 && next_block(&p, &name, &sql)) {
+	while (next_block(&p, &name, &sql)) {
 		size_t q = 0;
 
 		if (name.len > 7 && memcmp(name.p, "format_", 7) == 0) continue;
 		while (q < Q_COUNT && !is_name(name, query_names[q])) q++;
-		assert(q < Q_COUNT && st->queries[q] == NULL);
-		rc = store_prepare(st, (const char *)sql.p, sql.len, &st->queries[q]);
-		if (q == Q_JOURNAL_FEED) feed = sql;
+		assert(q < Q_COUNT && st->sql[q].len == 0);
+		st->sql[q] = sql;
 	}
-	if (rc != 0) return rc;
-	for (size_t q = 0; q < Q_COUNT; q++) assert(st->queries[q] != NULL);
-	for (size_t i = 0; i < FEEDS_MAX && rc == 0; i++)
-		rc = store_prepare(st, (const char *)feed.p, feed.len, &st->feeds[i]);
+	for (size_t q = 0; q < Q_COUNT; q++) assert(st->sql[q].len != 0);
+	if ((st->flags & STORE_LAZY) != 0) return rc;
+	for (size_t q = 0; q < Q_COUNT && rc == 0; q++)
+		rc = store_prepare(st, (const char *)st->sql[q].p, st->sql[q].len, &st->queries[q]);
+	for (size_t i = 0; i < FEEDS_MAX && rc == 0; i++) rc = store_feed_prepare(st, i);
 	return rc;
+}
+
+/* The schema has been read at open, so this reads nothing: it fails only by an error in store.sql. */
+void store_query_prepare(struct store *st, enum store_query q)
+{
+	int rc = store_prepare(st, (const char *)st->sql[q].p, st->sql[q].len, &st->queries[q]);
+
+	assert(rc == 0);
+}
+
+int store_feed_prepare(struct store *st, size_t i)
+{
+	const struct span *sql = &st->sql[Q_JOURNAL_FEED];
+
+	return st->feeds[i] != NULL
+	               ? 0
+	               : store_prepare(st, (const char *)sql->p, sql->len, &st->feeds[i]);
 }
 
 /* ---- the file's format and the domain tables */
@@ -953,7 +970,7 @@ int store_plans(struct store *st, struct buf *out)
 			name[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 			if (c == 0) break;
 		}
-		rc = store_plan_of(st, name, sqlite3_sql(st->queries[q]), out);
+		rc = store_plan_of(st, name, sqlite3_sql(query(st, (enum store_query)q)), out);
 	}
 	return rc == 0 ? store_rows_plans(st, out) : rc;
 }

@@ -52,19 +52,30 @@ enum {
 	CACHED_MAX = 64
 };
 
+/* Of one lane of one table; the last (LATER_ROWS creations) is made when first used. */
+enum lane_query {
+	LANE_GET,
+	LANE_INSERT,
+	LANE_DROP,
+	LANE_SCAN,
+	LANE_SCAN_SCOPE,
+	LANE_INSERT_MANY,
+	LANE_QUERIES
+};
+enum table_query { TABLE_HAS, TABLE_DROP_EMPTY, TABLE_QUERIES };
+
 /* The statements of one lane of one table; without fields in this build (slots 0) the generic table
  * serves.  The columns are bound and read in the order of `columns`. */
 struct lane_rows {
 	uint64_t slots;
 	size_t slots_count, columns_count;
 	uint8_t columns[SLOTS_MAX]; /* slots, without alive */
-	sqlite3_stmt *get, *insert, *drop, *scan, *scan_scope;
-	sqlite3_stmt *insert_many; /* LATER_ROWS creations; made when first used */
+	sqlite3_stmt *queries[LANE_QUERIES];
 };
 struct table_rows {
 	const struct table *table;
 	struct lane_rows lanes[LANES]; /* the last one (reserved) never has columns */
-	sqlite3_stmt *has, *drop_empty;
+	sqlite3_stmt *queries[TABLE_QUERIES];
 };
 
 /* Statements made on demand: updates by mask and views; the least recently used one goes. */
@@ -121,6 +132,7 @@ struct store {
 	int (*fault)(void *ctx, const char *what);
 	void *fault_ctx;
 	sqlite3_stmt *queries[Q_COUNT], *feeds[FEEDS_MAX], *data_version;
+	struct span sql[Q_COUNT]; /* of store.sql */
 	struct table_rows *tables[TABLES_MAX];
 	struct cached cached[CACHED_MAX];
 	uint64_t cached_tick;
@@ -156,7 +168,8 @@ int store_entered(struct store *st, const char *what);
 int store_fail(struct store *st, int sqlite_rc, const char *what);
 int store_fail_arena(struct store *st); /* the caller's arena is full */
 int store_prepare(struct store *st, const char *sql, size_t len, sqlite3_stmt **ret);
-int store_rows_open(struct store *st); /* the row statements of every table */
+int store_feed_prepare(struct store *st, size_t i); /* st->feeds[i]; made before: nothing */
+int store_rows_open(struct store *st);              /* the row statements of every table */
 void store_rows_close(struct store *st);
 int store_rows_plans(struct store *st, struct buf *out);
 int store_plan_of(struct store *st, const char *name, const char *sql, struct buf *out);
@@ -183,8 +196,10 @@ int store_rows_insert_many(struct store *st, uint16_t table, unsigned lane,
 int store_scope_load(struct store *st, uint32_t ord,
                      struct scope *ret); /* store_scope_get without the hook */
 
+void store_query_prepare(struct store *st, enum store_query q); /* STORE_LAZY: on first use */
 static inline sqlite3_stmt *query(struct store *st, enum store_query q)
 {
+	if (st->queries[q] == NULL) store_query_prepare(st, q);
 	assert(!sqlite3_stmt_busy(st->queries[q]));
 	return st->queries[q];
 }

@@ -402,8 +402,10 @@ static int walk_start(struct store *st, const struct feed_filter *f, int64_t aft
 	assert(f->count <= FEEDS_MAX);
 	w->count = f->all ? 1 : f->count;
 	for (size_t i = 0; i < w->count; i++) {
-		sqlite3_stmt *s = f->all ? query(st, Q_JOURNAL_WALK) : st->feeds[i];
+		sqlite3_stmt *s;
 
+		if (!f->all && (rc = store_feed_prepare(st, i)) != 0) return rc;
+		s = f->all ? query(st, Q_JOURNAL_WALK) : st->feeds[i];
 		w->stmts[i] = s;
 		bind_int(s, 1, after);
 		bind_int(s, 2, f->all ? f->lane_mask : f->lane_masks[i]);

@@ -138,58 +138,89 @@ static void lane_columns(const struct table *t, unsigned lane, struct lane_rows 
 	}
 }
 
-static int prepare_lane(struct store *st, const struct table *t, unsigned lane, struct lane_rows *l,
-                        struct buf *sql)
+/* A statement of one lane of one table, made at open, or with STORE_LAZY when first asked for. */
+static int lane_query(struct store *st, uint16_t table, unsigned lane, enum lane_query q,
+                      sqlite3_stmt **ret)
 {
-	int rc;
+	const struct table *t = st->tables[table]->table;
+	struct lane_rows *l = &st->tables[table]->lanes[lane];
+	struct buf sql;
+	int rc = 0;
 
-	buf_reset(sql);
-	print_get(t, lane, l, sql);
-	rc = prepare_buf(st, sql, &l->get);
-	buf_reset(sql);
-	print_insert(t, lane, l, sql);
-	if (rc == 0) rc = prepare_buf(st, sql, &l->insert);
-	buf_reset(sql);
-	print_drop(t, lane, l, sql);
-	if (rc == 0) rc = prepare_buf(st, sql, &l->drop);
-	buf_reset(sql);
-	print_scan(t, lane, l, /* scope= */ false, sql);
-	if (rc == 0) rc = prepare_buf(st, sql, &l->scan);
-	buf_reset(sql);
-	print_scan(t, lane, l, /* scope= */ true, sql);
-	return rc == 0 ? prepare_buf(st, sql, &l->scan_scope) : rc;
+	if (l->queries[q] == NULL) {
+		buf_init(&sql, SQL_BYTES_MAX);
+		switch (q) {
+		case LANE_GET:
+			print_get(t, lane, l, &sql);
+			break;
+		case LANE_INSERT:
+			print_insert(t, lane, l, &sql);
+			break;
+		case LANE_INSERT_MANY:
+			print_insert_many(t, lane, l, &sql);
+			break;
+		case LANE_DROP:
+			print_drop(t, lane, l, &sql);
+			break;
+		case LANE_SCAN:
+		case LANE_SCAN_SCOPE:
+			print_scan(t, lane, l, q == LANE_SCAN_SCOPE, &sql);
+			break;
+		case LANE_QUERIES:
+			assert(false);
+		}
+		rc = prepare_buf(st, &sql, &l->queries[q]);
+		buf_done(&sql);
+	}
+	*ret = l->queries[q];
+	return rc;
 }
 
-static int prepare_table(struct store *st, const struct table *t, struct buf *sql)
+static int table_query(struct store *st, uint16_t table, enum table_query q, sqlite3_stmt **ret)
+{
+	struct table_rows *t = st->tables[table];
+	struct buf sql;
+	int rc = 0;
+
+	if (t->queries[q] == NULL) {
+		buf_init(&sql, SQL_BYTES_MAX);
+		if (q == TABLE_HAS)
+			buf_print(&sql, "SELECT 1 FROM \"%s\" WHERE id = ?1", t->table->name);
+		else
+			print_drop_empty(t, &sql);
+		rc = prepare_buf(st, &sql, &t->queries[q]);
+		buf_done(&sql);
+	}
+	*ret = t->queries[q];
+	return rc;
+}
+
+static int open_table(struct store *st, const struct table *t)
 {
 	struct table_rows *rows = mem_alloc(sizeof(*rows));
+	sqlite3_stmt *made;
 	int rc = 0;
 
 	assert(t->number > 0 && t->number < TABLES_MAX && st->tables[t->number] == NULL);
 	st->tables[t->number] = rows;
 	rows->table = t;
-	for (unsigned lane = 0; lane < LANES && rc == 0; lane++) {
-		lane_columns(t, lane, &rows->lanes[lane]);
-		if (rows->lanes[lane].slots != 0)
-			rc = prepare_lane(st, t, lane, &rows->lanes[lane], sql);
-	}
-	buf_reset(sql);
-	buf_print(sql, "SELECT 1 FROM \"%s\" WHERE id = ?1", t->name);
-	if (rc == 0) rc = prepare_buf(st, sql, &rows->has);
-	buf_reset(sql);
-	print_drop_empty(rows, sql);
-	return rc == 0 ? prepare_buf(st, sql, &rows->drop_empty) : rc;
+	for (unsigned lane = 0; lane < LANES; lane++) lane_columns(t, lane, &rows->lanes[lane]);
+	if ((st->flags & STORE_LAZY) != 0) return 0;
+	for (unsigned lane = 0; lane < LANES; lane++)
+		for (enum lane_query q = 0; q < LANE_INSERT_MANY && rc == 0; q++)
+			if (rows->lanes[lane].slots != 0)
+				rc = lane_query(st, t->number, lane, q, &made);
+	for (enum table_query q = 0; q < TABLE_QUERIES && rc == 0; q++)
+		rc = table_query(st, t->number, q, &made);
+	return rc;
 }
 
 int store_rows_open(struct store *st)
 {
-	struct buf sql;
 	int rc = 0;
 
-	buf_init(&sql, SQL_BYTES_MAX);
 	for (size_t i = 0; i < st->schema->tables_count && rc == 0; i++)
-		rc = prepare_table(st, st->schema->tables[i], &sql);
-	buf_done(&sql);
+		rc = open_table(st, st->schema->tables[i]);
 	return rc;
 }
 
@@ -200,18 +231,10 @@ void store_rows_close(struct store *st)
 		struct table_rows *t = st->tables[i];
 
 		if (t == NULL) continue;
-		for (unsigned lane = 0; lane < LANES; lane++) {
-			struct lane_rows *l = &t->lanes[lane];
-
-			sqlite3_finalize(l->get);
-			sqlite3_finalize(l->insert);
-			sqlite3_finalize(l->insert_many);
-			sqlite3_finalize(l->drop);
-			sqlite3_finalize(l->scan);
-			sqlite3_finalize(l->scan_scope);
-		}
-		sqlite3_finalize(t->has);
-		sqlite3_finalize(t->drop_empty);
+		for (unsigned lane = 0; lane < LANES; lane++)
+			for (size_t q = 0; q < LANE_QUERIES; q++)
+				sqlite3_finalize(t->lanes[lane].queries[q]);
+		for (size_t q = 0; q < TABLE_QUERIES; q++) sqlite3_finalize(t->queries[q]);
 		free(t);
 	}
 }
@@ -311,7 +334,8 @@ int store_rows_get(struct store *st, uint16_t table, unsigned lane, const uint8_
 		if (l == NULL) {
 			s = other_statement(st, Q_OTHER_GET, table, lane, ids[i]);
 		} else {
-			s = l->get;
+			rc = lane_query(st, table, lane, LANE_GET, &s);
+			if (rc < 0) return rc;
 			bind_span(s, 1, ids[i], 16);
 		}
 		rc = step(st, s);
@@ -349,7 +373,8 @@ int store_row_insert(struct store *st, uint16_t table, unsigned lane, const stru
 		bind_maybe(s, 6, r->clock);
 		bind_maybe(s, 7, r->extra);
 	} else {
-		s = l->insert;
+		rc = lane_query(st, table, lane, LANE_INSERT, &s);
+		if (rc != 0) return rc;
 		bind_row(s, l, r);
 	}
 	rc = step_done(st, s);
@@ -384,28 +409,12 @@ int store_rows_settle(struct store *st)
 	return later_rows(st);
 }
 
-static int many_statement(struct store *st, uint16_t table, unsigned lane, sqlite3_stmt **ret)
-{
-	struct lane_rows *l = &st->tables[table]->lanes[lane];
-	struct buf sql;
-	int rc = 0;
-
-	if (l->insert_many == NULL) {
-		buf_init(&sql, SQL_BYTES_MAX);
-		print_insert_many(st->tables[table]->table, lane, l, &sql);
-		rc = prepare_buf(st, &sql, &l->insert_many);
-		buf_done(&sql);
-	}
-	*ret = l->insert_many;
-	return rc;
-}
-
 int store_rows_insert_many(struct store *st, uint16_t table, unsigned lane,
                            const struct row *const *rows, size_t *ret_done)
 {
 	const struct lane_rows *l = lane_of(st, table, lane);
 	sqlite3_stmt *s = NULL;
-	int rc = many_statement(st, table, lane, &s), at = 1;
+	int rc = lane_query(st, table, lane, LANE_INSERT_MANY, &s), at = 1;
 
 	if (rc != 0) return rc;
 	for (size_t k = 0; k < LATER_ROWS; k++) {
@@ -483,17 +492,21 @@ static struct known_row *known_place(struct store *st, uint16_t table, const uin
 int store_row_drop(struct store *st, uint16_t table, unsigned lane, const uint8_t id[16])
 {
 	const struct lane_rows *l = lane_of(st, table, lane);
+	sqlite3_stmt *s;
 	int rc;
 
 	STORE_ENTER_WRITE(st);
 	if (later_of(st, table) != 0) return -st->err.code;
 	memset(known_place(st, table, id), 0, sizeof(struct known_row));
 	if (l == NULL) return step_done(st, other_statement(st, Q_OTHER_DROP, table, lane, id));
-	bind_span(l->drop, 1, id, 16);
-	rc = step_done(st, l->drop);
+	rc = lane_query(st, table, lane, LANE_DROP, &s);
 	if (rc != 0) return rc;
-	bind_span(st->tables[table]->drop_empty, 1, id, 16);
-	return step_done(st, st->tables[table]->drop_empty);
+	bind_span(s, 1, id, 16);
+	rc = step_done(st, s);
+	if (rc == 0) rc = table_query(st, table, TABLE_DROP_EMPTY, &s);
+	if (rc != 0) return rc;
+	bind_span(s, 1, id, 16);
+	return step_done(st, s);
 }
 
 static struct known_row *known_place(struct store *st, uint16_t table, const uint8_t id[16])
@@ -518,7 +531,8 @@ int store_row_known(struct store *st, uint16_t table, const uint8_t id[16], bool
 	if (*ret_known) return 0;
 	if (later_of(st, table) != 0) return -st->err.code;
 	if (table < TABLES_MAX && st->tables[table] != NULL) {
-		s = st->tables[table]->has;
+		rc = table_query(st, table, TABLE_HAS, &s);
+		if (rc != 0) return rc;
 		bind_span(s, 1, id, 16);
 		rc = step(st, s);
 		sqlite3_reset(s);
@@ -555,7 +569,8 @@ int store_row_tables(struct store *st, const uint8_t id[16], uint16_t *ret_table
 	if (later_rows(st) != 0) return -st->err.code;
 	for (uint16_t i = 0; i < TABLES_MAX; i++) {
 		if (st->tables[i] == NULL) continue;
-		s = st->tables[i]->has;
+		rc = table_query(st, i, TABLE_HAS, &s);
+		if (rc != 0) return rc;
 		bind_span(s, 1, id, 16);
 		rc = step(st, s);
 		if (rc < 0) return rc;
@@ -602,7 +617,9 @@ int store_rows_scan(struct store *st, uint16_t table, unsigned lane, uint32_t sc
 		bind_size(s, 4, limit);
 		if (scope != 0) bind_int(s, 5, scope);
 	} else {
-		s = scope != 0 ? l->scan_scope : l->scan;
+		int rc = lane_query(st, table, lane, scope != 0 ? LANE_SCAN_SCOPE : LANE_SCAN, &s);
+
+		if (rc != 0) return rc;
 		bind_span(s, 1, after, after != NULL ? 16 : 0);
 		bind_size(s, 2, limit);
 		if (scope != 0) bind_int(s, 3, scope);
@@ -766,6 +783,11 @@ int store_row_view(struct store *st, const struct table *t, const uint8_t id[16]
 
 /* ---- plans of the statements built here */
 
+static const char *const lane_names[LANE_INSERT_MANY] = {
+        [LANE_GET] = "row_get",   [LANE_INSERT] = "row_insert",         [LANE_DROP] = "row_drop",
+        [LANE_SCAN] = "row_scan", [LANE_SCAN_SCOPE] = "row_scan_scope",
+};
+
 static int plan_statement(struct store *st, const char *what, const struct table *t, unsigned lane,
                           sqlite3_stmt *s, struct buf *out)
 {
@@ -784,11 +806,14 @@ static int plan_lane(struct store *st, const struct table_rows *t, unsigned lane
 	if (l->slots == 0) return 0;
 	rc = update_statement(st, t->table->number, lane, l->slots, &update);
 	if (rc == 0) rc = plan_statement(st, "row_update", t->table, lane, update, out);
-	if (rc == 0) rc = plan_statement(st, "row_get", t->table, lane, l->get, out);
-	if (rc == 0) rc = plan_statement(st, "row_drop", t->table, lane, l->drop, out);
-	if (rc == 0) rc = plan_statement(st, "row_scan", t->table, lane, l->scan, out);
-	if (rc == 0) rc = plan_statement(st, "row_scan_scope", t->table, lane, l->scan_scope, out);
-	return rc != 0 ? rc : plan_statement(st, "row_insert", t->table, lane, l->insert, out);
+	for (enum lane_query q = 0; q < LANE_INSERT_MANY && rc == 0;
+	     q++) { /* that one has no plan */
+		sqlite3_stmt *made = NULL;
+
+		rc = lane_query(st, t->table->number, lane, q, &made);
+		if (rc == 0) rc = plan_statement(st, lane_names[q], t->table, lane, made, out);
+	}
+	return rc;
 }
 
 /* Of a scope, by each indexed field: what screens ask for. */
@@ -826,9 +851,15 @@ int store_rows_plans(struct store *st, struct buf *out)
 		if (t == NULL) continue;
 		for (unsigned lane = 0; lane < ROW_LANES && rc == 0; lane++)
 			rc = plan_lane(st, t, lane, out);
-		if (rc == 0) rc = plan_statement(st, "row_has", t->table, 0, t->has, out);
-		if (rc == 0)
-			rc = plan_statement(st, "row_drop_empty", t->table, 0, t->drop_empty, out);
+		for (enum table_query q = 0; q < TABLE_QUERIES && rc == 0; q++) {
+			sqlite3_stmt *made = NULL;
+
+			rc = table_query(st, t->table->number, q, &made);
+			if (rc == 0)
+				rc = plan_statement(st,
+				                    q == TABLE_HAS ? "row_has" : "row_drop_empty",
+				                    t->table, 0, made, out);
+		}
 		if (rc == 0) rc = plan_views(st, t, out);
 	}
 	return rc;

@@ -116,8 +116,8 @@ struct device *device_new(struct world *w, struct device *parent, int unit, bool
 	buf_init(&d->cert_bytes, CERT_BYTES_MAX);
 	identity_make(&d->env, &d->identity);
 	w->devices[w->devices_count++] = d;
-	if (store_open(d->path, device_schema(d), STORE_CREATE | STORE_MEMORY_VFS, &d->keeper,
-	               &d->err) < 0)
+	if (store_open(d->path, device_schema(d), STORE_CREATE | STORE_MEMORY_VFS | STORE_LAZY,
+	               &d->keeper, &d->err) < 0)
 		world_fail(w, "setup", "%s: keeper: %s", d->label, d->err.detail);
 	else if (replica_create(d->keeper, &d->env, &d->identity, &d->err) < 0)
 		world_fail(w, "setup", "%s: create: %s", d->label, d->err.detail);
@@ -156,8 +156,8 @@ struct device *device_twin(struct device *like, unsigned number)
 	d->env.ctx = d;
 	(void)snprintf(d->label, sizeof(d->label), "twin%u", number);
 	(void)snprintf(d->path, sizeof(d->path), "sim-%p-twin-%u", (void *)d, number);
-	if (store_open(d->path, device_schema(d), STORE_CREATE | STORE_MEMORY_VFS, &d->keeper,
-	               &d->err) < 0 ||
+	if (store_open(d->path, device_schema(d), STORE_CREATE | STORE_MEMORY_VFS | STORE_LAZY,
+	               &d->keeper, &d->err) < 0 ||
 	    replica_create(d->keeper, &d->env, &d->identity, &d->err) < 0)
 		world_fail(d->world, "setup", "%s: %s", d->label, d->err.detail);
 	return d;
@@ -170,7 +170,7 @@ int device_upgrade(struct device *d)
 
 	device_kill(d);
 	d->next_schema = true;
-	rc = store_open(d->path, device_schema(d), STORE_MEMORY_VFS, &keeper, &d->err);
+	rc = store_open(d->path, device_schema(d), STORE_MEMORY_VFS | STORE_LAZY, &keeper, &d->err);
 	if (rc < 0) return rc;
 	store_close(d->keeper);
 	d->keeper = keeper;
@@ -193,7 +193,8 @@ int device_start(struct device *d, bool reboot)
 	}
 	d->dying = d->faulted = false;
 	d->fault_after = -1;
-	rc = store_open(d->path, device_schema(d), STORE_MEMORY_VFS, &d->store, &d->err);
+	rc = store_open(d->path, device_schema(d), STORE_MEMORY_VFS | STORE_LAZY, &d->store,
+	                &d->err);
 	if (rc == 0) rc = replica_open(&d->replica, d->store, &config, &d->err);
 	world_trace(w, "%s start%s %d", d->label, reboot ? " (reboot)" : "", rc);
 	if (rc < 0) {
@@ -801,7 +802,7 @@ static int write_by_command(struct device *d, struct writing *x)
 	struct store *st = NULL, *daemon_store = d->store;
 	struct replica_config config = {
 	        .env = &d->env, .identity = &d->identity, .judge = d->hub ? &d->judge : NULL};
-	int rc = store_open(d->path, device_schema(d), STORE_MEMORY_VFS, &st, &d->err);
+	int rc = store_open(d->path, device_schema(d), STORE_MEMORY_VFS | STORE_LAZY, &st, &d->err);
 
 	d->replica = NULL;
 	if (rc == 0) rc = replica_open(&d->replica, st, &config, &d->err);

@@ -31,23 +31,26 @@ static bool is_text(struct value v, const char *text)
 	return v.type == VALUE_TEXT && span_equal(v.s, span_of(text, strlen(text)));
 }
 
-static int missing(struct replica *r, struct value ref, bool *ret_missing)
+/* Holds what refers to a row that is not here, until it comes. */
+static int judge_reference(struct replica *r, struct value ref, uint8_t field,
+                           struct judgement *ret)
 {
 	uint16_t tables[TABLES_MAX];
 	size_t count = 1;
-	int rc = 0;
+	int rc;
 
-	if (ref.type == VALUE_BYTES && ref.s.len == 16)
-		rc = store_row_tables(replica_store(r), ref.s.p, tables, &count);
-	*ret_missing = rc == 0 && count == 0;
-	return rc;
+	if (ref.type != VALUE_BYTES || ref.s.p == NULL || ref.s.len != 16) return 0;
+	rc = store_row_tables(replica_store(r), ref.s.p, tables, &count);
+	if (rc < 0 || count != 0) return rc;
+	*ret = (struct judgement){.accepted = 2, .code = ERR_MISSING_REF, .field = field};
+	memcpy(ret->wait, ref.s.p, 16);
+	return 0;
 }
 
 static int judge_op(void *ctx, struct replica *r, const struct judged *j, struct judgement *ret)
 {
 	struct device *d = ctx;
 	const struct op *op = j->op;
-	bool absent = false;
 	int rc = 0;
 
 	*ret = (struct judgement){.accepted = 1};
@@ -59,12 +62,7 @@ static int judge_op(void *ctx, struct replica *r, const struct judged *j, struct
 		if ((op->slots & 2) && op_value(op, 1).i % 29 == 13)
 			*ret = (struct judgement){.accepted = 0, .code = ERR_RANGE, .field = 4};
 		if (ret->accepted == 1 && (op->slots & 8))
-			rc = missing(r, op_value(op, 3), &absent);
-		if (absent) {
-			*ret = (struct judgement){
-			        .accepted = 2, .code = ERR_MISSING_REF, .field = 12};
-			memcpy(ret->wait, op_value(op, 3).s.p, 16);
-		}
+			rc = judge_reference(r, op_value(op, 3), 12, ret);
 	}
 	if (op->table == TABLE_PARTICIPATION && op_value(op, 7).i > 600)
 		*ret = (struct judgement){.accepted = 0, .code = ERR_OVER_CAP, .field = 29};
