@@ -4,6 +4,7 @@
 # make check VARIANT=asan     the same, sanitised (also: release, clang, tsan, cov)
 # make test-asan, test-tsan   the same, installing what is missing; tsan: the suites with threads
 # make sim SEEDS=200 [SEED=7] [TRACE=1]   run the simulator
+# make sim-campaign SEEDS=5000  many worlds on all cores; fails too if something that can happen never did
 # make demo                   install, build, and play the demonstration
 # make fuzz F=segment         build the fuzzer of one decoder (clang); fuzz-all MINUTES=10 runs them all
 # make bench [B=ingest]       the figures of tests/bench/README.md, or one program of them (release build)
@@ -129,6 +130,8 @@ demo:
 
 sim: $(B)/sim
 	$< --seeds $(or $(SEEDS),200) $(if $(SEED),--seed $(SEED)) $(if $(TRACE),--trace)
+sim-campaign: $(B)/sim
+	$< --seeds $(or $(SEEDS),5000) $(if $(SEED),--seed $(SEED)) --jobs $(JOBS) --coverage
 
 # One program a file of tests/bench (bench.c is what they share), release build; tests/bench/run runs them.
 BENCHES := $(filter-out bench,$(basename $(notdir $(wildcard tests/bench/*.c))))
@@ -193,7 +196,7 @@ lint: layers $(text)
 clean: ; rm -rf build
 
 FORCE:
-.PHONY: all check check-threads suites test test-asan test-tsan demo sim bench bench-programs fuzz fuzz-all layers lint clean FORCE
+.PHONY: all check check-threads suites test test-asan test-tsan demo sim sim-campaign bench bench-programs fuzz fuzz-all layers lint clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules

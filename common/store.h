@@ -241,7 +241,8 @@ int store_journal_scope(struct store *st, uint32_t scope, unsigned lane, int64_t
 int store_journal_gaps(struct store *st,
                        int64_t *ret_count); /* segments whose predecessor is unknown */
 int store_gap_add(struct store *st, const uint8_t missing[32], int64_t recv);
-int store_gap_close(struct store *st, const uint8_t hash[32]);
+int store_gap_close(struct store *st, const uint8_t hash[32],
+                    bool *ret_closed); /* false: nobody missed it */
 
 /* ---- admissions: which admission entries speak of a segment */
 int store_word_add(struct store *st, const uint8_t segment[32], int64_t admission_recv);

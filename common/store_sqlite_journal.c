@@ -574,13 +574,16 @@ int store_gap_add(struct store *st, const uint8_t missing[32], int64_t recv)
 	return step_done(st, s);
 }
 
-int store_gap_close(struct store *st, const uint8_t hash[32])
+int store_gap_close(struct store *st, const uint8_t hash[32], bool *ret_closed)
 {
 	sqlite3_stmt *s = query(st, Q_GAP_CLOSE);
+	int rc;
 
 	STORE_ENTER_WRITE(st);
 	bind_span(s, 1, hash, 32);
-	return step_done(st, s);
+	rc = step_done(st, s);
+	if (rc == 0) *ret_closed = sqlite3_changes(st->db) > 0;
+	return rc;
 }
 
 int store_word_add(struct store *st, const uint8_t segment[32], int64_t admission_recv)

@@ -321,6 +321,7 @@ int admit_annul(struct replica *r, uint16_t table, unsigned lane, const uint8_t 
 	rc = rc ? rc : lane_drop(r, l);
 	rc = rc ? rc : lane_load(r, table, lane, row, l);
 	/* Inserts first: an update meets its row whatever the order of the journal. */
+	size_t kept = 0;
 	for (int pass = 0; pass < 2 && !rc; pass++)
 		for (size_t i = 0; i < n && !rc; i++) {
 			bool applied;
@@ -328,7 +329,11 @@ int admit_annul(struct replica *r, uint16_t table, unsigned lane, const uint8_t 
 			    ops[i].op->kind > OP_UPDATE || !stands(ops, n, &ops[i]))
 				continue;
 			rc = lane_merge(r, l, ops[i].op, ops[i].run, scope, &applied);
+			kept += !rc && applied && ops[i].merged && ops[i].verdict == VERDICT_WAITS;
 		}
+	if (!rc)
+		env_trace(r->env, "annulled%s: table %u", kept ? ": later changes stay" : "",
+		          (unsigned)table);
 	if (!rc && l->exists) rc = lane_save(r, l, ~UINT64_C(0));
 	arena_done(&a);
 	return rc;

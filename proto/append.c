@@ -48,9 +48,13 @@ static int close_gaps(struct replica *r, const uint8_t hash[32], const uint8_t p
 {
 	static const uint8_t zero[32];
 	bool before = true;
-	int rc = store_gap_close(r->st, hash);
+	bool closed;
+	int rc = store_gap_close(r->st, hash, &closed);
+	if (!rc && closed) env_trace(r->env, "gap: closed");
 	if (!rc && memcmp(prev, zero, 32) != 0) rc = segment_here(r, prev, &before);
-	return rc || before ? rc : store_gap_add(r->st, prev, recv);
+	if (rc || before) return rc;
+	env_trace(r->env, "gap: opened before entry %" PRId64, recv);
+	return store_gap_add(r->st, prev, recv);
 }
 
 static int journal_one(struct replica *r, struct entry *e, bool *ret_new)
@@ -152,6 +156,7 @@ static int append_segment(struct replica *r, struct span head, struct span body,
 	bool known;
 	int rc = segment_open(head, body, &s, &r->err);
 	rc = rc ? rc : segment_here(r, s.hash, &known);
+	if (!rc && known) env_trace(r->env, "known already: segment");
 	if (rc || known) return rc ? engine_fail(r, rc) : 0;
 	if (!r->has_cert || !(r->cert.lanes >> s.head.lane & 1))
 		return alarm_kept_nowhere(r, s.head.lane);

@@ -96,7 +96,7 @@ static int park(struct applying *x, const struct record *rec, int code, const ch
 	h.admitted = admitted;
 	if (wait) memcpy(h.wait, wait, 16);
 	x->r->parked_any = true;
-	env_trace(x->r->env, "parked: table %u, cause %d", (unsigned)rec->op->table, code);
+	env_trace(x->r->env, "parked: cause %d, table %u", code, (unsigned)rec->op->table);
 	return rc ? rc : store_parked_add(x->r->st, &h);
 }
 
@@ -227,6 +227,8 @@ static int merge_record(struct applying *x, const struct record *rec, struct lan
 	struct lane_state *l = loaded ? loaded : ARENA_ARRAY(&r->scratch, struct lane_state, 1);
 	rc = loaded ? 0 : lane_load(r, rec->op->table, rec->lane, rec->op->row, l);
 	if (!rc && refused) { /* by another hub, or before a restore: accepted by any is accepted */
+		env_trace(r->env, "refused before, accepted now: table %u",
+		          (unsigned)rec->op->table);
 		rc = store_refused_remove(r->st, rec->op->row, rec->lane, ord, rec->op->stamp);
 		rc = rc ? rc : add_claim(r, l, rec, -1);
 	}
@@ -303,7 +305,7 @@ static int refuse_record(struct applying *x, const struct record *rec, const str
 	memcpy(h.by, by, 16);
 	h.mine = mine;
 	rc = store_refused_add(x->r->st, &h);
-	env_trace(x->r->env, "refused: table %u, cause %d", (unsigned)rec->op->table, code);
+	env_trace(x->r->env, "refused: cause %d, table %u", code, (unsigned)rec->op->table);
 	return rc || !l ? rc : add_claim(x->r, l, rec, 1);
 }
 
@@ -403,6 +405,9 @@ static int admit_whole(struct applying *x, const struct together *t, struct verd
 {
 	struct judgement j;
 	int rc = judge_whole(x, t, &j);
+	if (!rc && j.accepted != 1)
+		env_trace(x->r->env, "whole: %s, cause %d", j.accepted ? "held" : "refused",
+		          j.code);
 	for (size_t k = 0; k < t->count && !rc; k++) {
 		const struct record *rec = &t->recs[k];
 		verdicts[k] = (struct verdict){.ordinal = rec->ordinal,
@@ -561,6 +566,7 @@ static int drain_woken(struct applying *x)
 		for (size_t k = 0; k < n && !rc; k++) {
 			bool through;
 			rc = try_held(x, &h[k], &through);
+			env_trace(x->r->env, "woken: %s", through ? "through" : "still held");
 			rc = rc ? rc : settle(x);
 		}
 	}
@@ -635,6 +641,7 @@ static int release_parts(struct applying *x, const struct part *parts, size_t co
 	size_t total = 0;
 	int rc = 0;
 	for (size_t i = 0; i < count; i++) total += parts[i].c->ops_count;
+	env_trace(x->r->env, "parts: released, %zu of them", count);
 	all.recs = ARENA_ARRAY(&x->r->scratch, struct record, total + 1);
 	struct verdict *verdicts = ARENA_ARRAY(&x->r->scratch, struct verdict, total + 1);
 	for (size_t i = 0; i < count && !rc; i++) {
@@ -790,6 +797,7 @@ static int hold_foreign(struct applying *x, const struct entry *e, const struct 
 	uint32_t ordinal = 0;
 	int rc = 0;
 	x->r->s.alarms++;
+	env_trace(x->r->env, "alarm: a hub speaks of a scope that is not its own");
 	for (size_t i = 0; i < o->n && !rc; i++)
 		for (size_t k = 0; k < o->cs[i].ops_count && !rc; k++, ordinal++) {
 			struct record rec = record_of(e, o, i, k, ordinal);

@@ -322,6 +322,11 @@ int lane_merge(struct replica *r, struct lane_state *l, const struct op *op, uin
 		list = more;
 	}
 	int rc = deleted_edits(r, l, list, &count);
+	for (size_t i = l->candidates_count; i < count; i++)
+		env_trace(r->env, "merge: %s, table %u",
+		          list[i].kind == CANDIDATE_EDIT_OF_DELETED ? "edit of deleted"
+		                                                    : "conflict",
+		          (unsigned)l->number);
 	l->candidates = list;
 	l->candidates_count = count;
 	return rc;

@@ -181,16 +181,18 @@ void replica_close(struct replica *r)
 
 /* ---- the run guard */
 
-static bool witness_matches(const struct replica *r, const struct witness *w,
-                            const uint8_t boot[16], int64_t shift_ms)
+/* Why the run does not go on; NULL: it does. */
+static const char *witness_objects(const struct replica *r, const struct witness *w,
+                                   const uint8_t boot[16], int64_t shift_ms)
 {
 	int64_t moved = shift_ms - w->wall_less_boot_ms;
-	return r->s.run && w->run == r->s.run && memcmp(w->boot, boot, 16) == 0 &&
-	       memcmp(w->tag, r->s.tag, 16) == 0 && moved <= CLOCK_SHIFT_MAX_MS &&
-	       moved >= -CLOCK_SHIFT_MAX_MS;
+	if (!r->s.run) return "the first";
+	if (memcmp(w->boot, boot, 16) != 0) return "booted";
+	if (w->run != r->s.run || memcmp(w->tag, r->s.tag, 16) != 0) return "another writer";
+	return moved <= CLOCK_SHIFT_MAX_MS && moved >= -CLOCK_SHIFT_MAX_MS ? NULL : "clock";
 }
 
-static int draw_run(struct replica *r)
+static int draw_run(struct replica *r, const char *why)
 {
 	uint64_t run;
 	r->env->random(r->env->ctx, r->s.nonce, sizeof(r->s.nonce));
@@ -198,7 +200,7 @@ static int draw_run(struct replica *r)
 	r->s.run = run;
 	r->s.runs++;
 	r->s.last_stamp = 0; /* stamps count up within a run only */
-	env_trace(r->env, "run drawn, number %" PRId64, r->s.runs);
+	env_trace(r->env, "run drawn: %s, number %" PRId64, why, r->s.runs);
 	int rc = store_run_add(r->st, run, r->id->origin, r->s.nonce, &r->s.run_ord);
 	return rc ? engine_fail(r, rc) : 0;
 }
@@ -213,9 +215,10 @@ static int guard(struct replica *r)
 	struct witness w;
 	uint8_t boot[16];
 	r->env->boot_id(r->env->ctx, boot);
-	if (r->env->witness_read(r->env->ctx, &w) && witness_matches(r, &w, boot, clock_shift(r)))
-		return 0;
-	return draw_run(r);
+	const char *why = r->s.run ? "booted" : "the first"; /* no witness outlives a boot */
+	if (r->env->witness_read(r->env->ctx, &w))
+		why = witness_objects(r, &w, boot, clock_shift(r));
+	return why ? draw_run(r, why) : 0;
 }
 
 int replica_begin(struct replica *r)

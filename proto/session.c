@@ -220,6 +220,7 @@ static int marks_load(struct session *s, uint64_t run, uint64_t last_run)
 	if (!rc && n) memcpy(s->marks, marks, n * sizeof(*marks));
 	s->marks_count = n;
 	s->p.peer_run = run;
+	if (!rc && moved && n) env_trace(s->r->env, "session: cursor goes on under a new run");
 	return rc || !moved ? rc : marks_save(s);
 }
 
@@ -336,6 +337,7 @@ static int out_start(struct session *s, const struct mark *at)
 	s->rescanning = false;
 	if (rc || !at->pos || !memcmp(at->filter, s->feed.id, 8)) return rc;
 	rc = filter_recall(s, at->filter, &known);
+	env_trace(s->r->env, "session: another filter, %s", known ? "what is new in it" : "all");
 	s->rescanning = true;
 	s->rescan_until = at->pos;
 	s->out_pos = 0;
@@ -364,6 +366,7 @@ static int introduce(struct session *s, struct session_actions *a, const struct 
 	if (rc || unit == s->r->own_scope || !memcmp(author->origin, s->peer_origin, 16)) return rc;
 	m.cert = (struct msg_cert){.session = s->nonce, .cert = author->body};
 	send_message(s, a, &m, FRAME_CONTROL);
+	env_trace(s->r->env, "session: introduced an author");
 	return 0;
 }
 
@@ -423,6 +426,7 @@ static int pump(struct session *s, struct session_actions *a)
 		                            PUMP_BYTES_MAX / 4, &s->memory, &entries, &n);
 		if (rc) return rc;
 		if (s->rescanning && (!n || entries[0].recv > s->rescan_until)) {
+			env_trace(s->r->env, "session: filter caught up with");
 			s->rescanning = false;
 			s->place_due = true;
 			s->out_pos = s->rescan_until;
@@ -438,6 +442,7 @@ static int pump(struct session *s, struct session_actions *a)
 			}
 			size_t need = e->head.len + e->body.len + DATA_OVERHEAD;
 			if (s->data_out >= s->credit) { /* credit is leave to begin a message */
+				env_trace(s->r->env, "session: credit used up");
 				more = false;
 				break;
 			}
@@ -539,6 +544,8 @@ static int end_if_done(struct session *s, struct session_actions *a)
 	if (s->p.entries_in || s->p.entries_out ||
 	    !s->p.agreed) /* nothing to do: one round trip, not a message more */
 		send_message(s, a, &m, FRAME_BULK);
+	else
+		env_trace(s->r->env, "session: nothing to do");
 	return close_with(s, a, 0);
 }
 
@@ -697,7 +704,9 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	               !memcmp(w->state, h->state, 16); /* WELCOME has said all there is to say */
 	if (rc) return rc;
 	send_message(s, a, &m, FRAME_CONTROL);
-	return w->confirmed ? out_start(s, &h->cursor.mark) : note_restored(s);
+	if (w->confirmed) return out_start(s, &h->cursor.mark);
+	env_trace(s->r->env, "session: cursor not confirmed, the child's");
+	return note_restored(s);
 }
 
 /* The filter that the parent's cursor knows us by: HELLO need not repeat it. */
@@ -744,6 +753,7 @@ static int on_welcome(struct session *s, const struct msg_welcome *w, struct ses
 		rc = send_marks(s, a);
 	if (!rc && ours) return out_start(s, &w->cursor.mark);
 	if (rc) return rc;
+	env_trace(s->r->env, "session: cursor not confirmed, the parent's");
 	s->r->s.restored = true; /* our journal went back: this disk is a restored or copied one */
 	m.ask = (struct msg_ask){.session = s->nonce, .what = ASK_MARKS};
 	send_message(s, a, &m, FRAME_CONTROL);
@@ -911,7 +921,10 @@ static int on_frame(struct session *s, struct span frame, struct session_actions
 {
 	struct message m;
 	struct error err = {0};
-	if (!of_this_session(s, frame)) return 0;
+	if (!of_this_session(s, frame)) {
+		env_trace(s->r->env, "session: frame of another session");
+		return 0;
+	}
 	s->p.bytes_in += frame.len;
 	if (message_read(frame, &s->in_form, &s->memory, &m, &err)) {
 		s->r->err = err;
@@ -948,8 +961,10 @@ static int on_timer(struct session *s, int64_t now_ms, struct session_actions *a
 {
 	bool waiting = s->state == SESSION_GREETED ||
 	               (s->state == SESSION_OPEN && (!s->p.idle || !s->c.stay));
-	if (waiting && now_ms - s->heard_ms >= (int64_t)s->c.timeout_ms)
+	if (waiting && now_ms - s->heard_ms >= (int64_t)s->c.timeout_ms) {
+		env_trace(s->r->env, "session: silence");
 		return close_with(s, a, ERR_UNREACHABLE);
+	}
 	return 0;
 }
 
@@ -961,6 +976,7 @@ static int on_feeds(struct session *s, struct session_actions *a)
 	s->feeds_seen = s->r->feeds_changed;
 	int rc = feed_for(s->r, &s->c.peer, s->peer_ord, &now);
 	if (rc || !memcmp(now.id, s->feed.id, 8)) return rc;
+	env_trace(s->r->env, "session: feed changed");
 	struct message m = {.type = MSG_REFUSE};
 	m.refuse = (struct msg_refuse){.session = s->nonce, .code = ERR_BUSY, .retry_after_s = 0};
 	send_message(s, a, &m, FRAME_CONTROL);
@@ -1001,10 +1017,12 @@ int session_step(struct session *s, const struct session_event *e, struct sessio
 		rc = end(s, a);
 		break;
 	}
-	if (!rc && s->state == SESSION_OPEN && s->r->s.run != s->own_run)
+	if (!rc && s->state == SESSION_OPEN && s->r->s.run != s->own_run) {
+		env_trace(s->r->env, "session: own run changed");
 		rc = refuse(
 		        s, a,
 		        ERR_BUSY); /* a new run was drawn: cursors are per run, so this session ends */
+	}
 	rc = rc ? rc : on_feeds(s, a);
 	rc = rc || s->state != SESSION_OPEN ? rc : pump(s, a);
 	rc = rc || s->state != SESSION_OPEN ? rc : tell_state(s, a);

@@ -28,6 +28,7 @@ static void schema_fingerprint(const struct schema *s, uint8_t ret[16])
 static int adopt_row(struct replica *r, uint16_t table, unsigned lane, const struct row *row)
 {
 	struct lane_state *l = ARENA_ARRAY(&r->scratch, struct lane_state, 1);
+	env_trace(r->env, "upgrade: row of table %u, unknown until now", (unsigned)table);
 	int rc = lane_adopt(r, table, lane, row, l);
 	rc = rc ? rc : store_other_drop(r->st, table, lane, row->id);
 	return rc ? rc : lane_save_adopted(r, l);
@@ -58,6 +59,7 @@ static int adopt_fields(struct replica *r, uint16_t table, unsigned lane)
 			memcpy(after, rows[i].id, 16);
 			started = true;
 			if (!rows[i].extra.len) continue;
+			env_trace(r->env, "upgrade: fields of a row of table %u", (unsigned)table);
 			rc = lane_load(r, table, lane, rows[i].id, l);
 			rc = rc ? rc : lane_save(r, l, table_slots(l->table, lane));
 		}

@@ -1375,6 +1375,7 @@ static void gaps_words_waiting(void **state)
 	uint8_t a[32], b[32];
 	int64_t n, *words;
 	size_t count;
+	bool closed;
 
 	make_hash(1, a);
 	make_hash(2, b);
@@ -1385,7 +1386,10 @@ static void gaps_words_waiting(void **state)
 	OK(store_gap_add(p->st, b, 7));
 	OK(store_journal_gaps(p->st, &n));
 	assert_int_equal(n, 3);
-	OK(store_gap_close(p->st, a));
+	OK(store_gap_close(p->st, a, &closed));
+	assert_true(closed);
+	OK(store_gap_close(p->st, a, &closed));
+	assert_false(closed);
 	OK(store_journal_gaps(p->st, &n));
 	assert_int_equal(n, 1);
 	OK(store_word_add(p->st, a, 9));

@@ -413,7 +413,10 @@ static void check_slot(struct world *w, const struct view *v, const struct table
 		dump_row(w, v, row);
 		return;
 	}
-	if (n > 1) w->counts.conflicts++;
+	if (n > 1) {
+		w->counts.conflicts++;
+		REACHED(w, REST_CONFLICT);
+	}
 	if (set) return;
 	if (candidates_of(h, row, slot) != (n > 1 ? n - 1 : 0)) {
 		world_fail(w, "candidates",
@@ -627,6 +630,7 @@ static void check_waiting(struct world *w, const struct view *v, const struct vi
 		char id[ID_TEXT];
 
 		w->counts.parks++;
+		REACHED(w, REST_PARKED);
 		id_text(held[i].row, id);
 		if (held[i].cause == ERR_MISSING_REF &&
 		    store_row_tables(d->keeper, held[i].wait, tables, &there) == 0 && there > 0)

@@ -56,8 +56,9 @@ static void env_witness_write(void *ctx, const struct witness *wit)
 
 static void env_line(void *ctx, const char *line)
 {
-	const struct device *d = ctx;
+	struct device *d = ctx;
 
+	coverage_line(&d->world->coverage, line);
 	world_trace(d->world, "%s: %s", d->label, line);
 }
 
@@ -108,8 +109,8 @@ struct device *device_new(struct world *w, struct device *parent, int unit, bool
 	                      .boot_id = env_boot_name,
 	                      .random = env_bytes,
 	                      .witness_read = env_witness_read,
-	                      .witness_write = env_witness_write};
-	if (w->trace_print) d->env.trace = env_line;
+	                      .witness_write = env_witness_write,
+	                      .trace = env_line};
 	(void)snprintf(d->label, sizeof(d->label), "%s%u", hub ? parent ? "county" : "top" : "node",
 	               d->number);
 	(void)snprintf(d->path, sizeof(d->path), "sim-%p-%u", (void *)w, d->number);
@@ -190,6 +191,7 @@ int device_start(struct device *d, bool reboot)
 		random_bytes(&d->rnd, d->boot, 16);
 		d->boot_at_ms = w->now_ms - 5000;
 		w->counts.reboots++;
+		REACHED(w, REBOOT);
 	}
 	d->dying = d->faulted = false;
 	d->fault_after = -1;
@@ -240,6 +242,7 @@ static int died_or(struct device *d, int rc, const char *what)
 	bool injected = d->faulted;
 
 	if (d->dying) {
+		REACHED(d->world, CRASH_BEFORE);
 		device_kill(d);
 		return 1;
 	}
@@ -249,7 +252,10 @@ static int died_or(struct device *d, int rc, const char *what)
 	d->faulted = false;
 	if (rc < 0) {
 		replica_rollback(d->replica);
-		if (injected) d->world->counts.disk_full++;
+		if (injected) {
+			d->world->counts.disk_full++;
+			REACHED(d->world, DISK_FULL);
+		}
 	}
 	return rc < 0 ? rc : 0;
 }
@@ -280,6 +286,7 @@ int device_transaction(struct device *d, const char *what, device_work *work, vo
 	rc = died_or(d, rc, what);
 	/* Dead after the commit, before anybody heard of it. */
 	if (rc == 0 && !w->healed && random_chance(&w->crash, (unsigned)w->config.crash / 4)) {
+		REACHED(w, CRASH_AFTER);
 		device_kill(d);
 		return 1;
 	}
@@ -448,6 +455,7 @@ void device_connect(struct world *w, struct device *d)
 	if (d->conn != NULL || d->replica == NULL || !d->joined || hub == NULL) return;
 	if (!w->healed && (w->now_ms < d->offline_until_ms || hub->replica == NULL ||
 	                   random_chance(&w->net, (unsigned)w->config.loss))) {
+		REACHED(w, LINK_FAILS);
 		device_disconnected(w, d);
 		return;
 	}
@@ -583,7 +591,9 @@ static void supersede(struct device *d, struct conn *c)
 		    o->ends[SIDE_CHILD].device != c->ends[SIDE_CHILD].device)
 			continue;
 		session_progress(o->ends[SIDE_PARENT].session, &other);
-		if (other.peer_run == mine.peer_run) link_leave(d->world, o, SIDE_PARENT);
+		if (other.peer_run != mine.peer_run) continue;
+		REACHED(d->world, SUPERSEDED);
+		link_leave(d->world, o, SIDE_PARENT);
 	}
 }
 
@@ -819,6 +829,7 @@ static int write_by_command(struct device *d, struct writing *x)
 	d->replica = daemon;
 	d->store = daemon_store;
 	d->world->counts.commands++;
+	REACHED(d->world, COMMAND);
 	return rc;
 }
 

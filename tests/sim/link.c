@@ -72,8 +72,10 @@ static void leave_stale(struct world *w, struct device *child, struct conn *to)
 		struct frame *x;
 
 		if (old == to || e->device != child) continue;
-		for (unsigned n = 0; n < 3 && (x = frames_pop(&e->out[n & 1])) != NULL; n++)
+		for (unsigned n = 0; n < 3 && (x = frames_pop(&e->out[n & 1])) != NULL; n++) {
 			frames_push(&to->ends[SIDE_CHILD].out[FRAME_CONTROL], x);
+			REACHED(w, STALE);
+		}
 		return;
 	}
 }
@@ -92,6 +94,7 @@ static void draw_faults(struct world *w, struct conn *c)
 		if (random_chance(&w->net, (unsigned)w->config.stall)) {
 			e->stalled_until_ms = w->now_ms + random_range(&w->net, 100, 50000);
 			w->counts.stalls++;
+			REACHED(w, STALL);
 			world_at(w, e->stalled_until_ms, AT_RELEASE, 0, c->number, side);
 		}
 	}
@@ -156,6 +159,7 @@ static void transmit(struct world *w, struct conn *c, unsigned side)
 			world_trace(w, "cut conn %u side %u frame %zu", c->number, side,
 			            x->bytes.len);
 			w->counts.cuts++;
+			REACHED(w, CUT);
 			(void)frame_free(x);
 			world_at(w, arrives, AT_BROKEN, 0, c->number, side);
 			e->stalled_until_ms = INT64_MAX;
@@ -201,6 +205,7 @@ void link_break(struct world *w, struct conn *c, bool tell)
 		frames_done(&e->wire);
 		if (e->session == NULL) continue;
 		if (!tell && random_chance(&w->net, (unsigned)w->config.half_open)) {
+			REACHED(w, HALF_OPEN);
 			world_at(w, w->now_ms + random_range(&w->net, 20000, 150000), AT_BROKEN, 0,
 			         c->number, 2);
 			continue;

@@ -1,16 +1,23 @@
 /*
- * main.c - sim --seeds N --seed S [--trace] [--shrink] [--twice] [name=value ...]
+ * main.c - sim --seeds N --seed S [--jobs J] [--coverage] [--trace] [--shrink] [--twice] [name=value ...]
  *
- * Runs N worlds from seed S on.  A world that breaks a rule is printed with its seed, its configuration
- * (name=value arguments that repeat it, shrunk on request) and the rule; the exit code is then 1.
+ * Runs N worlds from seed S on, in J processes.  A world that breaks a rule is printed with its seed, its
+ * configuration (name=value arguments that repeat it, shrunk on request) and the rule; the exit code is then 1.
+ * --coverage prints what was reached, and something that never was is a failure too.
  */
 #include "common/base.h"
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "common/ident.h"
 #include "tests/sim/sim.h"
 
-static uint64_t arg_seed = 1, arg_seeds = 1;
-static bool arg_trace, arg_shrink, arg_twice;
+enum { JOBS_MAX = 64 };
+
+static uint64_t arg_seed = 1, arg_seeds = 1, arg_jobs = 1;
+static bool arg_trace, arg_shrink, arg_twice, arg_coverage;
 static char **arg_settings;
 static int arg_settings_count;
 
@@ -21,6 +28,10 @@ static int parse(int argc, char **argv)
 			arg_seeds = strtoull(argv[++i], NULL, 10);
 		else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
 			arg_seed = strtoull(argv[++i], NULL, 10);
+		else if (strcmp(argv[i], "--jobs") == 0 && i + 1 < argc)
+			arg_jobs = strtoull(argv[++i], NULL, 10);
+		else if (strcmp(argv[i], "--coverage") == 0)
+			arg_coverage = true;
 		else if (strcmp(argv[i], "--trace") == 0)
 			arg_trace = true;
 		else if (strcmp(argv[i], "--shrink") == 0)
@@ -32,8 +43,9 @@ static int parse(int argc, char **argv)
 			arg_settings_count = argc - i;
 			return 0;
 		} else {
-			(void)fprintf(stderr, "usage: sim [--seeds N] [--seed S] [--trace] "
-			                      "[--shrink] [--twice] [name=value ...]\n");
+			(void)fprintf(stderr, "usage: sim [--seeds N] [--seed S] [--jobs J] "
+			                      "[--coverage] [--trace] [--shrink] [--twice] "
+			                      "[name=value ...]\n");
 			return -1;
 		}
 	}
@@ -78,36 +90,94 @@ static void report(const struct config *c, const struct sim_result *r)
 	sim_config_print(&small, stdout);
 }
 
-int main(int argc, char **argv)
+/* What one process did; in memory that it shares with the one that started it, so that a world which ends its
+ * process is known by its seed. */
+struct share {
+	uint64_t seed; /* at work on; the first not run when done */
+	uint64_t failed;
+	struct counts counts;
+	struct coverage coverage;
+	uint8_t trace[16]; /* of the last world */
+};
+
+static void run_one(struct share *s)
 {
-	struct counts sum = {0};
 	struct sim_result r = {0}, again;
-	uint64_t failed = 0;
-	char text[33];
+	struct config c;
 
-	if (parse(argc, argv) < 0 || crypt_init() < 0) return EXIT_USAGE;
-	for (uint64_t seed = arg_seed; seed < arg_seed + arg_seeds; seed++) {
-		struct config c;
-
-		sim_config(seed, &c);
-		if (!settle_config(&c)) return EXIT_USAGE;
-		sim_run(&c, arg_trace, &r);
-		add(&sum, &r.counts);
-		if (arg_twice) {
-			sim_run(&c, /* trace= */ false, &again);
-			if (memcmp(again.trace, r.trace, 16) != 0) {
-				(void)printf("seed %" PRIu64 ": two runs, two traces\n", seed);
-				failed++;
-			}
-		}
-		if (r.failed) {
-			failed++;
-			report(&c, &r);
-			(void)fflush(stdout);
+	sim_config(s->seed, &c);
+	(void)settle_config(&c); /* looked at by main already */
+	sim_run(&c, arg_trace, &r);
+	add(&s->counts, &r.counts);
+	coverage_add(&s->coverage, &r.coverage);
+	memcpy(s->trace, r.trace, 16);
+	if (arg_twice) {
+		sim_run(&c, /* trace= */ false, &again);
+		if (memcmp(again.trace, r.trace, 16) != 0) {
+			(void)printf("seed %" PRIu64 ": two runs, two traces\n", s->seed);
+			s->failed++;
 		}
 	}
-	hex_text(r.trace, 16, text);
-	if (arg_seeds == 1) (void)printf("trace %s\n", text);
+	if (r.failed) {
+		s->failed++;
+		report(&c, &r);
+	}
+	(void)fflush(stdout);
+}
+
+/* Seeds from s->seed on, every arg_jobs-th. */
+static void run_share(struct share *s)
+{
+	for (; s->seed < arg_seed + arg_seeds; s->seed += arg_jobs) run_one(s);
+}
+
+static pid_t start(struct share *s)
+{
+	pid_t pid;
+
+	(void)fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		run_share(s);
+		(void)fflush(stdout);
+		_exit(0);
+	}
+	return pid;
+}
+
+/* A process that dies names its seed, and another goes on behind it. */
+static void run_shares(struct share *shares)
+{
+	pid_t pids[JOBS_MAX];
+	uint64_t left = arg_jobs;
+
+	for (uint64_t i = 0; i < arg_jobs; i++) pids[i] = start(&shares[i]);
+	while (left > 0) {
+		int status = 0;
+		pid_t pid = wait(&status);
+
+		if (pid < 0) return;
+		for (uint64_t i = 0; i < arg_jobs; i++) {
+			if (pids[i] != pid) continue;
+			if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+				left--;
+				continue;
+			}
+			(void)printf("seed %" PRIu64 " ends its process: status %d\n",
+			             shares[i].seed, status);
+			shares[i].failed++;
+			shares[i].seed += arg_jobs;
+			pids[i] = start(&shares[i]);
+			break;
+		}
+	}
+}
+
+static bool print_sum(const struct share *sum)
+{
+	const struct counts *n = &sum->counts;
+	unsigned never = arg_coverage ? coverage_print(&sum->coverage, arg_seeds, stdout) : 0;
+
 	(void)printf(
 	        "%" PRIu64 " seeds from %" PRIu64 ", %" PRIu64 " failed: %" PRIu64
 	        " writes (%" PRIu64 " rejected, %" PRIu64 " by command), %" PRIu64
@@ -115,8 +185,43 @@ int main(int argc, char **argv)
 	        " reboots, %" PRIu64 " full disks, %" PRIu64 " frames, %" PRIu64 " data, %" PRIu64
 	        " bytes, %" PRIu64 " rows compared, %" PRIu64 " conflicts, %" PRIu64
 	        " refusals, %" PRIu64 " holds, %" PRIu64 " parked, %" PRIu64 " runs\n",
-	        arg_seeds, arg_seed, failed, sum.writes, sum.rejected, sum.commands, sum.sessions,
-	        sum.cuts, sum.stalls, sum.crashes, sum.reboots, sum.disk_full, sum.frames, sum.data,
-	        sum.bytes, sum.rows, sum.conflicts, sum.refusals, sum.holds, sum.parks, sum.runs);
-	return failed > 0 ? EXIT_UNEXPECTED : EXIT_DONE;
+	        arg_seeds, arg_seed, sum->failed, n->writes, n->rejected, n->commands, n->sessions,
+	        n->cuts, n->stalls, n->crashes, n->reboots, n->disk_full, n->frames, n->data,
+	        n->bytes, n->rows, n->conflicts, n->refusals, n->holds, n->parks, n->runs);
+	if (never > 0) (void)printf("%u events of the table were never reached\n", never);
+	return sum->failed == 0 && never == 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct share *shares, sum = {0};
+	struct config c;
+	char text[33];
+
+	if (parse(argc, argv) < 0 || crypt_init() < 0) return EXIT_USAGE;
+	sim_config(arg_seed, &c);
+	if (!settle_config(&c)) return EXIT_USAGE;
+	if (arg_jobs < 1 || arg_jobs > JOBS_MAX) arg_jobs = 1;
+	if (arg_jobs > arg_seeds) arg_jobs = arg_seeds;
+	shares = mmap(NULL, JOBS_MAX * sizeof(*shares), PROT_READ | PROT_WRITE,
+	              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shares == MAP_FAILED) return EXIT_UNEXPECTED;
+	for (uint64_t i = 0; i < arg_jobs; i++) shares[i].seed = arg_seed + i;
+	if (arg_jobs == 1)
+		run_share(&shares[0]);
+	else
+		run_shares(shares);
+	for (uint64_t i = 0; i < arg_jobs; i++) {
+		sum.failed += shares[i].failed;
+		add(&sum.counts, &shares[i].counts);
+		for (size_t k = 0; k < REACHED_COUNT; k++) {
+			sum.coverage.times[k] += shares[i].coverage.times[k];
+			sum.coverage.worlds[k] += shares[i].coverage.worlds[k];
+		}
+	}
+	if (arg_seeds == 1) {
+		hex_text(shares[0].trace, 16, text);
+		(void)printf("trace %s\n", text);
+	}
+	return print_sum(&sum) ? EXIT_DONE : EXIT_UNEXPECTED;
 }

@@ -128,11 +128,13 @@ static void build(struct sim *s)
 		struct device *d = w->devices[i];
 
 		workload_judge(d);
-		if (random_chance(&w->clock_, (unsigned)w->config.skew))
+		if (random_chance(&w->clock_, (unsigned)w->config.skew)) {
+			REACHED(w, SKEWED);
 			d->skew_ms =
 			        random_chance(&w->clock_, 300)
 			                ? random_range(&w->clock_, -10, 10) * 365 * 24 * HOUR_MS
 			                : random_range(&w->clock_, -HOUR_MS, HOUR_MS);
+		}
 		(void)device_start(d, /* reboot= */ true);
 	}
 }
@@ -157,8 +159,10 @@ void sim_init(struct sim *s, const struct config *c, bool trace)
 	for (size_t i = 1; i < w->devices_count; i++) {
 		int64_t at = w->now_ms + (int64_t)i * 10;
 
-		if (!w->devices[i]->hub && random_chance(&w->topology, (unsigned)c->late))
+		if (!w->devices[i]->hub && random_chance(&w->topology, (unsigned)c->late)) {
+			REACHED(w, JOINS_LATE);
 			at += random_range(&w->topology, 0, (s->end_ms - w->start_ms) * 3 / 4);
+		}
 		world_at(w, at, AT_JOIN, (unsigned)i, 0, 0);
 	}
 	for (int64_t i = 0; i < c->writes; i++)
@@ -185,12 +189,19 @@ static void on_fault(struct sim *s)
 	struct world *w = &s->world;
 	struct device *d = w->devices[random_below(&w->net, w->devices_count)];
 
-	if (random_chance(&w->net, (unsigned)w->config.offline))
+	if (random_chance(&w->net, (unsigned)w->config.offline)) {
 		d->offline_until_ms =
 		        w->now_ms + random_range(&w->net, 1, (s->end_ms - w->start_ms) / 2);
-	if (random_chance(&w->clock_, (unsigned)w->config.skew))
+		REACHED(w, OFFLINE);
+	}
+	if (random_chance(&w->clock_, (unsigned)w->config.skew)) {
 		d->skew_ms += random_range(&w->clock_, -2 * HOUR_MS, 2 * HOUR_MS);
-	if (w->config.crash > 0 && random_chance(&w->crash, 300)) device_kill(d);
+		REACHED(w, CLOCK_JUMP);
+	}
+	if (w->config.crash > 0 && random_chance(&w->crash, 300)) {
+		REACHED(w, KILLED);
+		device_kill(d);
+	}
 	if (s->checks < 4 && random_chance(&w->work, 350)) {
 		s->checks++;
 		check_midway(w, s->chest);
@@ -406,6 +417,7 @@ void sim_run(const struct config *c, bool trace, struct sim_result *ret)
 	if (sim_until(s, s->end_ms)) sim_settle(s);
 	*ret = (struct sim_result){.failed = s->world.failed_rule[0] != '\0',
 	                           .counts = s->world.counts,
+	                           .coverage = s->world.coverage,
 	                           .rounds = s->rounds};
 	memcpy(ret->rule, s->world.failed_rule, sizeof(ret->rule));
 	memcpy(ret->failure, s->world.failure, sizeof(ret->failure));

@@ -20,6 +20,7 @@ struct sim_result {
 	char rule[48], failure[512];
 	uint8_t trace[16];
 	struct counts counts;
+	struct coverage coverage;
 	unsigned rounds;
 };
 

@@ -375,8 +375,10 @@ void workload_write_at(struct world *w, struct workload *load, struct device *d)
 	            command ? ", by command" : "", rc);
 	if (rc == 0)
 		note(load, w, d, x);
-	else
+	else {
 		w->counts.rejected++;
+		REACHED(w, WRITE_REJECTED);
+	}
 	free(x);
 }
 

@@ -10,6 +10,7 @@
 
 #include "common/crypt.h"
 #include "proto/cert.h"
+#include "tests/sim/coverage.h"
 #include "tests/sim/random.h"
 #include "tests/sim/things.h"
 
@@ -98,6 +99,7 @@ struct world {
 	struct hash trace;
 	bool trace_print;
 	struct counts counts;
+	struct coverage coverage;
 	char failure[512]; /* "": none; the first one stays */
 	char failed_rule[48];
 };

@@ -1,0 +1,115 @@
+/*
+ * coverage.h - which faults, transitions and "sometimes" events a world reached, and how often.
+ *
+ * A fault that is configured and never bites, or a state that no seed enters, makes a campaign worth less than
+ * its number of seeds says.  So every campaign prints this table, and an event that was never reached fails it.
+ *
+ * An event is a row X(NAME, line, text): REACHED(w, NAME) notes it; if `line` is not NULL it is also noted by
+ * every line of the engine's own trace that begins with it (env_trace; so proto/ needs no hooks for tests).
+ * Each subject has a list of its own.
+ */
+#ifndef TESTS_SIM_COVERAGE_H
+#define TESTS_SIM_COVERAGE_H
+
+#include <stdio.h>
+
+#include "common/base.h"
+
+/* clang-format off */
+/* The world around the devices. */
+#define COVERAGE_WORLD(X) \
+	X(CUT, NULL, "a link is cut in the middle of a frame") \
+	X(HALF_OPEN, NULL, "one end of a dead link does not notice") \
+	X(STALE, NULL, "frames of a dead link go out on the next one") \
+	X(STALL, NULL, "one direction of a link stands still") \
+	X(LINK_FAILS, NULL, "a call does not get through") \
+	X(OFFLINE, NULL, "a site is without any link for a while") \
+	X(CRASH_BEFORE, NULL, "a machine dies within a transaction") \
+	X(CRASH_AFTER, NULL, "a machine dies just after a commit") \
+	X(KILLED, NULL, "a machine is switched off between two turns") \
+	X(DISK_FULL, NULL, "the disk is full once, within a transaction") \
+	X(REBOOT, NULL, "a machine boots anew") \
+	X(COMMAND, NULL, "a second program writes into the same database") \
+	X(JOINS_LATE, NULL, "a site joins after it has written") \
+	X(SUPERSEDED, NULL, "a newer session takes the place of one that still seems alive") \
+	X(SKEWED, NULL, "a clock is wrong from the beginning") \
+	X(CLOCK_JUMP, NULL, "a clock jumps") \
+	X(REST_CONFLICT, NULL, "values of several authors stand at rest") \
+	X(REST_PARKED, NULL, "records are parked at rest, with a cause that is true") \
+	X(WRITE_REJECTED, NULL, "a transaction is refused where it is written")
+
+/* What the engine says itself. */
+#define COVERAGE_ENGINE(X) \
+	X(RUN_FIRST, "run drawn: the first", "a run is drawn: the first of a database") \
+	X(RUN_BOOT, "run drawn: booted", "a run is drawn: booted, or no witness") \
+	X(RUN_OTHER, "run drawn: another writer", "a run is drawn: the database is not the one that wrote last here") \
+	X(RUN_CLOCK, "run drawn: clock", "a run is drawn: the wall clock jumped against the boot clock") \
+	X(CONFLICT, "merge: conflict", "two values that did not know of each other stand") \
+	X(EDIT_OF_DELETED, "merge: edit of deleted", "an edit and a deletion that did not know of each other") \
+	X(PARKED, "parked: ", "a record is parked") \
+	X(PARKED_REF, "parked: cause 5109", "parked: what it refers to is not there") \
+	X(PARKED_ROW, "parked: cause 5110", "parked: its row is not there") \
+	X(PARKED_BEHIND, "parked: cause 5117", "parked: behind another of its row") \
+	X(PARKED_PART, "parked: cause 5119", "parked: a part waits for the other parts") \
+	X(PARTS, "parts: released", "all parts are here and are applied together") \
+	X(WOKEN, "woken: through", "what was parked goes through when what it waited for comes") \
+	X(WOKEN_AGAIN, "woken: still held", "what was woken is still held") \
+	X(REFUSED, "refused: ", "a record is refused") \
+	X(REFUSED_WHOLE, "whole: refused", "a changeset that stands or falls together is refused") \
+	X(HELD_WHOLE, "whole: held", "a changeset that stands or falls together is held") \
+	X(UNREFUSED, "refused before, accepted now", "refused by one word, accepted by another") \
+	X(ANNULLED, "annulled", "the author takes his refused change back") \
+	X(ANNULLED_LATER, "annulled: later changes stay", "the author takes his refused change back and keeps a later one") \
+	X(GAP_OPENED, "gap: opened", "a segment comes without the one before it") \
+	X(GAP_CLOSED, "gap: closed", "the segment that was missing comes") \
+	X(KNOWN_AGAIN, "known already", "an entry comes that is here already") \
+	X(UPGRADE_ROWS, "upgrade: row of table", "an upgrade moves rows of an unknown table") \
+	X(UPGRADE_FIELDS, "upgrade: fields of a row", "an upgrade moves unknown fields") \
+	X(WARM, "session: nothing to do", "a session of one round trip: nothing to do") \
+	X(CREDIT_OUT, "session: credit used up", "a sender waits for credit") \
+	X(RESCAN, "session: another filter", "a filter widened: what is new in it is sent") \
+	X(RESCANNED, "session: filter caught up with", "a widened filter is caught up with") \
+	X(UNCONFIRMED, "session: cursor not confirmed", "a cursor is not true any more") \
+	X(PLACE_RESTART, "the peer's journal went back", "both fall back to a place that both know") \
+	X(CURSOR_MOVED, "session: cursor goes on under a new run", "a peer comes with a new run and its cursor goes on") \
+	X(INTRODUCED, "session: introduced", "an author is introduced before his words") \
+	X(FOREIGN_FRAME, "session: frame of another session", "a frame of an earlier session is dropped") \
+	X(SILENCE, "session: silence", "a session ends because the peer is silent") \
+	X(FEED_CHANGED, "session: feed changed", "a feed changes under an open session") \
+	X(RUN_CHANGED, "session: own run changed", "a run is drawn under an open session") \
+	X(REFUSED_PEER, "refused the peer", "a session is refused")
+
+/* Lists of the other subjects; an event belongs to the list of its file. */
+#define COVERAGE_WEATHER(X)
+#define COVERAGE_RESTORE(X)
+#define COVERAGE_DISK(X)
+#define COVERAGE_MALICE(X)
+#define COVERAGE_REPAIR(X)
+
+#define COVERAGE_ALL(X) \
+	COVERAGE_WORLD(X) COVERAGE_ENGINE(X) COVERAGE_WEATHER(X) COVERAGE_RESTORE(X) \
+	COVERAGE_DISK(X) COVERAGE_MALICE(X) COVERAGE_REPAIR(X)
+/* clang-format on */
+
+enum reached {
+#define X(NAME, LINE, TEXT) REACHED_##NAME,
+	COVERAGE_ALL(X)
+#undef X
+	        REACHED_COUNT
+};
+struct coverage {
+	uint64_t times[REACHED_COUNT];
+	uint64_t worlds[REACHED_COUNT]; /* in sums: worlds in which it was reached at all */
+};
+struct world;
+
+#define REACHED(W, NAME) world_reached((W), REACHED_##NAME)
+void world_reached(struct world *w, enum reached what);
+/* A line of the engine's trace. */
+void coverage_line(struct coverage *c, const char *line);
+/* Adds one world to a sum. */
+void coverage_add(struct coverage *sum, const struct coverage *world);
+/* The table; returns how many events were never reached. */
+unsigned coverage_print(const struct coverage *sum, uint64_t worlds, FILE *f);
+
+#endif
