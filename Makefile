@@ -7,6 +7,7 @@
 # make sim-campaign SEEDS=5000  many worlds on all cores; fails too if something that can happen never did
 # make demo                   install, build, and play the demonstration
 # make fuzz F=segment         build the fuzzer of one decoder (clang); fuzz-all MINUTES=10 runs them all
+# make dictionary             train a dictionary of segment bodies from generated rows (a new one needs a new number)
 # make bench [B=ingest]       the figures of tests/bench/README.md, or one program of them (release build)
 # make lint                   layers, format, cppcheck, clang-tidy
 #
@@ -53,10 +54,12 @@ ROOMS  := common proto node hub
 SRC    := $(sort $(shell find $(ROOMS) tests -name '*.c' 2>/dev/null))
 HDR    := $(sort $(shell find $(ROOMS) tests -name '*.h' 2>/dev/null))
 EMBED  := $(sort $(shell find $(ROOMS) -name '*.sql' 2>/dev/null))
+BYTES  := $(sort $(shell find $(ROOMS) -name '*.bin' 2>/dev/null))
 
 objs = $(patsubst %.c,$(B)/%.o,$(filter $(addsuffix /%,$(1)),$(SRC)))
 lib  = $(filter-out %/main.o,$(call objs,$(1)))
 text = $(EMBED:%=$(B)/%.h)
+data = $(BYTES:%=$(B)/%.h)
 
 # A suite is a binary (tests/test_NAME.c, cmocka) or a script (tests/suite_NAME.sh).
 BINARIES := $(patsubst tests/test_%.c,$(B)/tests/test_%,$(wildcard tests/test_*.c))
@@ -86,7 +89,7 @@ $(WORLD): $(call lib,tests/sim)
 $(BINARIES): $(B)/tests/test_%: $(B)/tests/test_%.o $(call objs,tests/support) $(B)/libjinguo.a
 	@echo '  LD $@'; $(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(B)/libjinguo.a $(LDLIBS) -lcmocka -o $@
 
-$(B)/%.o: %.c $(B)/flags | $(text)
+$(B)/%.o: %.c $(B)/flags | $(text) $(data)
 	@mkdir -p $(@D)
 	@echo '  CC $<'; $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
@@ -95,6 +98,21 @@ $(B)/%.o: %.c $(B)/flags | $(text)
 $(text): $(B)/%.h: %
 	@mkdir -p $(@D)
 	@echo '  TEXT $<'; sed 's/[\\"]/\\&/g; s/^/"/; s/$$/\\n"/' $< >$@
+
+# Bytes become the inside of an array.
+$(data): $(B)/%.h: %
+	@mkdir -p $(@D)
+	@echo '  DATA $<'; od -An -v -tu1 $< | sed 's/\([0-9]\) /\1, /g; s/$$/,/' >$@
+
+# The dictionary of segment bodies, from generated rows (common/squeeze.c; a number that has shipped is never made anew).
+$(B)/dictionary: $(B)/tests/dictionary.o $(call objs,tests/support) $(B)/libjinguo.a
+	@echo '  LD $@'; $(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(B)/libjinguo.a $(LDLIBS) -o $@
+DICTIONARY_SEEDS := 9001 9002 9003 9004 9005 9006
+dictionary: $(B)/dictionary all
+	@rm -rf $(B)/dictionaries; mkdir -p $(B)/dictionaries
+	@for s in $(DICTIONARY_SEEDS); do deploy/generate --seed $$s --volunteers 174 --activities 60 --participations 900 | \
+		$(B)/jinguo-node record --json - --dir $(B)/dictionaries/$$s >/dev/null || exit 1; done
+	$(B)/dictionary $(or $(OUT),$(B)/dictionary_1.bin) $(DICTIONARY_SEEDS:%=$(B)/dictionaries/%/jinguo.db)
 
 # Recompile everything when the flags change, and only then.
 $(B)/flags: FORCE
@@ -188,7 +206,7 @@ layers:
 	[ -z "$$bad" ] || { echo "$$bad: only common/env.c asks for the clock"; exit 1; }
 # ctuuninitvar takes every array that a callee fills for one that is read.  clang-tidy gets one file at a
 # time: with several its va_list check (14) reports what is not there.
-lint: layers $(text)
+lint: layers $(text) $(data)
 	clang-format --dry-run -Werror $(SRC) $(HDR)
 	cppcheck -q -j2 --std=c11 -UNDEBUG -I. -I$(B) --enable=warning,portability,performance --inline-suppr \
 	--suppress=ctuuninitvar --error-exitcode=1 $(wildcard $(ROOMS) tests)
@@ -196,7 +214,7 @@ lint: layers $(text)
 clean: ; rm -rf build
 
 FORCE:
-.PHONY: all check check-threads suites test test-asan test-tsan demo sim sim-campaign bench bench-programs fuzz fuzz-all layers lint clean FORCE
+.PHONY: all check check-threads dictionary suites test test-asan test-tsan demo sim sim-campaign bench bench-programs fuzz fuzz-all layers lint clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules

@@ -13,6 +13,11 @@
 #include <pthread.h>
 #include <zstd.h>
 
+/* Trained on generated rows (`make dictionary`). */
+static const uint8_t dictionary_1[] = {
+#include "common/dictionary_1.bin.h"
+};
+
 /* Dictionaries that ship with the program; a number is never given twice.  0 is none. */
 static const struct dictionary {
 	uint32_t id;
@@ -20,6 +25,7 @@ static const struct dictionary {
 	size_t len;
 } dictionaries[] = {
         {0, NULL, 0},
+        {1, dictionary_1, sizeof(dictionary_1)},
 };
 
 struct tools {
@@ -78,6 +84,11 @@ static int dictionary_find(uint32_t id)
 	return -1;
 }
 
+uint32_t squeeze_dictionary(size_t plain_bytes)
+{
+	return plain_bytes <= SQUEEZE_SMALL ? 1 : 0;
+}
+
 bool squeeze_knows(uint32_t dictionary)
 {
 	return dictionary_find(dictionary) >= 0;
@@ -89,7 +100,7 @@ static size_t compress(struct tools *t, size_t which, void *to, size_t room, str
 
 	if (!d->p) return ZSTD_compressCCtx(t->out, to, room, in.p, in.len, SQUEEZE_LEVEL);
 	if (!t->out_dictionary[which])
-		t->out_dictionary[which] = ZSTD_createCDict(d->p, d->len, SQUEEZE_LEVEL);
+		t->out_dictionary[which] = ZSTD_createCDict(d->p, d->len, SQUEEZE_SMALL_LEVEL);
 	if (!t->out_dictionary[which]) abort();
 	return ZSTD_compress_usingCDict(t->out, to, room, in.p, in.len, t->out_dictionary[which]);
 }

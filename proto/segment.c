@@ -156,6 +156,7 @@ int segment_make(struct segment_head *h, const struct changeset *cs, const uint6
 	buf_init(&plain, BODY_BYTES_MAX);
 	rc = body_encode(cs, h->count, runs, h->nonces_count, &plain, err);
 	if (rc) goto out;
+	h->dictionary = squeeze_dictionary(plain.len);
 	if (squeeze(buf_span(&plain), h->dictionary, out_body) != 0 ||
 	    out_body->len - body_from > BODY_SQUEEZED_MAX) {
 		rc = error_set(err, ERR_LIMIT, NULL, "a body of more than %d bytes",

@@ -958,8 +958,8 @@ static size_t payload(struct changes_origin *o, const struct changeset *cs, size
 static void rows_cost_what_they_may(void **state)
 {
 	static const size_t counts[] = {1, 10, 100, 1000};
-	static const unsigned permille[] = {0, 650, 250,
-	                                    150}; /* 10 rows: 340 needs the dictionary */
+	/* Ids of 40 runs here, of one in the benches: a few more bytes. */
+	static const unsigned permille[] = {0, 450, 250, 150};
 	struct changes_origin o;
 	struct dice d = {17};
 	struct arena a;
