@@ -59,6 +59,7 @@ static void env_line(void *ctx, const char *line)
 	struct device *d = ctx;
 
 	coverage_line(&d->world->coverage, line);
+	world_tell(d->world, "    %s: %s", d->label, line);
 	world_trace(d->world, "%s: %s", d->label, line);
 }
 
@@ -183,6 +184,7 @@ int device_start(struct device *d, bool reboot)
 	struct world *w = d->world;
 	struct replica_config config = {
 	        .env = &d->env, .identity = &d->identity, .judge = d->hub ? &d->judge : NULL};
+	struct random rnd = world_draw(w, DRAWN_WAIT, d->number, (uint64_t)w->now_ms);
 	int rc;
 
 	if (d->replica != NULL || d->keeper == NULL) return 0;
@@ -199,6 +201,7 @@ int device_start(struct device *d, bool reboot)
 	                &d->err);
 	if (rc == 0) rc = replica_open(&d->replica, d->store, &config, &d->err);
 	world_trace(w, "%s start%s %d", d->label, reboot ? " (reboot)" : "", rc);
+	world_tell(w, "%s starts%s", d->label, reboot ? " after a boot" : "");
 	if (rc < 0) {
 		world_fail(w, "start", "%s does not start: %d %s", d->label, rc, d->err.detail);
 		return rc;
@@ -209,14 +212,15 @@ int device_start(struct device *d, bool reboot)
 	d->seal_at_ms = 0;
 	device_turn_at(w, d, w->now_ms + 1);
 	if (d->parent != NULL && d->joined)
-		world_at(w, w->now_ms + 1 + (int64_t)random_below(&w->net, 500), AT_CONNECT,
-		         d->number, 0, 0);
+		world_at(w, w->now_ms + 1 + (int64_t)random_below(&rnd, 500), AT_CONNECT, d->number,
+		         0, 0);
 	return 0;
 }
 
 void device_kill(struct device *d)
 {
 	struct world *w = d->world;
+	struct random rnd = world_draw(w, DRAWN_WAIT, d->number, (uint64_t)w->now_ms + 1);
 
 	if (d->replica == NULL) return;
 	world_trace(w, "%s dies", d->label);
@@ -232,7 +236,7 @@ void device_kill(struct device *d)
 	store_close(d->store);
 	d->store = NULL;
 	d->turn_at_ms = 0;
-	world_at(w, w->now_ms + (w->healed ? 10 : random_range(&w->crash, 10, 60000)), AT_START,
+	world_at(w, w->now_ms + (w->healed ? 10 : random_range(&rnd, 10, 60000)), AT_START,
 	         d->number, 0, 0);
 }
 
@@ -243,6 +247,7 @@ static int died_or(struct device *d, int rc, const char *what)
 
 	if (d->dying) {
 		REACHED(d->world, CRASH_BEFORE);
+		world_tell(d->world, "%s dies within a transaction (%s)", d->label, what);
 		device_kill(d);
 		return 1;
 	}
@@ -255,22 +260,39 @@ static int died_or(struct device *d, int rc, const char *what)
 		if (injected) {
 			d->world->counts.disk_full++;
 			REACHED(d->world, DISK_FULL);
+			world_tell(d->world, "%s: disk full within a transaction (%s)", d->label,
+			           what);
 		}
 	}
 	return rc < 0 ? rc : 0;
 }
 
+/* The place of a transaction in the schedule: its millisecond, and which of them. */
+static uint64_t work_at(struct device *d)
+{
+	if (d->worked_ms != d->world->now_ms) d->worked = 0;
+	d->worked_ms = d->world->now_ms;
+	return (uint64_t)(d->worked_ms - d->world->start_ms) * 64 + (d->worked++ & 63);
+}
+
 int device_transaction(struct device *d, const char *what, device_work *work, void *ctx)
 {
 	struct world *w = d->world;
+	struct random after;
+	uint64_t at;
 	int rc;
 
 	if (d->replica == NULL) return 1;
+	at = work_at(d);
 	if (!w->healed && d->fault_after < 0) {
-		if (random_chance(&w->crash, (unsigned)w->config.crash))
-			device_arm(d, random_range(&w->crash, 0, 120), 0);
-		else if (random_chance(&w->crash, (unsigned)w->config.fault))
-			device_arm(d, random_range(&w->crash, 0, 120), ERR_DISK_FULL);
+		struct random rnd = world_draw(w, DRAWN_CRASH, d->number, at);
+
+		if (random_chance(&rnd, (unsigned)w->config.crash) &&
+		    world_allows(w, DRAWN_CRASH, d->number, at))
+			device_arm(d, random_range(&rnd, 0, 120), 0);
+		else if (random_chance(&rnd, (unsigned)w->config.fault) &&
+		         world_allows(w, DRAWN_DISK, d->number, at))
+			device_arm(d, random_range(&rnd, 0, 120), ERR_DISK_FULL);
 	}
 	d->working = true;
 	rc = replica_begin(d->replica);
@@ -285,8 +307,11 @@ int device_transaction(struct device *d, const char *what, device_work *work, vo
 	}
 	rc = died_or(d, rc, what);
 	/* Dead after the commit, before anybody heard of it. */
-	if (rc == 0 && !w->healed && random_chance(&w->crash, (unsigned)w->config.crash / 4)) {
+	after = world_draw(w, DRAWN_CRASH_AFTER, d->number, at);
+	if (rc == 0 && !w->healed && random_chance(&after, (unsigned)w->config.crash / 4) &&
+	    world_allows(w, DRAWN_CRASH_AFTER, d->number, at)) {
 		REACHED(w, CRASH_AFTER);
+		world_tell(w, "%s dies just after a commit (%s)", d->label, what);
 		device_kill(d);
 		return 1;
 	}
@@ -376,6 +401,7 @@ int device_join(struct device *d)
 		d->joined = true;
 		d->world->counts.joins++;
 		world_trace(d->world, "%s joined", d->label);
+		world_tell(d->world, "%s joins", d->label);
 	}
 	return rc;
 }
@@ -401,15 +427,16 @@ void device_disconnected(struct world *w, struct device *d)
 	/* Long worlds call less often: what matters is the number of sessions, not of hours. */
 	int64_t least =
 	        w->config.hours * 9000 > RECONNECT_MS ? w->config.hours * 9000 : RECONNECT_MS;
+	struct random rnd = world_draw(w, DRAWN_WAIT, d->number, UINT64_C(1) << 60 | d->calls);
 	int64_t wait;
 
 	least *= 1 + (int64_t)w->conns_count / 200;
-	wait = least + (int64_t)random_below(&w->net, (uint64_t)least);
+	wait = least + (int64_t)random_below(&rnd, (uint64_t)least);
 
 	d->conn = NULL;
 	if (w->healed || d->replica == NULL) return;
 	/* Most sites call now and then, some stay in touch. */
-	if (!random_chance(&w->net, (unsigned)w->config.stay)) wait *= random_range(&w->net, 1, 60);
+	if (!random_chance(&rnd, (unsigned)w->config.stay)) wait *= random_range(&rnd, 1, 60);
 	world_at(w, w->now_ms + wait, AT_CONNECT, d->number, 0, 0);
 }
 
@@ -450,11 +477,19 @@ void device_connect(struct world *w, struct device *d)
 {
 	struct device *hub = d->parent;
 	struct session_config child = {.credit_window = (uint32_t)w->config.window}, parent;
+	struct random rnd;
 	struct conn *c;
+	bool lost;
 
 	if (d->conn != NULL || d->replica == NULL || !d->joined || hub == NULL) return;
+	rnd = world_draw(w, DRAWN_LOSS, d->number, ++d->calls);
+	if (!w->healed && !world_allows(w, DRAWN_CALL, d->number, d->calls)) {
+		device_disconnected(w, d);
+		return;
+	}
+	lost = random_chance(&rnd, (unsigned)w->config.loss);
 	if (!w->healed && (w->now_ms < d->offline_until_ms || hub->replica == NULL ||
-	                   random_chance(&w->net, (unsigned)w->config.loss))) {
+	                   (lost && world_allows(w, DRAWN_LOSS, d->number, d->calls)))) {
 		REACHED(w, LINK_FAILS);
 		device_disconnected(w, d);
 		return;
@@ -473,7 +508,7 @@ void device_connect(struct world *w, struct device *d)
 	}
 	c = link_open(w, d);
 	if (c == NULL) return;
-	c->stay = !w->healed && random_chance(&w->net, (unsigned)w->config.stay);
+	c->stay = !w->healed && random_chance(&rnd, (unsigned)w->config.stay);
 	child.stay = c->stay;
 	parent.stay = true; /* a hub lets its children decide */
 	c->ends[SIDE_CHILD].session = session_new(d->replica, &child);
@@ -488,6 +523,8 @@ void device_connect(struct world *w, struct device *d)
 	w->counts.sessions++;
 	world_trace(w, "conn %u: %s to %s%s", c->number, d->label, hub->label,
 	            c->stay ? ", stays" : "");
+	world_tell(w, "%s calls %s (call %u.%u%s)", d->label, hub->label, d->number, d->calls,
+	           c->stay ? ", stays" : "");
 	device_turn_at(w, hub, w->now_ms);
 	device_turn_at(w, d, w->now_ms + 1);
 }
@@ -719,8 +756,9 @@ void device_turn(struct device *d)
 	}
 	if (!turn_sessions(d)) return;
 	if (d->apply_due) {
-		struct applying x = {.ops_max = random_chance(&w->crash, 300)
-		                                        ? (size_t)random_range(&w->crash, 1, 8)
+		struct random rnd = world_draw(w, DRAWN_WORK, d->number, (uint64_t)w->now_ms);
+		struct applying x = {.ops_max = random_chance(&rnd, 300)
+		                                        ? (size_t)random_range(&rnd, 1, 8)
 		                                        : APPLY_OPS};
 
 		rc = device_transaction(d, "apply", work_apply, &x);
@@ -837,6 +875,7 @@ int device_write(struct device *d, struct write *writes, size_t count, bool whol
 {
 	struct world *w = d->world;
 	struct writing x = {writes, count, whole};
+	struct random rnd = world_draw(w, DRAWN_WORK, d->number, (uint64_t)w->now_ms + 1);
 	int rc;
 
 	if (d->replica == NULL) return 1;
@@ -846,7 +885,7 @@ int device_write(struct device *d, struct write *writes, size_t count, bool whol
 	w->counts.writes++;
 	if (d->joined && (d->ends_count > 0 || replica_seal_due(d->replica)) &&
 	    d->seal_at_ms == 0) {
-		d->seal_at_ms = w->now_ms + (int64_t)random_below(&w->work, SEAL_MS);
+		d->seal_at_ms = w->now_ms + (int64_t)random_below(&rnd, SEAL_MS);
 		device_turn_at(w, d, d->seal_at_ms);
 	}
 	return 0;

@@ -60,7 +60,10 @@ struct device {
 
 	struct device_end ends[DEVICE_ENDS_MAX];
 	size_t ends_count;
-	struct conn *conn;  /* to the parent */
+	struct conn *conn; /* to the parent */
+	unsigned calls;    /* made to the parent, those that failed too */
+	int64_t worked_ms; /* last transaction, and how many began in that millisecond */
+	unsigned worked;
 	int64_t turn_at_ms; /* scheduled; 0: none */
 	bool apply_due, correct_due;
 	int64_t seal_at_ms, offline_until_ms;

@@ -82,17 +82,27 @@ static void leave_stale(struct world *w, struct device *child, struct conn *to)
 
 static void draw_faults(struct world *w, struct conn *c)
 {
+	unsigned child = c->ends[SIDE_CHILD].device->number;
+
 	for (unsigned side = 0; side < 2; side++) {
 		struct conn_end *e = &c->ends[side];
+		uint64_t at = c->call * UINT64_C(2) + side;
+		struct random cut = world_draw(w, DRAWN_CUT, child, at),
+		              stall = world_draw(w, DRAWN_STALL, child, at);
 
-		if (random_chance(&w->net, (unsigned)w->config.cut)) {
+		if (random_chance(&cut, (unsigned)w->config.cut) &&
+		    world_allows(w, DRAWN_CUT, child, at)) {
 			/* Early bytes often: greetings are where cursors are made. */
-			uint64_t most = UINT64_C(1) << random_range(&w->net, 6, 15);
+			uint64_t most = UINT64_C(1) << random_range(&cut, 6, 15);
 
-			e->cut_at = 1 + random_below(&w->net, most);
+			e->cut_at = 1 + random_below(&cut, most);
 		}
-		if (random_chance(&w->net, (unsigned)w->config.stall)) {
-			e->stalled_until_ms = w->now_ms + random_range(&w->net, 100, 50000);
+		if (random_chance(&stall, (unsigned)w->config.stall) &&
+		    world_allows(w, DRAWN_STALL, child, at)) {
+			e->stalled_until_ms = w->now_ms + random_range(&stall, 100, 50000);
+			world_tell(w, "nothing from %s gets through to %s for %.1f s",
+			           e->device->label, c->ends[!side].device->label,
+			           (double)(e->stalled_until_ms - w->now_ms) / 1000);
 			w->counts.stalls++;
 			REACHED(w, STALL);
 			world_at(w, e->stalled_until_ms, AT_RELEASE, 0, c->number, side);
@@ -102,16 +112,23 @@ static void draw_faults(struct world *w, struct conn *c)
 
 struct conn *link_open(struct world *w, struct device *child)
 {
+	struct random stale;
 	struct conn *c;
 
 	if (w->conns_count == CONNS_MAX) return NULL;
 	c = mem_alloc(sizeof(*c));
 	c->number = (unsigned)w->conns_count;
+	c->call = child->calls;
 	w->conns[w->conns_count++] = c;
 	c->ends[SIDE_CHILD].device = child;
 	c->ends[SIDE_PARENT].device = child->parent;
+	for (unsigned side = 0; side < 2; side++)
+		c->ends[side].rnd =
+		        world_draw(w, DRAWN_LINE, child->number, c->call * UINT64_C(2) + side);
 	if (!w->healed) draw_faults(w, c);
-	if (!w->healed && random_chance(&w->net, (unsigned)w->config.stale))
+	stale = world_draw(w, DRAWN_STALE, child->number, c->call);
+	if (!w->healed && random_chance(&stale, (unsigned)w->config.stale) &&
+	    world_allows(w, DRAWN_STALE, child->number, c->call))
 		leave_stale(w, child, c);
 	return c;
 }
@@ -151,7 +168,7 @@ static void transmit(struct world *w, struct conn *c, unsigned side)
 		            x->bytes.len > 1 ? x->bytes.p[1] : 0u, x->bytes.len);
 		if (w->config.rate_bytes > 0) takes = (int64_t)x->bytes.len / w->config.rate_bytes;
 		arrives = w->now_ms + takes + w->config.latency_ms / 2 +
-		          (int64_t)random_below(&w->net, (uint64_t)w->config.latency_ms + 1);
+		          (int64_t)random_below(&e->rnd, (uint64_t)w->config.latency_ms + 1);
 		if (arrives < e->last_arrival_ms) arrives = e->last_arrival_ms;
 		e->last_arrival_ms = arrives;
 		e->busy_until_ms = w->now_ms + takes;
@@ -160,6 +177,8 @@ static void transmit(struct world *w, struct conn *c, unsigned side)
 			            x->bytes.len);
 			w->counts.cuts++;
 			REACHED(w, CUT);
+			world_tell(w, "the link from %s to %s is cut at byte %" PRIu64,
+			           e->device->label, c->ends[!side].device->label, e->cut_at);
 			(void)frame_free(x);
 			world_at(w, arrives, AT_BROKEN, 0, c->number, side);
 			e->stalled_until_ms = INT64_MAX;
@@ -174,11 +193,27 @@ static void transmit(struct world *w, struct conn *c, unsigned side)
 	}
 }
 
+/* What a person wants to know of a session that ends here. */
+static void tell_end(struct world *w, const struct conn *c, unsigned side)
+{
+	const struct session_progress *p = &c->ends[side].last;
+	static const char *const states[] = {"before greeting", "without an answer", "", ""};
+
+	world_tell(w,
+	           "%s leaves call %u.%u %s %s %s: %" PRId64 " entries sent, %" PRId64
+	           " received%s%s",
+	           c->ends[side].device->label, c->ends[SIDE_CHILD].device->number, c->call,
+	           side == SIDE_CHILD ? "to" : "from", c->ends[!side].device->label,
+	           states[p->state], p->entries_out, p->entries_in, p->idle ? ", idle" : "",
+	           p->agreed ? ", agreed" : "");
+}
+
 void link_leave(struct world *w, struct conn *c, unsigned side)
 {
 	struct conn_end *e = &c->ends[side], *peer = &c->ends[!side];
 
 	if (e->session != NULL) session_progress(e->session, &e->last);
+	if (e->session != NULL && w->story) tell_end(w, c, side);
 	session_free(e->session);
 	e->session = NULL;
 	e->due_ms = 0;
@@ -201,12 +236,19 @@ void link_break(struct world *w, struct conn *c, bool tell)
 	c->broken = true;
 	for (unsigned side = 0; side < 2; side++) {
 		struct conn_end *e = &c->ends[side];
+		struct random rnd;
+		uint64_t at;
 
 		frames_done(&e->wire);
 		if (e->session == NULL) continue;
-		if (!tell && random_chance(&w->net, (unsigned)w->config.half_open)) {
+		at = c->call * UINT64_C(2) + side;
+		rnd = world_draw(w, DRAWN_HALF_OPEN, c->ends[SIDE_CHILD].device->number, at);
+		if (!tell && random_chance(&rnd, (unsigned)w->config.half_open) &&
+		    world_allows(w, DRAWN_HALF_OPEN, c->ends[SIDE_CHILD].device->number, at)) {
 			REACHED(w, HALF_OPEN);
-			world_at(w, w->now_ms + random_range(&w->net, 20000, 150000), AT_BROKEN, 0,
+			world_tell(w, "%s does not notice that the link to %s is dead",
+			           e->device->label, c->ends[!side].device->label);
+			world_at(w, w->now_ms + random_range(&rnd, 20000, 150000), AT_BROKEN, 0,
 			         c->number, 2);
 			continue;
 		}
@@ -229,7 +271,7 @@ void link_event(struct world *w, const struct event *e)
 			return;
 		}
 		frames_push(&to->in, x);
-		device_turn_at(w, to->device, w->now_ms + (int64_t)random_below(&w->net, 4));
+		device_turn_at(w, to->device, w->now_ms + (int64_t)random_below(&from->rnd, 4));
 		break;
 	case AT_SENT:
 		transmit(w, c, e->side);

@@ -37,11 +37,13 @@ struct conn_end {
 	bool closing;                 /* send what is queued, then close */
 	struct session_progress last; /* when this end gave up */
 	uint64_t sent_frames;
+	struct random rnd; /* of what is on the line from here */
 };
 struct conn {
 	unsigned number;
-	bool broken; /* nothing passes any more */
-	bool stay;   /* its session stays open when idle */
+	unsigned call; /* of this child, from 1 */
+	bool broken;   /* nothing passes any more */
+	bool stay;     /* its session stays open when idle */
 	struct conn_end ends[2];
 };
 

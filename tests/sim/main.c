@@ -1,8 +1,9 @@
 /*
- * main.c - sim --seeds N --seed S [--jobs J] [--coverage] [--trace] [--shrink] [--twice] [name=value ...]
+ * main.c - sim --seeds N --seed S [--jobs J] [--coverage] [--trace] [--raw] [--shrink] [--twice] [name=value ...]
  *
  * Runs N worlds from seed S on, in J processes.  A world that breaks a rule is printed with its seed, its
  * configuration (name=value arguments that repeat it, shrunk on request) and the rule; the exit code is then 1.
+ * --trace tells the story of a world in sentences, --raw every line of its trace.
  * --coverage prints what was reached, and something that never was is a failure too.
  */
 #include "common/base.h"
@@ -17,7 +18,7 @@
 enum { JOBS_MAX = 64 };
 
 static uint64_t arg_seed = 1, arg_seeds = 1, arg_jobs = 1;
-static bool arg_trace, arg_shrink, arg_twice, arg_coverage;
+static bool arg_trace, arg_shrink, arg_twice, arg_coverage, arg_raw;
 static char **arg_settings;
 static int arg_settings_count;
 
@@ -34,6 +35,8 @@ static int parse(int argc, char **argv)
 			arg_coverage = true;
 		else if (strcmp(argv[i], "--trace") == 0)
 			arg_trace = true;
+		else if (strcmp(argv[i], "--raw") == 0)
+			arg_raw = true;
 		else if (strcmp(argv[i], "--shrink") == 0)
 			arg_shrink = true;
 		else if (strcmp(argv[i], "--twice") == 0)
@@ -44,7 +47,7 @@ static int parse(int argc, char **argv)
 			return 0;
 		} else {
 			(void)fprintf(stderr, "usage: sim [--seeds N] [--seed S] [--jobs J] "
-			                      "[--coverage] [--trace] [--shrink] [--twice] "
+			                      "[--coverage] [--trace] [--raw] [--shrink] [--twice] "
 			                      "[name=value ...]\n");
 			return -1;
 		}
@@ -103,11 +106,12 @@ struct share {
 static void run_one(struct share *s)
 {
 	struct sim_result r = {0}, again;
+	struct sim_how how = {.trace = arg_raw, .story = arg_trace};
 	struct config c;
 
 	sim_config(s->seed, &c);
 	(void)settle_config(&c); /* looked at by main already */
-	sim_run(&c, arg_trace, &r);
+	sim_run_how(&c, &how, &r);
 	add(&s->counts, &r.counts);
 	coverage_add(&s->coverage, &r.coverage);
 	memcpy(s->trace, r.trace, 16);

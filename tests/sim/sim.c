@@ -128,25 +128,31 @@ static void build(struct sim *s)
 		struct device *d = w->devices[i];
 
 		workload_judge(d);
-		if (random_chance(&w->clock_, (unsigned)w->config.skew)) {
+		struct random rnd = world_draw(w, DRAWN_SKEW, d->number, 0);
+		if (random_chance(&rnd, (unsigned)w->config.skew) &&
+		    world_allows(w, DRAWN_SKEW, d->number, 0)) {
 			REACHED(w, SKEWED);
-			d->skew_ms =
-			        random_chance(&w->clock_, 300)
-			                ? random_range(&w->clock_, -10, 10) * 365 * 24 * HOUR_MS
-			                : random_range(&w->clock_, -HOUR_MS, HOUR_MS);
+			d->skew_ms = random_chance(&rnd, 300)
+			                     ? random_range(&rnd, -10, 10) * 365 * 24 * HOUR_MS
+			                     : random_range(&rnd, -HOUR_MS, HOUR_MS);
+			world_tell(w, "%s has a clock that is %.2f days off", d->label,
+			           (double)d->skew_ms / (24.0 * HOUR_MS));
 		}
 		(void)device_start(d, /* reboot= */ true);
 	}
 }
 
-void sim_init(struct sim *s, const struct config *c, bool trace)
+static void init_how(struct sim *s, const struct config *c, const struct sim_how *how)
 {
 	struct world *w = &s->world;
 	struct device *top;
 
 	memset(s, 0, sizeof(*s));
 	world_init(w, c);
-	w->trace_print = trace;
+	w->trace_print = how->trace;
+	w->story = how->story;
+	w->only = how->only;
+	w->happened = how->happened;
 	s->chest = chest_new();
 	w->healed = true; /* no faults while the world is set up */
 	build(s);
@@ -166,11 +172,18 @@ void sim_init(struct sim *s, const struct config *c, bool trace)
 		world_at(w, at, AT_JOIN, (unsigned)i, 0, 0);
 	}
 	for (int64_t i = 0; i < c->writes; i++)
-		world_at(w, random_range(&w->work, w->start_ms + 1000, s->end_ms), AT_WRITE, 0, 0,
-		         0);
+		world_at(w, random_range(&w->work, w->start_ms + 1000, s->end_ms), AT_WRITE, 0,
+		         (unsigned)i, 0);
 	for (int64_t i = 0; i < 12; i++)
-		world_at(w, random_range(&w->net, w->start_ms + 1000, s->end_ms), AT_FAULT, 0, 0,
-		         0);
+		world_at(w, random_range(&w->net, w->start_ms + 1000, s->end_ms), AT_FAULT, 0,
+		         (unsigned)i, 0);
+}
+
+void sim_init(struct sim *s, const struct config *c, bool trace)
+{
+	struct sim_how how = {.trace = trace};
+
+	init_how(s, c, &how);
 }
 
 void sim_done(struct sim *s)
@@ -184,38 +197,65 @@ void sim_done(struct sim *s)
 }
 
 /* ---- the loop */
-static void on_fault(struct sim *s)
+/* The n-th change of the weather. */
+static void on_fault(struct sim *s, unsigned n)
 {
 	struct world *w = &s->world;
-	struct device *d = w->devices[random_below(&w->net, w->devices_count)];
+	struct random rnd = world_draw(w, DRAWN_WEATHER, 0, n),
+	              offline = world_draw(w, DRAWN_OFFLINE, 0, n),
+	              jump = world_draw(w, DRAWN_JUMP, 0, n);
+	struct device *d = w->devices[random_below(&rnd, w->devices_count)];
 
-	if (random_chance(&w->net, (unsigned)w->config.offline)) {
+	if (random_chance(&offline, (unsigned)w->config.offline) &&
+	    world_allows(w, DRAWN_OFFLINE, d->number, n)) {
 		d->offline_until_ms =
-		        w->now_ms + random_range(&w->net, 1, (s->end_ms - w->start_ms) / 2);
+		        w->now_ms + random_range(&offline, 1, (s->end_ms - w->start_ms) / 2);
 		REACHED(w, OFFLINE);
+		world_tell(w, "%s has no link for %.1f min", d->label,
+		           (double)(d->offline_until_ms - w->now_ms) / 60000);
 	}
-	if (random_chance(&w->clock_, (unsigned)w->config.skew)) {
-		d->skew_ms += random_range(&w->clock_, -2 * HOUR_MS, 2 * HOUR_MS);
+	if (random_chance(&jump, (unsigned)w->config.skew) &&
+	    world_allows(w, DRAWN_JUMP, d->number, n)) {
+		int64_t by = random_range(&jump, -2 * HOUR_MS, 2 * HOUR_MS);
+
+		d->skew_ms += by;
 		REACHED(w, CLOCK_JUMP);
+		world_tell(w, "the clock of %s jumps by %.1f min", d->label, (double)by / 60000);
 	}
-	if (w->config.crash > 0 && random_chance(&w->crash, 300)) {
+	if (w->config.crash > 0 && random_chance(&rnd, 300) &&
+	    world_allows(w, DRAWN_KILL, d->number, n)) {
 		REACHED(w, KILLED);
+		world_tell(w, "%s is switched off", d->label);
 		device_kill(d);
 	}
-	if (s->checks < 4 && random_chance(&w->work, 350)) {
+	if (s->checks < 4 && random_chance(&rnd, 350) && world_allows(w, DRAWN_CHECK, 0, n)) {
 		s->checks++;
 		check_midway(w, s->chest);
 	}
 }
 
+/* The n-th transaction that people make; who, where and what depend on nothing but its number and what is there. */
+static void on_write(struct sim *s, unsigned n)
+{
+	struct world *w = &s->world;
+
+	if (!world_allows(w, DRAWN_WRITE, 0, n)) return;
+	w->work = world_draw(w, DRAWN_WRITE, 0, n);
+	workload_write(w, &s->load);
+}
+
 static void on_start(struct sim *s, struct device *d)
 {
 	struct world *w = &s->world;
+	struct random rnd = world_draw(w, DRAWN_REBOOT, d->number, (uint64_t)w->now_ms);
 	struct view v;
+	bool reboot;
 
 	if (d->replica != NULL || !d->alive) return;
-	if (device_start(d, random_chance(&w->crash, (unsigned)w->config.reboot)) < 0) return;
-	if (random_chance(&w->crash, 300) && view_load(s->chest, d, &v) == 0) {
+	reboot = random_chance(&rnd, (unsigned)w->config.reboot) &&
+	         world_allows(w, DRAWN_REBOOT, d->number, (uint64_t)w->now_ms);
+	if (device_start(d, reboot) < 0) return;
+	if (random_chance(&rnd, 300) && view_load(s->chest, d, &v) == 0) {
 		check_acked(w, &v);
 		view_done(&v);
 	}
@@ -248,7 +288,7 @@ static void handle(struct sim *s, const struct event *e)
 		device_connect(w, w->devices[e->device]);
 		break;
 	case AT_WRITE:
-		if (!w->healed) workload_write(w, &s->load);
+		if (!w->healed) on_write(s, e->conn);
 		break;
 	case AT_START:
 		on_start(s, w->devices[e->device]);
@@ -257,7 +297,7 @@ static void handle(struct sim *s, const struct event *e)
 		on_join(w, w->devices[e->device]);
 		break;
 	case AT_FAULT:
-		if (!w->healed) on_fault(s);
+		if (!w->healed) on_fault(s, e->conn);
 		break;
 	}
 }
@@ -377,6 +417,7 @@ void sim_settle(struct sim *s)
 
 	w->healed = true;
 	world_trace(w, "healed");
+	world_tell(w, "everything is up from here on, and nobody writes any more");
 	for (size_t i = 0; i < w->devices_count; i++) {
 		struct device *d = w->devices[i];
 
@@ -405,15 +446,23 @@ void sim_settle(struct sim *s)
 		return;
 	}
 	world_trace(w, "rest after %u rounds", s->rounds);
+	world_tell(w, "nothing moves any more, after %u rounds of calls", s->rounds);
 	check_rest(w, s->chest);
 	if (w->failed_rule[0] == '\0') check_quiet_sessions(s, conns);
 }
 
 void sim_run(const struct config *c, bool trace, struct sim_result *ret)
 {
+	struct sim_how how = {.trace = trace};
+
+	sim_run_how(c, &how, ret);
+}
+
+void sim_run_how(const struct config *c, const struct sim_how *how, struct sim_result *ret)
+{
 	struct sim *s = mem_alloc(sizeof(*s));
 
-	sim_init(s, c, trace);
+	init_how(s, c, how);
 	if (sim_until(s, s->end_ms)) sim_settle(s);
 	*ret = (struct sim_result){.failed = s->world.failed_rule[0] != '\0',
 	                           .counts = s->world.counts,

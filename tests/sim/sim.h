@@ -30,6 +30,13 @@ void sim_config(uint64_t seed, struct config *ret);
 void sim_config_print(const struct config *c, FILE *f);
 bool sim_config_set(struct config *c, const char *name, int64_t value);
 void sim_run(const struct config *c, bool trace, struct sim_result *ret);
+/* The same, told and cut short. */
+struct sim_how {
+	bool trace, story;           /* raw lines; sentences; both to stderr */
+	const struct schedule *only; /* of what is drawn only this happens (sorted); NULL: all */
+	struct schedule *happened;   /* filled with what happened; NULL: not wanted */
+};
+void sim_run_how(const struct config *c, const struct sim_how *how, struct sim_result *ret);
 /* Takes away whatever can be taken away while the same rule still breaks. */
 void sim_shrink(const struct config *c, const char *rule, struct config *ret);
 

@@ -108,8 +108,17 @@ static struct write *begin(struct device *d, struct draft *x, uint16_t table, en
 	return wr;
 }
 
+/* People work on what they see. */
+static bool is_here(const struct device *d, const struct known_row *k)
+{
+	uint16_t tables[TABLES_MAX];
+	size_t count = 0;
+
+	return store_row_tables(d->keeper, k->id, tables, &count) == 0 && count > 0;
+}
+
 static const struct known_row *pick(struct world *w, const struct workload *load,
-                                    const struct device *d, uint16_t table)
+                                    const struct device *d, uint16_t table, bool here)
 {
 	/* The last few rows most of the time: that is where concurrent edits are. */
 	for (unsigned tries = 0; tries < 12 && load->count > 0; tries++) {
@@ -119,7 +128,7 @@ static const struct known_row *pick(struct world *w, const struct workload *load
 		                    random_below(&w->work,
 		                                 back < load->count ? back : load->count)];
 
-		if (k->table != table) continue;
+		if (k->table != table || (here && !is_here(d, k))) continue;
 		if (k->unit < 0 ? k->device == d->number : world_under(w, k->unit, d->unit))
 			return k;
 	}
@@ -163,7 +172,8 @@ static void thing_fields(struct world *w, const struct workload *load, struct de
 	if (mask & 16) {
 		/* Often a neighbour's row, which may reach the hub later than what refers to it. */
 		const struct known_row *to =
-		        pick(w, load, !d->hub && d->joined ? d->parent : d, TABLE_THING);
+		        pick(w, load, !d->hub && d->joined ? d->parent : d, TABLE_THING,
+		             /* here= */ false);
 
 		if (to != NULL) put(x, "to", value_bytes(to->id, 16));
 	}
@@ -214,7 +224,8 @@ static bool draft_small(struct world *w, const struct workload *load, struct dev
 		                                                                      : TABLE_THING;
 
 		k = pick(w, load, d,
-		         d->next_schema && random_chance(&w->work, 100) ? TABLE_NOVEL : table);
+		         d->next_schema && random_chance(&w->work, 100) ? TABLE_NOVEL : table,
+		         true);
 		if (k == NULL) return false;
 		wr = begin(d, x, k->table, kind);
 		memcpy(wr->row, k->id, 16);
@@ -271,10 +282,23 @@ static bool draft_volunteer(struct world *w, struct device *d, struct draft *x,
 	return true;
 }
 
+/* An activity of a closed kind says nothing in the open lane. */
+static bool closed_activity(struct world *w, struct draft *x, const struct known_row *k)
+{
+	if (!k) put(x, "act_closed", value_text(random_chance(&w->work, 500) ? "C3" : "A1"));
+	if (!k) put_text(x, "closed_title", CANARY " 走访 %llu", random_below(&w->work, 1000));
+	if (!k || random_chance(&w->work, 300))
+		put(x, "closed_start", value_int(some_day(w) * 86400000 + 3600000));
+	if (!k || random_chance(&w->work, 500))
+		put(x, "closed_households", value_int((int64_t)random_below(&w->work, 30)));
+	return x->writes[x->count - 1].fields_count > 0;
+}
+
 static bool draft_activity(struct world *w, struct device *d, struct draft *x,
                            const struct known_row *k)
 {
 	struct write *wr = begin(d, x, TABLE_ACTIVITY, k ? WRITE_UPDATE : WRITE_INSERT);
+	bool closed = k ? k->closed : closed_here(d) && random_chance(&w->work, 250);
 
 	if (k) {
 		memcpy(wr->row, k->id, 16);
@@ -283,8 +307,12 @@ static bool draft_activity(struct world *w, struct device *d, struct draft *x,
 			return true;
 		}
 	} else {
-		put_text(x, "title", "三八活动 %llu", random_below(&w->work, 1000));
 		(void)place(w, d, wr);
+	}
+	if (closed) return closed_here(d) && closed_activity(w, x, k);
+	if (!k) {
+		put_text(x, "title", "三八活动 %llu", random_below(&w->work, 1000));
+		put(x, "act", value_text(random_chance(&w->work, 500) ? "B1" : "D1"));
 	}
 	if (!k || random_chance(&w->work, 500)) put(x, "astat", value_text(ANY(w, astats)));
 	if (!k || random_chance(&w->work, 300))
@@ -299,8 +327,8 @@ static bool draft_activity(struct world *w, struct device *d, struct draft *x,
 static bool draft_participation(struct world *w, const struct workload *load, struct device *d,
                                 struct draft *x)
 {
-	const struct known_row *v = pick(w, load, d, TABLE_VOLUNTEER),
-	                       *a = pick(w, load, d, TABLE_ACTIVITY);
+	const struct known_row *v = pick(w, load, d, TABLE_VOLUNTEER, true),
+	                       *a = pick(w, load, d, TABLE_ACTIVITY, true);
 	struct write *wr;
 	int64_t in = some_day(w) * 86400000 + 36000000,
 	        minutes = 30 + (int64_t)random_below(&w->work, 640);
@@ -327,11 +355,12 @@ static bool draft_real(struct world *w, const struct workload *load, struct devi
 	/* The closed part of these does not exist at the province. */
 	if (!closed_here(d))
 		return z < 50 &&
-		       draft_activity(w, d, x, z < 25 ? pick(w, load, d, TABLE_ACTIVITY) : NULL);
+		       draft_activity(w, d, x,
+		                      z < 25 ? pick(w, load, d, TABLE_ACTIVITY, true) : NULL);
 	if (z < 20) return draft_volunteer(w, d, x, NULL);
-	if (z < 45) return draft_volunteer(w, d, x, pick(w, load, d, TABLE_VOLUNTEER));
+	if (z < 45) return draft_volunteer(w, d, x, pick(w, load, d, TABLE_VOLUNTEER, true));
 	if (z < 60) return draft_activity(w, d, x, NULL);
-	if (z < 75) return draft_activity(w, d, x, pick(w, load, d, TABLE_ACTIVITY));
+	if (z < 75) return draft_activity(w, d, x, pick(w, load, d, TABLE_ACTIVITY, true));
 	return draft_participation(w, load, d, x);
 }
 
@@ -346,9 +375,56 @@ static void note(struct workload *load, struct world *w, const struct device *d,
 		k = &load->rows[load->count++];
 		*k = (struct known_row){.table = wr->table->number, .device = d->number};
 		memcpy(k->id, wr->row, 16);
+		for (size_t f = 0; f < wr->fields_count; f++)
+			k->closed |= strcmp(wr->fields[f].field->name, "act_closed") == 0;
 		k->unit = id_is_zero(wr->scope) ? (d->joined ? d->unit : -1)
 		                                : world_unit_find(w, wr->scope);
 	}
+}
+
+/* "inserts thing #12: f=7, g=lock; deletes tag #3" */
+static void describe(const struct workload *load, const struct draft *x, char *out, size_t room)
+{
+	static const char *const verbs[] = {"", "inserts", "edits", "deletes", "restores"};
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < x->count && n < room; i++) {
+		const struct write *wr = &x->writes[i];
+		size_t row = 0;
+
+		for (size_t k = 0; k < load->count; k++)
+			if (memcmp(load->rows[k].id, wr->row, 16) == 0) row = k + 1;
+		n += (size_t)snprintf(out + n, room - n, "%s%s %s #%zu", i ? "; " : "",
+		                      verbs[wr->kind], wr->table->name, row);
+		for (size_t k = 0; k < wr->fields_count && n < room; k++) {
+			struct value v = wr->fields[k].value;
+
+			n += (size_t)snprintf(out + n, room - n, "%s %s=", k ? "," : ":",
+			                      wr->fields[k].field->name);
+			if (n >= room) break;
+			if (v.type == VALUE_INT)
+				n += (size_t)snprintf(out + n, room - n, "%" PRId64, v.i);
+			else if (v.type == VALUE_TEXT)
+				n += (size_t)snprintf(out + n, room - n, "%.*s", (int)v.s.len,
+				                      (const char *)v.s.p);
+			else
+				n += (size_t)snprintf(out + n, room - n, "(id)");
+		}
+	}
+}
+
+static void tell_write(struct world *w, const struct workload *load, const struct device *d,
+                       const struct draft *x, bool whole, bool command, int rc)
+{
+	char what[400], how[64] = "";
+
+	if (!w->story || x->count == 0) return;
+	describe(load, x, what, sizeof(what));
+	if (rc < 0) (void)snprintf(how, sizeof(how), " is not allowed (%d):", -rc);
+	if (rc > 0) (void)snprintf(how, sizeof(how), " dies as it");
+	world_tell(w, "%s%s %s%s%s", d->label, how, what, whole ? ", all or nothing" : "",
+	           command ? ", by a second program" : "");
 }
 
 void workload_write_at(struct world *w, struct workload *load, struct device *d)
@@ -379,6 +455,7 @@ void workload_write_at(struct world *w, struct workload *load, struct device *d)
 		w->counts.rejected++;
 		REACHED(w, WRITE_REJECTED);
 	}
+	tell_write(w, load, d, x, whole, command, rc);
 	free(x);
 }
 

@@ -17,6 +17,7 @@ struct known_row {
 	uint8_t id[16];
 	int unit; /* index; -1: written before joining */
 	unsigned device;
+	bool closed; /* an activity of a closed kind */
 };
 struct workload {
 	struct known_row rows[KNOWN_MAX];

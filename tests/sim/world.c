@@ -120,6 +120,20 @@ void world_trace(struct world *w, const char *format, ...)
 	if (w->trace_print) (void)fprintf(stderr, "%s\n", line);
 }
 
+void world_tell(const struct world *w, const char *format, ...)
+{
+	int64_t ms = w->now_ms - w->start_ms;
+	va_list list;
+
+	if (!w->story) return;
+	(void)fprintf(stderr, "%3" PRId64 ":%02d:%02d.%03d  ", ms / 3600000, (int)(ms / 60000 % 60),
+	              (int)(ms / 1000 % 60), (int)(ms % 1000));
+	va_start(list, format);
+	(void)vfprintf(stderr, format, list);
+	va_end(list);
+	(void)fputc('\n', stderr);
+}
+
 void world_fail(struct world *w, const char *rule, const char *format, ...)
 {
 	va_list list;
@@ -129,7 +143,8 @@ void world_fail(struct world *w, const char *rule, const char *format, ...)
 	va_start(list, format);
 	(void)vsnprintf(w->failure, sizeof(w->failure), format, list);
 	va_end(list);
-	if (w->trace_print) (void)fprintf(stderr, "FAILED %s: %s\n", w->failed_rule, w->failure);
+	if (w->trace_print || w->story)
+		(void)fprintf(stderr, "FAILED %s: %s\n", w->failed_rule, w->failure);
 }
 
 int world_unit_add(struct world *w, int parent, int64_t level)

@@ -12,6 +12,7 @@
 #include "proto/cert.h"
 #include "tests/sim/coverage.h"
 #include "tests/sim/random.h"
+#include "tests/sim/schedule.h"
 #include "tests/sim/things.h"
 
 enum { WORLD_DEVICES_MAX = 64, WORLD_UNITS_MAX = 64, CONNS_MAX = 65536 };
@@ -96,8 +97,10 @@ struct world {
 	struct cert root;
 	struct buf root_bytes;
 
+	const struct schedule *only; /* NULL: whatever is drawn happens; else of that only these */
+	struct schedule *happened;   /* NULL: not noted */
 	struct hash trace;
-	bool trace_print;
+	bool trace_print, story; /* the raw trace; sentences */
 	struct counts counts;
 	struct coverage coverage;
 	char failure[512]; /* "": none; the first one stays */
@@ -111,6 +114,8 @@ void world_at(struct world *w, int64_t at_ms, enum event_kind kind, unsigned dev
 bool world_next(struct world *w, struct event *ret); /* the earliest; moves the time; false: none */
 /* Into the trace hash, and to stderr when printing. */
 void world_trace(struct world *w, const char *format, ...) PRINTF_LIKE(2, 3);
+/* A sentence of the story: who did what.  Printed when it is told, never part of the trace. */
+void world_tell(const struct world *w, const char *format, ...) PRINTF_LIKE(2, 3);
 void world_trace_bytes(struct world *w, struct span s);
 /* Notes the first violation of a rule (a short name, the facts). */
 void world_fail(struct world *w, const char *rule, const char *format, ...) PRINTF_LIKE(3, 4);
