@@ -6,7 +6,7 @@
 # make sim SEEDS=200 [SEED=7] [TRACE=1]   run the simulator
 # make sim-campaign SEEDS=5000  many worlds on all cores; fails too if something that can happen never did
 # make demo                   install, build, and play the demonstration
-# make fuzz F=segment         build the fuzzer of one decoder (clang); fuzz-all MINUTES=10 runs them all
+# make fuzz F=segment         build the fuzzer of one decoder (clang); fuzz-all MINUTES=5 builds and runs them all
 # make dictionary             train a dictionary of segment bodies from generated rows (a new one needs a new number)
 # make bench [B=ingest]       the figures of tests/bench/README.md, or one program of them (release build)
 # make lint                   layers, format, cppcheck, clang-tidy
@@ -86,6 +86,7 @@ $(B)/jinguo-node $(B)/jinguo-hub $(B)/sim:
 $(B)/libjinguo.a: $(call lib,common proto node hub)
 	@rm -f $@; ar qcs $@ $^
 $(WORLD): $(call lib,tests/sim)
+$(B)/tests/test_golden: $(call objs,tests/fuzz)
 $(BINARIES): $(B)/tests/test_%: $(B)/tests/test_%.o $(call objs,tests/support) $(B)/libjinguo.a
 	@echo '  LD $@'; $(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(B)/libjinguo.a $(LDLIBS) -lcmocka -o $@
 
@@ -161,25 +162,23 @@ bench:
 	@$(MAKE) --no-print-directory -j$(JOBS) VARIANT=release all bench-programs
 	@JINGUO_BUILD=build/release tests/bench/run $(or $(BENCH),$(BENCHES))
 
-# tests/fuzz.c holds one function fuzz_NAME(const uint8_t *, size_t) per decoder;
+# tests/fuzz.c and tests/fuzz/ hold one function fuzz_NAME(const uint8_t *, size_t) per decoder;
 # -DFUZZ chooses the one behind LLVMFuzzerTestOneInput.  Known inputs: tests/corpus/NAME.
-FUZZERS := $(sort $(shell grep -oE '^(static )?(int|void) fuzz_[a-z0-9_]+' tests/fuzz.c 2>/dev/null | sed 's/.*fuzz_//'))
+FUZZERS := $(sort $(shell sed -nE 's/^(static )?int fuzz_([a-z0-9_]+).const uint8_t .*/\2/p' tests/fuzz.c tests/fuzz/*.c))
 ifeq ($(VARIANT),fuzz)
-$(B)/fuzz-%: tests/fuzz.c $(call lib,common proto node hub) $(call objs,tests/support)
+$(B)/fuzz-%: tests/fuzz.c $(call lib,common proto node hub) $(call objs,tests/support tests/fuzz)
 	@echo '  LD $@'; $(CC) $(CPPFLAGS) $(filter-out -Werror,$(CFLAGS)) -fsanitize=fuzzer -DFUZZ=fuzz_$* \
 	$(LDFLAGS) $^ $(LDLIBS) -o $@
 endif
 fuzz:
 	$(if $(F),,$(error say which: make fuzz F=NAME, one of: $(FUZZERS)))
+	@deploy/deps build fuzz
 	@$(MAKE) --no-print-directory -j$(JOBS) VARIANT=fuzz build/fuzz/fuzz-$(F)
+# Two at a time, a table at the end; F="hello body" runs these only.
 fuzz-all:
-	$(if $(FUZZERS),,$(error tests/fuzz.c has no fuzz_NAME function))
-	@$(MAKE) --no-print-directory -j$(JOBS) VARIANT=fuzz $(addprefix build/fuzz/fuzz-,$(FUZZERS))
-	@set -e; for f in $(FUZZERS); do \
-		mkdir -p build/fuzz/corpus/$$f; seeds=tests/corpus/$$f; [ -d $$seeds ] || seeds=; \
-		echo "== $$f"; build/fuzz/fuzz-$$f -max_total_time=$$((60 * $(or $(MINUTES),10))) -rss_limit_mb=1024 \
-		-timeout=10 -print_final_stats=1 -artifact_prefix=build/fuzz/$$f- build/fuzz/corpus/$$f $$seeds; \
-	done
+	@deploy/deps build fuzz
+	@$(MAKE) --no-print-directory -j$(JOBS) VARIANT=fuzz $(addprefix build/fuzz/fuzz-,$(or $(F),$(FUZZERS)))
+	@MINUTES=$(or $(MINUTES),5) JOBS=$(JOBS) tests/fuzz/run $(or $(F),$(FUZZERS))
 
 # none PATTERN,FILES: none of these files includes what matches.
 none = @bad=$$(grep -nE '^[[:space:]]*\#[[:space:]]*include[[:space:]]*[<"]($(1))' $(2) /dev/null); \

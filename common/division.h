@@ -25,7 +25,10 @@ enum {
 	DIVISION_NAME_BYTES_MAX = 120,
 	DIVISION_FILE_BYTES_MAX = 64 * 1024 * 1024,
 	DIVISION_ITEMS_MAX = 1000000, /* China has about 665,000 */
-	DIVISION_PROBLEMS_MAX = 1000  /* listed; more are counted */
+	DIVISION_PROBLEMS_MAX = 1000, /* listed; more are counted */
+	/* Arena bytes per byte of the file, and what it takes besides: a line has two bytes at least. */
+	DIVISION_MEMORY_FACTOR = 80,
+	DIVISION_MEMORY_MORE = 32 * 1024
 };
 
 enum division_problem_kind {

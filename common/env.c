@@ -192,44 +192,61 @@ static void record_sum(const uint8_t *record, uint8_t ret_sum[16])
 
 static const char record_magic[8] = "JGwitn1";
 
-static bool system_witness_read(void *ctx, struct witness *ret)
+bool witness_unpack(struct span record, struct witness *ret)
 {
-	int fd = witness_open(ctx, /* make= */ false);
-	uint8_t record[RECORD_BYTES], sum[16];
+	uint8_t sum[16];
 	struct witness w;
-	struct cut c = cut_of(span_of(record, RECORD_SUM));
+	struct cut c;
 
-	if (fd < 0 || pread(fd, record, sizeof(record), 0) != (ssize_t)sizeof(record)) return false;
-	record_sum(record, sum);
-	if (memcmp(record, record_magic, 8) != 0 || memcmp(record + RECORD_SUM, sum, 16) != 0)
-		return false;
+	if (record.len != RECORD_BYTES || memcmp(record.p, record_magic, 8) != 0) return false;
+	record_sum(record.p, sum);
+	if (memcmp(record.p + RECORD_SUM, sum, 16) != 0) return false;
+	c = cut_of(span_of(record.p, RECORD_SUM));
 	cut_take(&c, 8);
 	memcpy(w.boot, cut_take(&c, 16), 16);
 	w.run = cut_u64(&c);
 	memcpy(w.tag, cut_take(&c, 16), 16);
 	w.wall_less_boot_ms = (int64_t)cut_u64(&c);
+	if (cut_u64(&c) != 0) return false; /* reserved */
 	assert(!c.bad);
 	*ret = w;
 	return true;
+}
+
+void witness_pack(const struct witness *w, struct buf *out)
+{
+	size_t at = out->len;
+	uint8_t sum[16];
+
+	buf_add(out, record_magic, sizeof(record_magic));
+	buf_add(out, w->boot, sizeof(w->boot));
+	buf_u64(out, w->run);
+	buf_add(out, w->tag, sizeof(w->tag));
+	buf_u64(out, (uint64_t)w->wall_less_boot_ms);
+	buf_u64(out, 0);
+	assert(!out->full);
+	record_sum(out->p + at, sum);
+	buf_add(out, sum, sizeof(sum));
+}
+
+static bool system_witness_read(void *ctx, struct witness *ret)
+{
+	int fd = witness_open(ctx, /* make= */ false);
+	uint8_t record[RECORD_BYTES + 1];
+	ssize_t n = fd < 0 ? -1 : pread(fd, record, sizeof(record), 0);
+
+	return n >= 0 && witness_unpack(span_of(record, (size_t)n), ret);
 }
 
 static void system_witness_write(void *ctx, const struct witness *w)
 {
 	struct env_system *s = ctx;
 	int fd = witness_open(s, /* make= */ true);
-	uint8_t sum[16];
 	struct buf record;
 
 	if (fd < 0) return; /* no witness: the next to look draws a new run */
 	buf_init(&record, RECORD_BYTES);
-	buf_add(&record, record_magic, sizeof(record_magic));
-	buf_add(&record, w->boot, sizeof(w->boot));
-	buf_u64(&record, w->run);
-	buf_add(&record, w->tag, sizeof(w->tag));
-	buf_u64(&record, (uint64_t)w->wall_less_boot_ms);
-	buf_u64(&record, 0);
-	record_sum(record.p, sum);
-	buf_add(&record, sum, sizeof(sum));
+	witness_pack(w, &record);
 	assert(record.len == RECORD_BYTES && !record.full);
 	/* A short write (tmpfs full) fails the checksum; dropping the file says the same sooner. */
 	if (pwrite(fd, record.p, record.len, 0) != RECORD_BYTES && ftruncate(fd, 0) != 0)

@@ -6,7 +6,7 @@
 #ifndef COMMON_ENV_H
 #define COMMON_ENV_H
 
-#include "common/base.h"
+#include "common/buf.h"
 
 /*
  * The witness: memory outside the data directory, lost at reboot, that a restored, copied or resumed
@@ -33,6 +33,10 @@ struct env {
 };
 
 void env_trace(const struct env *env, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* The witness as a file: 80 bytes, the last 16 a checksum.  Anything else is no witness. */
+void witness_pack(const struct witness *w, struct buf *out);
+bool witness_unpack(struct span record, struct witness *ret);
 
 struct env_system;
 /*

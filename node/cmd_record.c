@@ -12,7 +12,7 @@
 
 #include "common/ident.h"
 
-enum { FIELDS_MAX = 128, INPUT_LINE_MAX = 256 * 1024, AS_MAX = 64 };
+enum { FIELDS_MAX = 128, AS_MAX = 64 };
 
 struct as {
 	char name[AS_MAX];
@@ -120,7 +120,7 @@ static int draft_json_list(struct draft *d, const struct recording *r, const cha
 	json_t *e;
 	int rc = 0;
 
-	buf_init(&b, INPUT_LINE_MAX);
+	buf_init(&b, RECORD_LINE_MAX);
 	json_array_foreach(list, i, e)
 	{
 		if (!json_is_string(e)) {
@@ -263,22 +263,41 @@ static void as_add(struct recording *r, const struct draft *d)
 	memcpy(as->id, d->write.row, 16);
 }
 
-static bool blank(const char *line, ssize_t n)
+static bool blank(struct span line)
 {
-	for (ssize_t i = 0; i < n; i++)
-		if (!strchr(" \t\r\n", line[i])) return false;
+	for (size_t i = 0; i < line.len; i++)
+		if (!line.p[i] || !strchr(" \t\r", line.p[i])) return false;
 	return true;
 }
 
-static int record_line(struct recording *r, const char *line, size_t len)
+/* The next line without its end; false: there is none.  One that is too long makes the buffer full and is
+ * read to its end without being kept. */
+static bool take_line(FILE *in, struct buf *line)
+{
+	uint8_t piece[512];
+	size_t n = 0;
+	int ch;
+
+	buf_reset(line);
+	while ((ch = getc_unlocked(in)) != EOF && ch != '\n') {
+		piece[n++] = (uint8_t)ch;
+		if (n < sizeof piece) continue;
+		buf_add(line, piece, n);
+		n = 0;
+	}
+	buf_add(line, piece, n);
+	return ch != EOF || line->len || line->full;
+}
+
+static int record_line(struct recording *r, const struct buf *line)
 {
 	struct draft *d = mem_alloc(sizeof *d);
 	int rc;
 
 	d->write.kind = WRITE_INSERT;
-	rc = len > INPUT_LINE_MAX
+	rc = line->full
 	             ? error_set(&r->c->error, ERR_TOO_LONG, "", "the line has more than 256 KiB")
-	             : draft_json(d, r, line, len);
+	             : draft_json(d, r, (const char *)line->p, line->len);
 	rc = rc ? rc : write_one(r->c, d, !r->atomic);
 	if (rc) {
 		r->failed++;
@@ -303,23 +322,22 @@ static bool goes_on(int rc)
 	       exit_code != EXIT_UNEXPECTED && exit_code != EXIT_VERSION;
 }
 
-static int record_lines(struct recording *r, FILE *in)
+static int take_lines(struct recording *r, FILE *in)
 {
-	char *line = NULL;
-	size_t room = 0;
-	ssize_t n;
+	struct buf line;
 	int rc = 0, first = 0;
 
 	if (r->atomic && (rc = call_begin(r->c))) return rc;
-	while ((n = getline(&line, &room, in)) >= 0) {
+	buf_init(&line, RECORD_LINE_MAX);
+	while (take_line(in, &line)) {
 		r->line++;
 		arena_reset(&r->c->arena);
-		if (blank(line, n)) continue;
-		rc = record_line(r, line, (size_t)n);
+		if (!line.full && blank(buf_span(&line))) continue;
+		rc = record_line(r, &line);
 		first = first ? first : rc;
 		if (rc && (r->atomic || !goes_on(rc))) break;
 	}
-	free(line);
+	buf_done(&line);
 	if (r->atomic && r->broken) {
 		replica_rollback(r->c->replica);
 		json_array_clear(r->items);
@@ -330,25 +348,36 @@ static int record_lines(struct recording *r, FILE *in)
 	return first;
 }
 
-static int record_json(struct call *c)
+int record_lines(struct call *c, FILE *in, bool atomic, json_t *items, size_t *ret_done,
+                 size_t *ret_failed)
 {
-	struct recording r = {
-	        .c = c, .items = json_array(), .atomic = call_option(c, "atomic") != NULL};
-	struct buf b;
-	int rc = record_lines(&r, stdin);
+	struct recording r = {.c = c, .items = items, .atomic = atomic};
+	int rc = take_lines(&r, in);
 
 	free(r.as);
-	if (rc && !r.failed) { /* begin or commit */
-		json_decref(r.items);
+	*ret_done = r.done;
+	*ret_failed = r.failed;
+	return rc;
+}
+
+static int record_json(struct call *c)
+{
+	json_t *items = json_array();
+	size_t done, failed;
+	struct buf b;
+	int rc = record_lines(c, stdin, call_option(c, "atomic") != NULL, items, &done, &failed);
+
+	if (rc && !failed) { /* begin or commit */
+		json_decref(items);
 		return rc;
 	}
 	buf_init(&b, 512);
-	word_fill(&b, c->language, WORD_LINES_DONE, call_number(c, (int64_t)r.done),
-	          call_number(c, (int64_t)r.failed), WORD_END);
+	word_fill(&b, c->language, WORD_LINES_DONE, call_number(c, (int64_t)done),
+	          call_number(c, (int64_t)failed), WORD_END);
 	if (c->terminal) call_say(c, &b);
 	buf_done(&b);
-	(void)call_items(c, "record", r.items, NULL);
-	if (rc && r.done) return EXIT_PARTLY;
+	(void)call_items(c, "record", items, NULL);
+	if (rc && done) return EXIT_PARTLY;
 	return rc ? error_info(-rc)->exit_code : 0;
 }
 

@@ -125,6 +125,13 @@ const char *call_org_code(struct call *c, const uint8_t id[16]);
 /* The value of a named field of a row. */
 struct value view_value(const struct table *t, const struct row_view *v, const char *name);
 
+/* ---- JSON lines (record --json -): a line is an object {"table": NAME, FIELD: VALUE, ...} and a transaction of its
+ * own; with atomic all are one.  What fails is reported and counted.  A line is read no further than RECORD_LINE_MAX
+ * and takes at most RECORD_MEMORY_FACTOR times its length from jansson (an empty object is 2 bytes of text). */
+enum { RECORD_LINE_MAX = 256 * 1024, RECORD_MEMORY_FACTOR = 128 };
+int record_lines(struct call *c, FILE *in, bool atomic, json_t *items, size_t *ret_done,
+                 size_t *ret_failed);
+
 extern const struct command commands_record[], commands_look[], commands_link[], commands_care[];
 
 #endif

@@ -1,6 +1,10 @@
 /*
  * config.c - see config.h.  The only file that includes ini.h; lines are changed by our own hand, since
  * inih does not write and people's comments are to stay.
+ *
+ * What reads a line and what changes one must see the same in it.  inih takes an indented line for more of the value
+ * above it, cuts a long line in two and reads the rest as another, and passes over a byte order mark; so it gets the
+ * lines trimmed, without comments and marks, and none that it would cut.
  */
 #include "common/base.h"
 
@@ -10,6 +14,8 @@
 
 #include "common/ident.h"
 #include "node/file.h"
+
+enum { LINE_MAX_INI = 190 /* inih: 200 with line end and 0 */ };
 
 enum key_kind { KEY_ENDPOINT, KEY_ENDPOINT_ANY, KEY_NUMBER, KEY_HEX };
 
@@ -160,43 +166,43 @@ static int on_line(void *user, const char *section, const char *name, const char
 	return rc == 0;
 }
 
-int config_load(const char *path, struct config *ret, struct buf *unknown, struct error *err)
+/* ---- lines */
+
+static bool is_space(uint8_t c)
 {
-	struct config c;
-	struct load l = {&c, unknown, err, 0};
-	struct buf b;
-	int line, rc = 0;
-
-	config_default(&c);
-	buf_init(&b, CONFIG_BYTES_MAX);
-	if (file_exists(path)) rc = file_read(path, &b, err);
-	if (rc) goto out;
-	line = ini_parse_string(buf_cstr(&b), on_line, &l);
-	rc = l.rc;
-	if (!rc && line) rc = error_set(err, ERR_CONFIG, "", "%s, line %d", path, line);
-	if (!rc && c.backoff_max_ms < c.backoff_min_ms) c.backoff_max_ms = c.backoff_min_ms;
-	if (!rc) *ret = c;
-out:
-	buf_done(&b);
-	return rc;
+	return c == ' ' || (c >= '\t' && c <= '\r');
 }
-
-/* ---- changing one line */
 
 static struct span trim(struct span s)
 {
-	while (s.len && (s.p[0] == ' ' || s.p[0] == '\t')) {
+	while (s.len && is_space(s.p[0])) {
 		s.p++;
 		s.len--;
 	}
-	while (s.len && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t' || s.p[s.len - 1] == '\r'))
-		s.len--;
+	while (s.len && is_space(s.p[s.len - 1])) s.len--;
 	return s;
 }
 
 static bool span_is(struct span s, const char *text)
 {
 	return span_equal(s, span_of(text, strlen(text)));
+}
+
+/* A byte order mark, as editors of other systems leave it. */
+static struct span mark_of(struct span text)
+{
+	return span_of(text.p, text.len >= 3 && !memcmp(text.p, "\xef\xbb\xbf", 3) ? 3 : 0);
+}
+
+/* The next line, without its end; false: none is left. */
+static bool take_line(struct span *rest, struct span *ret)
+{
+	const uint8_t *end = rest->len ? memchr(rest->p, '\n', rest->len) : NULL;
+
+	if (!rest->len) return false;
+	*ret = span_of(rest->p, end ? (size_t)(end - rest->p) : rest->len);
+	*rest = span_of(rest->p + ret->len + (end != NULL), rest->len - ret->len - (end != NULL));
+	return true;
 }
 
 static bool line_section(struct span line, struct span *ret)
@@ -210,12 +216,73 @@ static bool line_section(struct span line, struct span *ret)
 	return true;
 }
 
+/* NAME = VALUE or NAME : VALUE */
 static bool line_is_key(struct span line, const char *name)
 {
-	const uint8_t *equals = line.len ? memchr(line.p, '=', line.len) : NULL;
-
-	return equals && span_is(trim(span_of(line.p, (size_t)(equals - line.p))), name);
+	for (size_t i = 0; i < line.len; i++)
+		if (line.p[i] == '=' || line.p[i] == ':')
+			return span_is(trim(span_of(line.p, i)), name);
+	return false;
 }
+
+/* Lines as inih is to see them; a comment leaves an empty one, so that numbers of lines stay. */
+static int lines_for_inih(struct span text, const char *name, struct buf *out, struct error *err)
+{
+	struct span line;
+	int number = 0;
+
+	/* inih would stop there and take what lies behind for not said. */
+	if (text.len && memchr(text.p, 0, text.len))
+		return error_set(err, ERR_CONFIG, "", "%s holds a byte 0", name);
+	text = span_of(text.p + mark_of(text).len, text.len - mark_of(text).len);
+	while (take_line(&text, &line)) {
+		number++;
+		line = trim(line);
+		if (line.len && line.p[0] != ';' && line.p[0] != '#') {
+			if (line.len > LINE_MAX_INI)
+				return error_set(err, ERR_CONFIG, "",
+				                 "%s, line %d: more than %d bytes", name, number,
+				                 (int)LINE_MAX_INI);
+			buf_add(out, line.p, line.len);
+		}
+		buf_u8(out, '\n');
+	}
+	return 0;
+}
+
+int config_parse(struct span text, const char *name, struct config *ret, struct buf *unknown,
+                 struct error *err)
+{
+	struct config c;
+	struct load l = {&c, unknown, err, 0};
+	struct buf lines;
+	int line = 0, rc;
+
+	config_default(&c);
+	buf_init(&lines, text.len + 1); /* the last line may have no end */
+	rc = lines_for_inih(text, name, &lines, err);
+	if (!rc) line = ini_parse_string(buf_cstr(&lines), on_line, &l);
+	buf_done(&lines);
+	if (rc || l.rc) return rc ? rc : l.rc;
+	if (line) return error_set(err, ERR_CONFIG, "", "%s, line %d", name, line);
+	if (c.backoff_max_ms < c.backoff_min_ms) c.backoff_max_ms = c.backoff_min_ms;
+	*ret = c;
+	return 0;
+}
+
+int config_load(const char *path, struct config *ret, struct buf *unknown, struct error *err)
+{
+	struct buf b;
+	int rc = 0;
+
+	buf_init(&b, CONFIG_BYTES_MAX);
+	if (file_exists(path)) rc = file_read(path, &b, err);
+	rc = rc ? rc : config_parse(buf_span(&b), path, ret, unknown, err);
+	buf_done(&b);
+	return rc;
+}
+
+/* ---- changing one line */
 
 static void put_line(struct buf *out, const struct key *k, const char *value)
 {
@@ -225,15 +292,12 @@ static void put_line(struct buf *out, const struct key *k, const char *value)
 /* Copies the file with the key set: in its place, else at the end of its section, else in a new section. */
 static void rewrite(struct span in, const struct key *k, const char *value, struct buf *out)
 {
+	struct span line, section, mark = mark_of(in);
 	bool inside = false, done = false;
 
-	while (in.len) {
-		const uint8_t *nl = memchr(in.p, '\n', in.len);
-		size_t len = nl ? (size_t)(nl - in.p) : in.len;
-		struct span line = span_of(in.p, len), section;
-
-		in.p += nl ? len + 1 : len;
-		in.len -= nl ? len + 1 : len;
+	buf_add(out, mark.p, mark.len);
+	in = span_of(in.p + mark.len, in.len - mark.len);
+	while (take_line(&in, &line)) {
 		if (line_section(line, &section)) {
 			if (inside && !done) {
 				put_line(out, k, value);
@@ -253,13 +317,13 @@ static void rewrite(struct span in, const struct key *k, const char *value, stru
 	put_line(out, k, value);
 }
 
-int config_set(const char *path, const char *key, const char *value, struct error *err)
+int config_change(struct span text, const char *key, const char *value, struct buf *out,
+                  struct error *err)
 {
 	const char *dot = strchr(key, '.');
 	char section[32] = "";
 	const struct key *k;
 	struct config probe;
-	struct buf in, out;
 	int rc;
 
 	if (dot && (size_t)(dot - key) < sizeof(section)) memcpy(section, key, (size_t)(dot - key));
@@ -268,13 +332,21 @@ int config_set(const char *path, const char *key, const char *value, struct erro
 	config_default(&probe);
 	rc = value_set(&probe, k, value, err);
 	if (rc) return rc;
+	rewrite(text, k, value, out);
+	if (out->full)
+		return error_set(err, ERR_CONFIG, key, "the configuration would grow too large");
+	return 0;
+}
+
+int config_set(const char *path, const char *key, const char *value, struct error *err)
+{
+	struct buf in, out;
+	int rc = 0;
+
 	buf_init(&in, CONFIG_BYTES_MAX);
 	buf_init(&out, CONFIG_BYTES_MAX);
 	if (file_exists(path)) rc = file_read(path, &in, err);
-	if (!rc) {
-		rewrite(buf_span(&in), k, value, &out);
-		if (out.full) rc = error_set(err, ERR_CONFIG, key, "%s would grow too large", path);
-	}
+	rc = rc ? rc : config_change(buf_span(&in), key, value, &out, err);
 	if (!rc) rc = file_write(path, buf_span(&out), 0644, err);
 	buf_done(&in);
 	buf_done(&out);

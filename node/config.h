@@ -44,6 +44,13 @@ void config_default(struct config *ret);
 /* A missing file gives the defaults.  unknown (may be NULL) gets a line "section.key" for each unknown key.
  * -ERR_CONFIG naming key and what it must be. */
 int config_load(const char *path, struct config *ret, struct buf *unknown, struct error *err);
+/* The same of a text; `name` stands for it in messages.  Refuses a byte 0 and
+ * lines of more than 190 bytes that are no comment.  Takes as many bytes as the text.  *ret only on success. */
+int config_parse(struct span text, const char *name, struct config *ret, struct buf *unknown,
+                 struct error *err);
+/* config_set of a text, appended to out. */
+int config_change(struct span text, const char *key, const char *value, struct buf *out,
+                  struct error *err);
 /* Sets one key ("link.parent") and keeps every other line and comment; value "" removes the key.  Atomic.
  * Unknown keys and bad values are refused. */
 int config_set(const char *path, const char *key, const char *value, struct error *err);

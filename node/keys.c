@@ -26,11 +26,24 @@ int keys_seed_write(const char *path, const uint8_t seed[SEED], struct error *er
 	return rc;
 }
 
+bool keys_seed_parse(struct span text, uint8_t ret_seed[SEED])
+{
+	char copy[SEED_TEXT];
+	bool good;
+
+	if (text.len && text.p[text.len - 1] == '\n') text.len--;
+	if (text.len != SEED_TEXT - 1) return false;
+	memcpy(copy, text.p, text.len);
+	copy[text.len] = 0;
+	good = hex_parse(copy, ret_seed, SEED);
+	crypt_wipe(copy, sizeof(copy));
+	return good;
+}
+
 int keys_seed_read(const char *path, uint8_t ret_seed[SEED], struct error *err)
 {
 	struct stat s;
 	struct buf b;
-	char text[SEED_TEXT];
 	int rc;
 
 	if (lstat(path, &s)) return error_set(err, ERR_KEYS, "", "%s: %s", path, strerror(errno));
@@ -46,16 +59,8 @@ int keys_seed_read(const char *path, uint8_t ret_seed[SEED], struct error *err)
 		rc = -ERR_KEYS;
 		goto out;
 	}
-	if (b.len && b.p[b.len - 1] == '\n') b.len--;
-	if (b.len != SEED_TEXT - 1) {
+	if (!keys_seed_parse(buf_span(&b), ret_seed))
 		rc = error_set(err, ERR_KEYS, "", "%s: not 64 hexadecimal digits", path);
-		goto out;
-	}
-	memcpy(text, b.p, b.len);
-	text[b.len] = 0;
-	if (!hex_parse(text, ret_seed, SEED))
-		rc = error_set(err, ERR_KEYS, "", "%s: not 64 hexadecimal digits", path);
-	crypt_wipe(text, sizeof(text));
 out:
 	if (b.p) crypt_wipe(b.p, b.len);
 	buf_done(&b);

@@ -16,6 +16,8 @@ int keys_make(const char *dir, const struct env *env, struct identity *ret, stru
 int keys_load(const char *dir, struct identity *ret, struct error *err);
 /* One seed in a file of its own (a province's root.key). */
 int keys_seed_write(const char *path, const uint8_t seed[32], struct error *err);
+/* The content of such a file: 64 hexadecimal digits, one line end or none. */
+bool keys_seed_parse(struct span text, uint8_t ret_seed[32]);
 int keys_seed_read(const char *path, uint8_t ret_seed[32], struct error *err);
 
 #endif

@@ -99,7 +99,11 @@ struct admission {
 	struct admission_item *items;
 	size_t items_count;
 };
-enum { ADMISSION_ITEMS_MAX = 256, ADMISSION_BYTES_MAX = 64 * 1024 };
+enum {
+	ADMISSION_ITEMS_MAX = 256,
+	ADMISSION_BYTES_MAX = 64 * 1024,
+	ADMISSION_MEMORY_FACTOR = 4 /* arena bytes per byte of input, stated maximum */
+};
 /* out: signed bytes followed by the signature; ret_hash over the signed bytes. */
 int admission_make(const struct admission *m, const uint8_t sign_secret[64], struct buf *out,
                    uint8_t ret_hash[32], struct error *err);

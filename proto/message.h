@@ -9,7 +9,12 @@
 #include "proto/cert.h"
 #include "proto/entry.h"
 
-enum { PROTOCOL_MIN = 1, PROTOCOL_MAX = 1, MARKS_MAX = 33 };
+enum {
+	PROTOCOL_MIN = 1,
+	PROTOCOL_MAX = 1,
+	MARKS_MAX = 33,
+	MESSAGE_MEMORY_FACTOR = 2 /* arena bytes per byte of a message, and 4 KiB, stated maximum */
+};
 
 enum message_type {
 	MSG_HELLO = 1,   /* child -> parent, opens */
