@@ -164,6 +164,8 @@ int store_candidates_get(struct store *st, uint16_t table, const uint8_t row[16]
 int store_candidates_list(struct store *st, size_t limit, struct arena *a, struct candidate **ret,
                           size_t *ret_count);                      /* by scope, row */
 int store_candidates_count(struct store *st, int64_t *ret_fields); /* distinct (row, lane, slot) */
+/* Counts them anew, all of them; *ret_off: by how much the kept count was wrong. */
+int store_candidates_recount(struct store *st, int64_t *ret_off);
 
 /* ---- state hashes: additive, per scope and lane */
 int store_state_add(struct store *st, uint32_t scope, unsigned lane,
@@ -234,6 +236,8 @@ struct feed_filter {
 };
 int store_journal_scan(struct store *st, const struct feed_filter *f, int64_t after, size_t limit,
                        size_t bytes_max, struct arena *a, struct entry **ret, size_t *ret_count);
+/* Puts the true bytes in the place of damaged ones: the caller has checked them against the entry's hash. */
+int store_journal_mend(struct store *st, int64_t recv, struct span head, struct span body);
 /* Segments and holes of one scope and lane, by recv. */
 int store_journal_scope(struct store *st, uint32_t scope, unsigned lane, int64_t after,
                         size_t limit, struct arena *a, struct entry **ret, size_t *ret_count);
@@ -243,6 +247,9 @@ int store_journal_gaps(struct store *st,
 int store_gap_add(struct store *st, const uint8_t missing[32], int64_t recv);
 int store_gap_close(struct store *st, const uint8_t hash[32],
                     bool *ret_closed); /* false: nobody missed it */
+/* Hashes of missing predecessors, at most limit. */
+int store_gaps(struct store *st, size_t limit, struct arena *a, uint8_t (**ret)[32],
+               size_t *ret_count);
 
 /* ---- admissions: which admission entries speak of a segment */
 int store_word_add(struct store *st, const uint8_t segment[32], int64_t admission_recv);

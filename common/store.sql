@@ -238,6 +238,13 @@ SELECT recv FROM journal INDEXED BY journal_scope WHERE scope = ?1 AND lane = ?2
 	AND kind IN (1, 3)
 ORDER BY recv LIMIT ?4
 
+-- name: journal_mend
+UPDATE journal SET head = ?2, body = ?3 WHERE recv = ?1
+-- name: gap_list
+SELECT DISTINCT missing FROM gap ORDER BY missing LIMIT ?1
+-- name: candidate_recount
+SELECT count(*) FROM (SELECT DISTINCT row, tbl, lane, slot FROM candidate WHERE kind <> 2)
+
 -- name: journal_own
 SELECT coalesce(sum(count), 0) FROM journal INDEXED BY journal_merged WHERE merged = 1 AND recv > ?1
 -- name: parked_of_feed

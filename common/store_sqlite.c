@@ -1344,7 +1344,7 @@ int store_run_get(struct store *st, uint32_t ord, struct run_info *ret)
 	bind_int(s, 1, ord);
 	rc = step_run(st, s, ret);
 	if (rc == 0 && ret->ord == 0)
-		return error_set(&st->err, ERR_STORAGE, "", "no run %" PRIu32, ord);
+		return error_set(&st->err, ERR_DATABASE_DAMAGED, "", "no run %" PRIu32, ord);
 	return rc;
 }
 

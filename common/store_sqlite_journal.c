@@ -556,6 +556,50 @@ int store_journal_own(struct store *st, int64_t after, int64_t *ret_changesets)
 	return count_by(st, query(st, Q_JOURNAL_OWN), after, ret_changesets);
 }
 
+int store_journal_mend(struct store *st, int64_t recv, struct span head, struct span body)
+{
+	sqlite3_stmt *s = query(st, Q_JOURNAL_MEND);
+
+	STORE_ENTER_WRITE(st);
+	bind_int(s, 1, recv);
+	bind_span(s, 2, head.p, head.len);
+	bind_span(s, 3, body.p, body.len);
+	return step_done(st, s);
+}
+
+static void read_hash(sqlite3_stmt *s, void *item, struct arena *a)
+{
+	(void)a;
+	col_fixed(s, 0, item, 32);
+}
+
+int store_gaps(struct store *st, size_t limit, struct arena *a, uint8_t (**ret)[32],
+               size_t *ret_count)
+{
+	sqlite3_stmt *s = query(st, Q_GAP_LIST);
+
+	STORE_ENTER(st);
+	bind_size(s, 1, limit);
+	return read_all(st, s, 32, read_hash, a, ret, ret_count);
+}
+
+int store_candidates_recount(struct store *st, int64_t *ret_off)
+{
+	sqlite3_stmt *s = query(st, Q_CANDIDATE_RECOUNT);
+	int64_t are = 0, kept = 0;
+	int rc;
+
+	STORE_ENTER_WRITE(st);
+	rc = step_int(st, s, &are);
+	if (rc == 0) rc = store_candidates_count(st, &kept);
+	*ret_off = are - kept;
+	if (rc != 0 || are == kept) return rc;
+	s = query(st, Q_TALLY_ADD);
+	bind_text(s, 1, "candidate");
+	bind_int(s, 2, are - kept);
+	return step_done(st, s);
+}
+
 int store_candidates_count(struct store *st, int64_t *ret_fields)
 {
 	STORE_ENTER(st);

@@ -70,6 +70,10 @@ int words_load(struct replica *r, const uint8_t segment[32], const struct cert *
 		if (rc) return engine_fail(r, rc);
 		if (!e || e->kind != ENTRY_ADMISSION)
 			continue; /* a hole is noted in the same place */
+		if (!entry_sound(e)) {
+			ret->damaged = true;
+			continue;
+		}
 		rc = admission_open(e->head, a, &m, hash, sign, &r->err);
 		rc = rc ? rc : may_speak(r, m.hub, author, &may);
 		if (rc) return engine_fail(r, rc);
@@ -205,14 +209,39 @@ struct gathering {
 	size_t count, room;
 };
 
+static int compare_ids(const void *x, const void *y)
+{
+	return memcmp(x, y, 16);
+}
+
+bool row_chosen(const struct row_choice *c, const uint8_t row[16])
+{
+	uint32_t mixed;
+	if (c->ids) return c->count && bsearch(row, c->ids, c->count, 16, compare_ids);
+	if (c->parts <= 1) return true;
+	/* Ids begin with their time and end with their run: both go in. */
+	memcpy(&mixed, row + 12, sizeof(mixed));
+	mixed ^= (uint32_t)row[5] << 8 ^ (uint32_t)row[4] << 16 ^ (uint32_t)row[7];
+	return (mixed * UINT32_C(0x9e3779b1) >> 8) % c->parts == c->part;
+}
+
+static bool any_chosen(const struct changeset *cs, size_t n, const struct row_choice *c)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < cs[i].ops_count; k++)
+			if (row_chosen(c, cs[i].ops[k].row)) return true;
+	return false;
+}
+
 static void gather_changesets(struct gathering *g, struct arena *a, struct changeset *cs, size_t n,
-                              const uint8_t row[16], const struct known_op *like,
+                              const struct row_choice *c, const struct known_op *like,
                               const struct words *w)
 {
 	uint32_t ordinal = 0;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		uint32_t first = ordinal;
 		for (size_t k = 0; k < cs[i].ops_count; k++, ordinal++) {
-			if (memcmp(cs[i].ops[k].row, row, 16) != 0) continue;
+			if (!row_chosen(c, cs[i].ops[k].row)) continue;
 			if (g->count == g->room) {
 				struct known_op *more =
 				        ARENA_ARRAY(a, struct known_op, g->room * 2 + 8);
@@ -225,14 +254,19 @@ static void gather_changesets(struct gathering *g, struct arena *a, struct chang
 			o->op = &cs[i].ops[k];
 			o->changeset = &cs[i];
 			o->run = cs[i].run;
+			o->ordinal = ordinal;
+			o->first = first;
 			o->verdict = like->hub_authored || !w
 			                     ? VERDICT_ACCEPTED
 			                     : words_verdict(w, ordinal, NULL, NULL);
 		}
+	}
 }
 
+/* spare: memory of one segment, so that only those that speak of the rows stay in the other. */
 static int gather_segment(struct replica *r, struct gathering *g, const struct entry *e,
-                          const uint8_t row[16], struct arena *a)
+                          const struct row_choice *c, struct arena *a, struct arena *spare,
+                          size_t *ret_unread)
 {
 	struct segment s;
 	struct changeset *cs;
@@ -241,21 +275,29 @@ static int gather_segment(struct replica *r, struct gathering *g, const struct e
 	size_t n;
 	bool known;
 	if (e->kind != ENTRY_SEGMENT) return 0;
+	if (!entry_sound(e)) {
+		(*ret_unread)++;
+		return 0;
+	}
 	int rc = segment_open(e->head, e->body, &s, &r->err);
-	rc = rc ? rc : segment_changesets(&s, a, &cs, &n, &r->err);
+	rc = rc ? rc : segment_changesets(&s, spare, &cs, &n, &r->err);
+	if (rc || !any_chosen(cs, n, c)) return rc;
+	s.body = arena_span(a, e->body);
+	rc = segment_changesets(&s, a, &cs, &n, &r->err);
 	rc = rc ? rc : engine_cert_of(r, e->origin, &author, &known);
 	rc = rc ? rc : words_load(r, e->hash, &author, a, &w);
 	if (rc) return rc;
+	if (w.damaged) (*ret_unread)++;
 	struct known_op like = {.recv = e->recv,
 	                        .merged = e->merged,
 	                        .hub_authored = known && author.role == CERT_HUB};
 	memcpy(like.origin, e->origin, 16);
-	gather_changesets(g, a, cs, n, row, &like, &w);
+	gather_changesets(g, a, cs, n, c, &like, &w);
 	return 0;
 }
 
-static int gather_tail(struct replica *r, struct gathering *g, unsigned lane, const uint8_t row[16],
-                       uint32_t scope, struct arena *a)
+static int gather_tail(struct replica *r, struct gathering *g, unsigned lane,
+                       const struct row_choice *choice, uint32_t scope, struct arena *a)
 {
 	struct tail_item *items;
 	size_t n;
@@ -267,36 +309,54 @@ static int gather_tail(struct replica *r, struct gathering *g, unsigned lane, co
 		memcpy(like.origin, r->id->origin, 16);
 		rc = changeset_read(items[i].changeset, a, c, &r->err);
 		size_t before = g->count;
-		if (!rc) gather_changesets(g, a, c, 1, row, &like, NULL);
+		if (!rc) gather_changesets(g, a, c, 1, choice, &like, NULL);
 		for (size_t k = before; k < g->count; k++)
 			g->ops[k].verdict = like.hub_authored ? VERDICT_ACCEPTED : VERDICT_WAITS;
 	}
 	return rc ? engine_fail(r, rc) : 0;
 }
 
-int admit_ops_of_row(struct replica *r, unsigned lane, const uint8_t row[16], uint32_t scope,
-                     struct arena *a, struct known_op **ret, size_t *ret_count)
+int admit_ops_of_rows(struct replica *r, unsigned lane, uint32_t scope, const struct row_choice *c,
+                      struct arena *a, struct known_op **ret, size_t *ret_count, size_t *ret_unread)
 {
 	struct gathering g = {0};
+	struct arena page, spare;
 	int64_t after = 0;
 	int rc = 0;
+	*ret_unread = 0;
+	arena_init(&page, 0);
+	arena_init(&spare, 0);
 	for (size_t n = 1; n && !rc;) {
 		struct entry *entries;
-		rc = store_journal_scope(r->st, scope, lane, after, 64, a, &entries, &n);
-		for (size_t i = 0; i < n && !rc; i++)
-			rc = gather_segment(r, &g, &entries[i], row, a);
-		if (!rc && n) after = entries[n - 1].recv;
+		rc = store_journal_scope(r->st, scope, lane, after, 64, &page, &entries, &n);
+		for (size_t i = 0; i < n && !rc; i++) {
+			rc = gather_segment(r, &g, &entries[i], c, a, &spare, ret_unread);
+			after = entries[i].recv;
+			arena_reset(&spare);
+		}
+		arena_reset(&page);
 	}
-	rc = rc ? rc : gather_tail(r, &g, lane, row, scope, a);
+	arena_done(&spare);
+	arena_done(&page);
+	rc = rc ? rc : gather_tail(r, &g, lane, c, scope, a);
 	*ret = g.ops;
 	*ret_count = g.count;
 	return rc ? engine_fail(r, rc) : 0;
 }
 
+int admit_ops_of_row(struct replica *r, unsigned lane, const uint8_t row[16], uint32_t scope,
+                     struct arena *a, struct known_op **ret, size_t *ret_count)
+{
+	uint8_t ids[1][16];
+	struct row_choice one = {.ids = (const uint8_t(*)[16])ids, .count = 1};
+	size_t unread;
+	memcpy(ids[0], row, 16);
+	return admit_ops_of_rows(r, lane, scope, &one, a, ret, ret_count, &unread);
+}
+
 /* ---- annulment */
 
-/* Accepted through any of the segments that hold the name? */
-static bool stands(const struct known_op *ops, size_t n, const struct known_op *o)
+bool admit_stands(const struct known_op *ops, size_t n, const struct known_op *o)
 {
 	bool waits_merged = false, refused = false;
 	for (size_t i = 0; i < n; i++) {
@@ -313,11 +373,18 @@ int admit_annul(struct replica *r, uint16_t table, unsigned lane, const uint8_t 
 {
 	struct arena a;
 	struct known_op *ops;
-	size_t n;
+	size_t n, unread = 0;
+	uint8_t ids[1][16];
+	struct row_choice one = {.ids = (const uint8_t(*)[16])ids, .count = 1};
+	memcpy(ids[0], row, 16);
 	arena_init(&a, 0);
 	struct lane_state *l = ARENA_ARRAY(&a, struct lane_state, 1);
 	int rc = lane_load(r, table, lane, row, l);
-	rc = rc ? rc : admit_ops_of_row(r, lane, row, scope, &a, &ops, &n);
+	rc = rc ? rc : admit_ops_of_rows(r, lane, scope, &one, &a, &ops, &n, &unread);
+	if (!rc && unread) { /* not without all that is known: when the bytes are whole again, audit does it */
+		arena_done(&a);
+		return 0;
+	}
 	rc = rc ? rc : lane_drop(r, l);
 	rc = rc ? rc : lane_load(r, table, lane, row, l);
 	/* Inserts first: an update meets its row whatever the order of the journal. */
@@ -326,7 +393,7 @@ int admit_annul(struct replica *r, uint16_t table, unsigned lane, const uint8_t 
 		for (size_t i = 0; i < n && !rc; i++) {
 			bool applied;
 			if ((ops[i].op->kind == OP_INSERT) != (pass == 0) ||
-			    ops[i].op->kind > OP_UPDATE || !stands(ops, n, &ops[i]))
+			    ops[i].op->kind > OP_UPDATE || !admit_stands(ops, n, &ops[i]))
 				continue;
 			rc = lane_merge(r, l, ops[i].op, ops[i].run, scope, &applied);
 			kept += !rc && applied && ops[i].merged && ops[i].verdict == VERDICT_WAITS;

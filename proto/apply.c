@@ -445,7 +445,7 @@ static int record_at(struct replica *r, const struct held *h, struct record *rec
 	bool known;
 	*ret_found = false;
 	int rc = store_journal_get(r->st, h->recv, &r->scratch, &e);
-	if (rc || !e || e->kind != ENTRY_SEGMENT) return rc;
+	if (rc || !e || e->kind != ENTRY_SEGMENT || !entry_sound(e)) return rc;
 	rc = segment_open(e->head, e->body, &s, &r->err);
 	rc = rc ? rc : segment_changesets(&s, &r->scratch, &cs, &n, &r->err);
 	rc = rc ? rc : engine_cert_of(r, e->origin, author, &known);
@@ -851,8 +851,10 @@ static int take_words(struct applying *x, const struct entry *e, struct opened *
 static int take_segment(struct applying *x, const struct entry *e)
 {
 	struct opened *o = ARENA_ARRAY(&x->r->scratch, struct opened, 1);
+	/* Damaged bytes are named, and taken when a peer has sent them again. */
+	if (!opened_find(x->r, e->hash) && !entry_sound(e)) return repair_entry_damaged(x->r, e);
 	int rc = open_entry(x->r, e, o);
-	if (rc) return rc;
+	if (rc || o->words.damaged) return rc;
 	if (o->author.role != CERT_HUB && replica_is_parent_of(x->r, &o->author))
 		return take_childs(x, e, o);
 	return take_words(x, e, o);
@@ -865,6 +867,7 @@ static int take_admission(struct applying *x, const struct entry *e)
 	uint8_t hash[32], sign[64];
 	if (!e->from && !memcmp(e->origin, r->id->origin, 16))
 		return 0; /* our own word: acted on when it was said */
+	if (!entry_sound(e)) return repair_entry_damaged(r, e);
 	int rc = admission_open(e->head, &r->scratch, &m, hash, sign, &r->err);
 	for (size_t i = 0; i < m.items_count && !rc; i++) {
 		int64_t recv, *recvs;
@@ -894,6 +897,29 @@ static int take_entry(struct applying *x, const struct entry *e)
 	default:
 		return 0;
 	}
+}
+
+int engine_wake(struct replica *r, const uint8_t id[16])
+{
+	struct applying x = {.r = r};
+	wake(&x, id);
+	int rc = drain_woken(&x);
+	return rc ? rc : settle(&x);
+}
+
+int engine_retake(struct replica *r, int64_t recv)
+{
+	struct applying x = {.r = r};
+	struct entry *e;
+	int rc = store_journal_get(r->st, recv, &r->tx, &e);
+	if (!rc && e && e->kind == ENTRY_SEGMENT && !(e->merged && replica_is_hub(r)))
+		rc = take_segment(&x, e); /* of our own: words may have come meanwhile */
+	else if (!rc && e)
+		rc = take_entry(&x, e);
+	rc = rc ? rc : settle(&x);
+	rc = rc ? rc : drain_woken(&x);
+	rc = rc ? rc : admit_flush(r);
+	return rc ? engine_fail(r, rc) : 0;
 }
 
 int replica_apply(struct replica *r, size_t ops_max, bool *ret_more)

@@ -50,6 +50,12 @@ struct replica {
 	struct admitting *admitting;   /* verdicts of this apply, not yet journaled */
 	struct opened_segment *opened; /* OPENED_MAX; NULL: none yet */
 	size_t opened_next;
+	struct hurt_row { /* a row that could not be read or merged: rebuilt at the next begin */
+		bool set;
+		uint16_t table;
+		unsigned lane;
+		uint8_t id[16];
+	} hurt;
 };
 
 /* ---- merge.c: one row in one lane, loaded, changed, saved */
@@ -84,6 +90,14 @@ bool lane_knows(const struct lane_state *l, const struct op *op, uint64_t run);
 int lane_adopt(struct replica *r, uint16_t table, unsigned lane, const struct row *row,
                struct lane_state *l);
 int lane_save_adopted(struct replica *r, struct lane_state *l);
+/* The state of a row that a scan gave; without candidates.  -ERR_DATABASE_DAMAGED: its clock or its extra values do not read. */
+int lane_of_row(struct replica *r, uint16_t table, unsigned lane, const struct row *row,
+                struct lane_state *l);
+/* Puts this state in the place of whatever stands there, read or not: row, clock, candidates.  Sums of the scope (state
+ * hash, cells) are not touched: who replaces counts them anew. */
+int lane_put(struct replica *r, struct lane_state *l);
+/* The figure that a row of table `figure` states: its cell and amount; kind 0: none. */
+struct cell lane_stated(const struct lane_state *l);
 /* What lane_save does beside the row for a row that only its creation speaks of. */
 int lane_created(struct replica *r, const struct table *t, unsigned lane, const struct row *row);
 /* Takes the lane of the row away, with all that was derived from it. */
@@ -129,6 +143,7 @@ struct words { /* what all known admissions say of one segment */
 	int64_t *at_ms;
 	uint8_t (*hubs)[16];
 	size_t count, room;
+	bool damaged; /* some word does not read: nothing is to be concluded from the others */
 };
 /* Only the words of hubs that may speak of this author. */
 int words_load(struct replica *r, const uint8_t segment[32], const struct cert *author,
@@ -145,12 +160,49 @@ struct known_op {
 	const struct changeset *changeset;
 	uint64_t run;
 	int64_t recv; /* 0: tail */
+	uint32_t ordinal, first; /* of the operation in its segment; of the first one of its changeset */
 	uint8_t origin[16];
 	bool merged, hub_authored;
 	enum record_verdict verdict;
 };
+/* Which rows: those named (sorted, no two the same), or those of one part of all. */
+struct row_choice {
+	const uint8_t (*ids)[16];
+	size_t count;
+	unsigned part, parts; /* ids NULL: rows that fall into this part of so many */
+};
+bool row_chosen(const struct row_choice *c, const uint8_t row[16]);
+/* ret_unread: entries of this scope and lane whose bytes are damaged, so that operations may be missing. */
+int admit_ops_of_rows(struct replica *r, unsigned lane, uint32_t scope, const struct row_choice *c,
+                      struct arena *a, struct known_op **ret, size_t *ret_count,
+                      size_t *ret_unread);
+/* Accepted through any of the segments that hold the name?  Or the replica's own and refused by nobody? */
+bool admit_stands(const struct known_op *ops, size_t n, const struct known_op *o);
 int admit_ops_of_row(struct replica *r, unsigned lane, const uint8_t row[16], uint32_t scope,
                      struct arena *a, struct known_op **ret, size_t *ret_count);
+
+/* ---- apply.c: what waited for a row that stands again; a segment whose bytes are whole again */
+int engine_wake(struct replica *r, const uint8_t id[16]);
+int engine_retake(struct replica *r, int64_t recv);
+
+/* ---- repair.c */
+bool entry_sound(const struct entry *e); /* do the bytes fit the hash under which it is kept? */
+/* Names an entry whose bytes are damaged. */
+int repair_entry_damaged(struct replica *r, const struct entry *e);
+/* Rebuilds these rows of one scope and lane from the own journal, where they are not what it says; *ret_mended: how many
+ * were not.  tables: of each, or 0 where not known. */
+struct named_row {
+	uint16_t table;
+	uint8_t id[16];
+};
+int repair_rows(struct replica *r, uint32_t scope, unsigned lane, const struct named_row *rows,
+                size_t count, size_t *ret_mended);
+/* State hash and cells of a scope, counted anew from its rows; *ret_off: how many were not what they should be. */
+int repair_sums(struct replica *r, uint32_t scope, size_t *ret_off);
+int repair_hurt(struct replica *r); /* the row that could not be read or merged */
+/* Bytes that a peer sent again for an entry whose own are damaged, or that is not here; *ret_new: something came of it. */
+int repair_entry(struct replica *r, unsigned kind, struct span head, struct span body,
+                 uint32_t from, bool *ret_new);
 
 /* ---- feed.c */
 struct feed {

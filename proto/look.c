@@ -55,7 +55,7 @@ int replica_counts(struct replica *r, struct replica_counts *ret)
 	ret->journal = head;
 	ret->runs = r->s.runs;
 	ret->restored = r->s.restored;
-	return 0;
+	return replica_repair_counts(r, &ret->differing, &ret->mended);
 }
 
 /* ---- history */

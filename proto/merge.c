@@ -63,6 +63,33 @@ static void extra_save(const struct lane_state *l, struct buf *out)
 	}
 }
 
+/* A row that cannot be read or merged is noted; the next transaction begins with rebuilding it. */
+static int hurt(struct replica *r, const struct lane_state *l, int rc)
+{
+	if (rc != -ERR_DATABASE_DAMAGED) return engine_fail(r, rc);
+	r->hurt = (struct hurt_row){.set = true, .table = l->number, .lane = l->lane};
+	memcpy(r->hurt.id, l->id, 16);
+	return error_set(&r->err, ERR_DATABASE_DAMAGED, "",
+	                 "a row of table %u does not read, or lacks a value that stands",
+	                 (unsigned)l->number);
+}
+
+int lane_of_row(struct replica *r, uint16_t table, unsigned lane, const struct row *row,
+                struct lane_state *l)
+{
+	memset(l, 0, sizeof(*l));
+	l->table = schema_table(store_schema(r->st), table);
+	l->number = table;
+	l->lane = lane;
+	memcpy(l->id, row->id, 16);
+	l->exists = l->existed = true;
+	l->scope = row->scope;
+	size_t slots = store_slots(r->st, table, lane);
+	for (size_t s = 0; s < slots; s++) l->v[s] = row->v[s];
+	int rc = extra_load(row->extra, l->v, slots);
+	return rc ? rc : clock_load(r->st, row->id, row->clock, 4, &r->scratch, &l->clock);
+}
+
 int lane_load(struct replica *r, uint16_t table, unsigned lane, const uint8_t id[16],
               struct lane_state *l)
 {
@@ -77,13 +104,8 @@ int lane_load(struct replica *r, uint16_t table, unsigned lane, const uint8_t id
 	int rc =
 	        store_rows_get(r->st, table, lane, (const uint8_t(*)[16])ids, 1, &r->scratch, &row);
 	if (rc || !row) return rc ? engine_fail(r, rc) : 0;
-	size_t slots = store_slots(r->st, table, lane);
-	l->exists = l->existed = true;
-	l->scope = row->scope;
-	for (size_t s = 0; s < slots; s++) l->v[s] = row->v[s];
-	rc = extra_load(row->extra, l->v, slots);
-	if (!rc) rc = clock_load(r->st, id, row->clock, 4, &r->scratch, &l->clock);
-	if (rc) return engine_fail(r, rc);
+	rc = lane_of_row(r, table, lane, row, l);
+	if (rc) return hurt(r, l, rc);
 	memcpy(l->v_before, l->v, sizeof(l->v));
 	clock_hash(table, lane, id, &l->clock, l->hash_before);
 	/* More than one live mark in some slot, or a tombstone that is content, may have candidates. */
@@ -192,10 +214,7 @@ static int settle(struct replica *r, struct lane_state *l, unsigned slot, const 
 		const struct stander *own = NULL;
 		for (size_t k = 0; k < n; k++)
 			if (s[k].run == m->run && s[k].stamp == m->stamp) own = &s[k];
-		if (!own)
-			return error_set(&r->err, ERR_DATABASE_DAMAGED, "",
-			                 "a standing value of table %u has no bytes",
-			                 (unsigned)l->number);
+		if (!own) return hurt(r, l, -ERR_DATABASE_DAMAGED);
 		if (m == shown) {
 			l->v[slot] = own->value;
 			continue;
@@ -369,6 +388,14 @@ static int64_t stated_of(const struct lane_state *l, const struct value *v, bool
 	return there && x[2].type == VALUE_INT ? x[2].i : 0;
 }
 
+struct cell lane_stated(const struct lane_state *l)
+{
+	struct cell c = {.scope = l->scope};
+	if (l->table && l->number == TABLE_FIGURE && l->lane <= LANE_COUNTY)
+		c.stated = stated_of(l, l->v, l->exists, &c.month, &c.kind);
+	return c;
+}
+
 /* Cells of truth at the custodian, and of stated figures wherever they are merged. */
 static int save_cells(struct replica *r, const struct lane_state *l)
 {
@@ -435,6 +462,30 @@ int lane_save(struct replica *r, struct lane_state *l, uint64_t touched)
 	rc = rc ? rc : save_candidates(r, l);
 	rc = rc ? rc : save_state(r, l);
 	rc = rc ? rc : save_cells(r, l);
+	if (!rc && l->number == TABLE_ORG_UNIT) rc = engine_org_changed(r, l->id);
+	buf_done(&clock);
+	buf_done(&extra);
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+int lane_put(struct replica *r, struct lane_state *l)
+{
+	struct buf clock, extra;
+	bool fresh;
+	int rc = store_candidates_set(r->st, l->number, l->id, l->lane, NULL, 0);
+	rc = rc ? rc : store_row_drop(r->st, l->number, l->lane, l->id);
+	if (rc || !l->exists) return rc ? engine_fail(r, rc) : 0;
+	buf_init(&clock, 64 * 1024);
+	buf_init(&extra, 4 * 1024 * 1024);
+	rc = clock_store(r->st, l->id, &l->clock, &clock);
+	extra_save(l, &extra);
+	struct row row = {
+	        .scope = l->scope, .v = l->v, .clock = buf_span(&clock), .extra = buf_span(&extra)};
+	memcpy(row.id, l->id, 16);
+	rc = rc ? rc : store_rows_insert(r->st, l->number, l->lane, &row, 1, &fresh);
+	if (!rc && l->candidates_count)
+		rc = store_candidates_set(r->st, l->number, l->id, l->lane, l->candidates,
+		                          l->candidates_count);
 	if (!rc && l->number == TABLE_ORG_UNIT) rc = engine_org_changed(r, l->id);
 	buf_done(&clock);
 	buf_done(&extra);

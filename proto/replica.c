@@ -236,6 +236,7 @@ int replica_begin(struct replica *r)
 	rc = rc ? rc : engine_upgrade(r);
 	rc = rc ? rc : store_parked_count(r->st, &parked);
 	r->parked_any = parked > 0;
+	if (!rc && r->hurt.set) rc = repair_hurt(r);
 	if (rc) {
 		engine_fail(r, rc);
 		replica_rollback(r);

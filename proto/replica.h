@@ -149,6 +149,7 @@ struct replica_counts {
 	bool unstated;   /* custodian: corrections are still to be stated */
 	int64_t journal; /* head position */
 	int64_t runs;    /* own runs known */
+	int64_t differing, mended; /* things found damaged and not mended yet; and mended (of the list kept) */
 	bool restored; /* the parent's cursor on us, or ours on it, was not confirmed and no one has released it */
 };
 int replica_counts(struct replica *r, struct replica_counts *ret);
@@ -183,6 +184,47 @@ struct standing {
 };
 int replica_standing(struct replica *r, uint16_t table, const uint8_t row[16], unsigned lane,
                      unsigned slot, struct arena *a, struct standing **ret, size_t *ret_count);
+
+/*
+ * Repair: what stands in the tables held against the journal, and made right from it (repair.c).  Nothing is ever wiped and
+ * loaded again.  The list of what was found is bounded: what is mended goes before what is not.
+ */
+enum repair_what {
+	REPAIR_ROW = 1,    /* a row in one lane: values, clock, candidates, being there */
+	REPAIR_STATE = 2,  /* the state hash of a scope and lane */
+	REPAIR_FIGURE = 3, /* a cell of figures of a scope */
+	REPAIR_ENTRY = 4   /* the bytes of an entry of the journal */
+};
+enum repair_outcome {
+	REPAIR_OPEN = 0, /* named only: no whole copy was here, nor at a peer so far */
+	REPAIR_OWN = 1,  /* made right from the own journal */
+	REPAIR_PEER = 2  /* from bytes that a peer sent again */
+};
+enum { REPAIRS_MAX = 200 };
+struct repair {
+	int64_t at_ms, recv;                         /* recv: of an entry */
+	uint8_t what, outcome, lane, scope[16], id[16]; /* id: of the row; of an entry the first 16 bytes of its hash */
+	uint16_t table;
+	int cause; /* enum error_code */
+};
+int replica_repairs(struct replica *r, struct arena *a, struct repair **ret,
+                    size_t *ret_count); /* oldest first */
+int replica_repair_counts(struct replica *r, int64_t *ret_open, int64_t *ret_mended);
+/*
+ * Everything: entries against their hashes, every row and lane against what the journal says, sums against the rows.
+ * One piece of work a call, each in a transaction of its own, until finished; zeroed at the start.
+ * look: changes nothing, names rows and sums in report (may be called outside a transaction).
+ */
+struct audit {
+	bool look, finished;
+	struct buf *report;          /* look: a line for each finding; NULL: none */
+	int64_t done, of;            /* scopes */
+	int64_t found, mended;       /* things that were not what they should be */
+	int64_t entry;               /* entries looked at so far */
+	uint32_t scope;              /* the last one done */
+	bool entries_done, whole;
+};
+int replica_audit(struct replica *r, struct audit *x);
 
 /* Integrity: database, rolling hash, chains, signatures, state hashes recomputed, figures recomputed.  A line of
  * English per finding into report; *ret_findings 0: sound.  progress may be NULL. */

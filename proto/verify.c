@@ -1,6 +1,6 @@
 /*
- * verify.c - the whole of a replica checked against itself: database, rolling hash, chains, signatures, state hashes
- * and truth of figures recomputed from the rows.
+ * verify.c - the whole of a replica checked against itself: database, rolling hash, chains, signatures, rows held
+ * against the journal, state hashes and truth of figures recomputed from the rows.
  */
 #include "common/base.h"
 
@@ -106,70 +106,13 @@ static int verify_journal(struct verifying *v)
 	return rc;
 }
 
-/* State hashes and truth of one table and lane, from the rows. */
-static int verify_lane(struct verifying *v, uint16_t table, unsigned lane,
-                       uint8_t (*sums)[LANES][STATE_BYTES], uint32_t scopes, int64_t *truth)
-{
-	struct arena a;
-	uint8_t after[16];
-	bool started = false;
-	int rc = 0;
-	arena_init(&a, 0);
-	for (size_t n = 1; n && !rc;) {
-		struct row *rows;
-		rc = store_rows_scan(v->r->st, table, lane, 0, started ? after : NULL, 512, &a,
-		                     &rows, &n);
-		for (size_t i = 0; i < n && !rc; i++) {
-			struct lane_state l;
-			uint8_t hash[STATE_BYTES];
-			struct figure_cell cells[FIGURE_CELLS_MAX];
-			memcpy(after, rows[i].id, 16);
-			started = true;
-			rc = lane_load(v->r, table, lane, rows[i].id, &l);
-			if (rc || !l.exists || l.scope > scopes) continue;
-			clock_hash(table, lane, l.id, &l.clock, hash);
-			state_add(sums[l.scope][lane], hash);
-			size_t c = l.table ? figure_cells(l.table, lane, l.v, cells) : 0;
-			for (size_t k = 0; k < c; k++) *truth += cells[k].amount;
-		}
-		arena_reset(&a);
-		arena_reset(&v->r->scratch);
-	}
-	arena_done(&a);
-	return rc;
-}
-
+/* Rows against the journal, sums against the rows. */
 static int verify_rows(struct verifying *v)
 {
-	struct arena a;
-	struct scope *scopes;
-	size_t n;
-	uint32_t ord_max = 0;
-	int64_t truth = 0;
-	arena_init(&a, 0);
-	int rc = store_scopes(v->r->st, &a, &scopes, &n);
-	for (size_t i = 0; i < n && !rc; i++)
-		ord_max = scopes[i].ord > ord_max ? scopes[i].ord : ord_max;
-	uint8_t(*sums)[LANES][STATE_BYTES] =
-	        ARENA_ARRAY(&a, uint8_t[LANES][STATE_BYTES], ord_max + 1);
-	for (uint16_t t = 1; t < TABLES_MAX && !rc; t++)
-		for (unsigned lane = 0; lane < LANE_RESERVED && !rc; lane++)
-			rc = verify_lane(v, t, lane, sums, ord_max, &truth);
-	for (size_t i = 0; i < n && !rc; i++)
-		for (unsigned lane = 0; lane < LANE_RESERVED && !rc; lane++) {
-			uint8_t kept[STATE_BYTES];
-			rc = store_state_get(v->r->st, scopes[i].ord, lane, kept);
-			if (!rc && memcmp(kept, sums[scopes[i].ord][lane], STATE_BYTES) != 0)
-				finding(v, "state hash differs, scope", scopes[i].ord);
-		}
-	struct cell *cells;
-	size_t cells_count = 0;
-	if (!rc && engine_custodian(v->r)) {
-		rc = store_cells_all(v->r->st, 0, &a, &cells, &cells_count);
-		for (size_t i = 0; i < cells_count && !rc; i++) truth -= cells[i].truth;
-		if (!rc && truth) finding(v, "figures recomputed from rows differ by", truth);
-	}
-	arena_done(&a);
+	struct audit x = {.look = true, .report = v->report};
+	int rc = 0;
+	while (!rc && !x.finished) rc = replica_audit(v->r, &x);
+	v->findings += x.found;
 	return rc;
 }
 

@@ -1651,6 +1651,8 @@ static const char *const full_listings[] = {
         "tail_records",   /* the same */
         "pending_all",    /* the cells touched between two seals */
         "pending_clear",  /* the same */
+        "candidate_recount", /* every candidate: an audit that a person asked for */
+        "gap_list",       /* missing segments, cut by its limit */
         "state_all",      /* the digest over all scopes: one row per scope and lane */
         "journal_last",   /* the last row, from the end */
 };

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/ident.h"
+#include "tests/sim/damage.h"
 #include "tests/sim/tally.h"
 #include "tests/sim/workload.h"
 
@@ -861,6 +862,7 @@ void check_rest(struct world *w, struct chest *c)
 		check_acked(w, &views[i]);
 		check_received(w, views[i].device);
 		check_rows(w, &views[i]);
+		damage_check_sound(w, views[i].device);
 		check_ceiling(w, &views[i], /* file= */ true);
 	}
 	check_complete(w, views, n);
