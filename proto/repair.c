@@ -540,6 +540,7 @@ int repair_hurt(struct replica *r)
 	uint8_t ids[1][16];
 	memcpy(ids[0], h.id, 16);
 	r->hurt.set = false;
+	env_trace(r->env, "repair: hurt row of table %u lane %u", (unsigned)h.table, h.lane);
 	arena_init(&a, 0);
 	int rc = store_scopes(r->st, &a, &scopes, &n);
 	for (size_t i = 0; i < n && !rc && !m.mended; i++) {

@@ -827,7 +827,7 @@ void check_midway(struct world *w, struct chest *c)
 		check_acked(w, &views[i]);
 		check_received(w, views[i].device);
 		check_ceiling(w, &views[i], /* file= */ false);
-		if (!applied_all(views[i].device)) {
+		if (views[i].device->damaged || !applied_all(views[i].device)) {
 			view_done(&views[i]);
 			continue;
 		}

@@ -84,7 +84,18 @@
 #define COVERAGE_RESTORE(X)
 #define COVERAGE_DISK(X)
 #define COVERAGE_MALICE(X)
-#define COVERAGE_REPAIR(X)
+#define COVERAGE_REPAIR(X) \
+	X(DAMAGE_VALUE, NULL, "a value is changed behind the engine's back") \
+	X(DAMAGE_CLOCK, NULL, "a clock is changed behind its back") \
+	X(DAMAGE_GONE, NULL, "a row is taken away behind its back") \
+	X(DAMAGE_GHOST, NULL, "a row that nobody wrote appears") \
+	X(DAMAGE_RISEN, NULL, "a deleted row lives, or a living one is dead") \
+	X(DAMAGE_CANDIDATE, NULL, "a standing value is dropped behind its back") \
+	X(DAMAGE_STATE, NULL, "a state hash is changed behind its back") \
+	X(DAMAGE_FIGURE, NULL, "figures are changed behind its back") \
+	X(DAMAGE_BODY, NULL, "the body of a segment is changed in the journal") \
+	X(DAMAGE_MENDED, NULL, "an audit mends") \
+	X(DAMAGE_HURT, "repair: hurt", "a row that cannot be used is rebuilt at once")
 
 #define COVERAGE_ALL(X) \
 	COVERAGE_WORLD(X) COVERAGE_ENGINE(X) COVERAGE_WEATHER(X) COVERAGE_RESTORE(X) \

@@ -723,7 +723,8 @@ static int work_seal(struct device *d, void *ctx)
 static void check_rc(struct device *d, int rc, const char *what)
 {
 	/* Only an injected fault may make the daemon's own work fail (died_or has cleared and counted it). */
-	if (rc < 0 && rc != -ERR_DISK_FULL)
+	if (rc < 0 && rc != -ERR_DISK_FULL &&
+	    !(rc == -ERR_DATABASE_DAMAGED && d->world->config.damage != 0))
 		world_fail(d->world, "engine", "%s: %s: %d %s", d->label, what, rc,
 		           replica_error(d->replica) ? replica_error(d->replica)->detail : "");
 }

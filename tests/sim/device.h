@@ -37,6 +37,7 @@ struct device {
 	struct device *parent; /* NULL: the top */
 	int unit;              /* index */
 	bool hub, next_schema, joined, alive;
+	bool damaged;  /* behind its engine's back, and not audited since */
 	bool restored; /* its database is or was an older copy: what it acknowledged may be gone here */
 	struct identity identity;
 	struct cert cert;

@@ -26,7 +26,8 @@
 	X(HALF_OPEN, "half-open") X(CRASH, "crash") X(DISK, "disk") X(CRASH_AFTER, "crash-after") \
 	X(REBOOT, "reboot") X(SKEW, "skew") X(CHECK, "check") X(COMMAND, "command") \
 	/* randomness without an event: nothing of it can be left out */ \
-	X(WAIT, "wait") X(LINE, "line") X(WORK, "work") X(SETUP, "setup")
+	X(WAIT, "wait") X(LINE, "line") X(WORK, "work") X(SETUP, "setup") \
+	X(DAMAGE, "damage")
 /* clang-format on */
 
 enum drawn {

@@ -5,6 +5,8 @@
 
 #include "tests/sim/sim.h"
 
+#include "tests/sim/damage.h"
+
 enum {
 	HOUR_MS = 3600 * 1000,
 	ROUNDS_MAX = 40,
@@ -20,7 +22,7 @@ enum {
 	X(tiers) X(counties) X(sites) X(devices) X(writes) X(hours) X(real) X(latency_ms) \
 	X(rate_bytes) X(cut) X(half_open) X(stale) X(stall) X(loss) X(offline) X(crash) \
 	X(fault) X(reboot) X(skew) X(refuse) X(hold) X(command) X(late) X(stay) X(window) \
-	X(mixed) X(restore)
+	X(mixed) X(restore) X(damage)
 /* clang-format on */
 
 static const struct {
@@ -98,6 +100,7 @@ void sim_config(uint64_t seed, struct config *ret)
 	c.stay = rate(&rnd, 800);
 	c.window = random_chance(&rnd, 200) ? random_range(&rnd, 1, 40) * 1024 : 0;
 	c.mixed = random_chance(&rnd, 200) ? 500 : 0;
+	c.damage = damage_config(seed);
 	*ret = c;
 }
 
@@ -176,6 +179,10 @@ static void init_how(struct sim *s, const struct config *c, const struct sim_how
 		         (unsigned)i, 0);
 	for (int64_t i = 0; i < 12; i++)
 		world_at(w, random_range(&w->net, w->start_ms + 1000, s->end_ms), AT_FAULT, 0,
+		         (unsigned)i, 0);
+	damage_init(w);
+	for (int64_t i = 0; i < c->damage; i++)
+		world_at(w, random_range(&w->damage, w->start_ms + 1000, s->end_ms), AT_DAMAGE, 0,
 		         (unsigned)i, 0);
 }
 
@@ -295,6 +302,9 @@ static void handle(struct sim *s, const struct event *e)
 		break;
 	case AT_JOIN:
 		on_join(w, w->devices[e->device]);
+		break;
+	case AT_DAMAGE:
+		if (!w->healed) damage_strike(w, e->conn);
 		break;
 	case AT_FAULT:
 		if (!w->healed) on_fault(s, e->conn);
@@ -426,6 +436,7 @@ void sim_settle(struct sim *s)
 		if (!d->joined) on_join(w, d);
 		device_end_sessions(d);
 	}
+	if (w->config.damage != 0) damage_audit_all(w);
 	if (!settle_round(s, /* connect= */ false)) return;
 	for (s->rounds = 1; s->rounds <= ROUNDS_MAX; s->rounds++) {
 		for (size_t i = 0; i < w->devices_count; i++) {

@@ -40,6 +40,7 @@ struct config {
 	int64_t stay;         /* share of sessions that stay open */
 	int64_t window;       /* credit window, bytes; 0: the engine's */
 	int64_t mixed;        /* share of devices with the newer schema */
+	int64_t damage;       /* strokes behind the engine's back */
 	int64_t restore;      /* backups and restores, and copies of devices */
 };
 
@@ -59,7 +60,8 @@ enum event_kind {
 	AT_START,
 	AT_JOIN,
 	AT_FAULT,
-	AT_RELEASE
+	AT_RELEASE,
+	AT_DAMAGE
 };
 struct event {
 	int64_t at_ms;
@@ -81,6 +83,7 @@ struct world {
 	struct things things, things_next;
 	int64_t now_ms, start_ms;
 	struct random net, work, crash, topology, clock_; /* one stream each */
+	struct random damage;
 	struct event *queue;                              /* binary heap by (at_ms, seq) */
 	size_t queue_count, queue_room;
 	uint64_t seq;
