@@ -5,6 +5,7 @@
 # make test-asan, test-tsan   the same, installing what is missing; tsan: the suites with threads
 # make sim SEEDS=200 [SEED=7] [TRACE=1]   run the simulator
 # make sim-campaign SEEDS=5000  many worlds on all cores; fails too if something that can happen never did
+# make campaign [KILLS=1000] [SEED=1]     real processes under kills, cuts, restores, clocks and full disks
 # make demo                   install, build, and play the demonstration
 # make fuzz F=segment         build the fuzzer of one decoder (clang); fuzz-all MINUTES=5 builds and runs them all
 # make dictionary             train a dictionary of segment bodies from generated rows (a new one needs a new number)
@@ -152,6 +153,12 @@ sim: $(B)/sim
 sim-campaign: $(B)/sim
 	$< --seeds $(or $(SEEDS),5000) $(if $(SEED),--seed $(SEED)) --jobs $(JOBS) --coverage
 
+# Long (KILLS=1000 takes a quarter of an hour on an idle machine); `make check S=campaign` is its short form.
+campaign:
+	@deploy/deps build test
+	@$(again) -j$(JOBS) all
+	@JINGUO_BUILD=$(B) KILLS=$(or $(KILLS),1000) $(if $(SEED),SEED=$(SEED)) tests/campaign.py
+
 # One program a file of tests/bench (bench.c is what they share), release build; tests/bench/run runs them.
 BENCHES := $(filter-out bench,$(basename $(notdir $(wildcard tests/bench/*.c))))
 $(BENCHES:%=$(B)/bench/%): $(B)/bench/%: $(B)/tests/bench/%.o $(B)/tests/bench/bench.o $(call objs,tests/support) $(B)/libjinguo.a
@@ -213,7 +220,7 @@ lint: layers $(text) $(data)
 clean: ; rm -rf build
 
 FORCE:
-.PHONY: all check check-threads dictionary suites test test-asan test-tsan demo sim sim-campaign bench bench-programs fuzz fuzz-all layers lint clean FORCE
+.PHONY: all check check-threads dictionary suites test test-asan test-tsan demo sim sim-campaign campaign bench bench-programs fuzz fuzz-all layers lint clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
