@@ -220,7 +220,8 @@ def same_state(lower, upper, lanes):
 
 
 def bytes_with(directory, pattern):
-    """Every word of this form in any file under the directory, as it lies there and inside every zstd frame."""
+    """Every word of this form in any file under the directory, as it lies there and inside every zstd frame.  (A frame
+    that sqlite has laid over several pages opens to words that nobody ever issued: the caller knows those.)"""
     squeezed, found, form = w.Squeezed(), set(), re.compile(pattern)
     for base, _, names in os.walk(directory):
         for name in names:

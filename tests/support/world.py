@@ -5,6 +5,7 @@ Only 127.0.0.1.  Everything that was started is ended and everything that was ma
 block is left, by whatever way; only processes that were started here are ended.
 """
 import ctypes
+import glob
 import json
 import os
 import shutil
@@ -465,6 +466,17 @@ class Squeezed:
         z.ZSTD_getFrameContentSize.argtypes = z.ZSTD_findFrameCompressedSize.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
         z.ZSTD_decompress.restype = z.ZSTD_findFrameCompressedSize.restype = ctypes.c_size_t
         z.ZSTD_decompress.argtypes = (ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t)
+        z.ZSTD_decompress_usingDict.restype = ctypes.c_size_t
+        z.ZSTD_decompress_usingDict.argtypes = (ctypes.c_void_p, *z.ZSTD_decompress.argtypes, ctypes.c_char_p, ctypes.c_size_t)
+        z.ZSTD_createDCtx.restype = ctypes.c_void_p
+        z.ZSTD_getDictID_fromFrame.restype = z.ZSTD_getDictID_fromDict.restype = ctypes.c_uint
+        z.ZSTD_getDictID_fromFrame.argtypes = z.ZSTD_getDictID_fromDict.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
+        self.context = z.ZSTD_createDCtx()
+        self.dictionaries = {}
+        for path in glob.glob(os.path.join(TOP, "common", "dictionary_*.bin")):
+            with open(path, "rb") as f:
+                data = f.read()
+            self.dictionaries[z.ZSTD_getDictID_fromDict(data, len(data))] = data
 
     def open(self, body):
         """The plain bytes of one frame; None where this is not one."""
@@ -472,7 +484,8 @@ class Squeezed:
         if size > 1 << 20:
             return None
         room = ctypes.create_string_buffer(max(1, size))
-        n = self.z.ZSTD_decompress(room, size, body, len(body))
+        by = self.dictionaries.get(self.z.ZSTD_getDictID_fromFrame(body, len(body)), b"")
+        n = self.z.ZSTD_decompress_usingDict(self.context, room, size, body, len(body), by, len(by))
         return room.raw[:n] if n == size else None
 
     def open_at(self, data, at):
