@@ -99,7 +99,8 @@ class Campaign:
         self.kills = dict.fromkeys(("node", "county", "province", "command"), 0)
         self.moments = dict.fromkeys(MOMENTS, 0)
         self.n = dict.fromkeys(("records", "edits", "deletes", "restores", "clones", "copies", "torn", "jumps", "full",
-                                "samples", "complete_seen", "sent_seen", "commands", "failed_commands", "late_port"), 0)
+                                "samples", "complete_seen", "sent_seen", "commands", "failed_commands", "late_port",
+                                "half_deletes"), 0)
         self.lamps = {}
         self.running = []   # commands: (site, process, what, facts)
         self.samples = []   # status commands
@@ -318,8 +319,9 @@ class Campaign:
             self.ledger.edit(row, lane, value)
             self.n["edits"] += 1
         elif what == "delete":
-            self.ledger.delete(facts)
+            half = self.ledger.delete(facts, site.db)
             self.n["deletes"] += 1
+            self.n["half_deletes"] += half
 
     def excuse(self, site, p, what, facts, err):
         """A command that failed must have said why, and the reason must be one that the campaign made."""

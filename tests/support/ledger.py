@@ -22,7 +22,8 @@ class Row:
         self.first = dict(words)
         self.words = {lane: [x] for lane, x in words.items()}  # acknowledged, oldest first
         self.tried = {}         # values of edits that were begun, acknowledged or not
-        self.deleted = self.delete_tried = self.delete_excused = False
+        self.deleted = set()      # lanes
+        self.delete_tried = self.delete_excused = False
 
 
 class Ledger:
@@ -45,7 +46,7 @@ class Ledger:
         return self.codes.get(word)
 
     def count(self):
-        return sum(len(x) for r in self.rows for x in r.words.values()) + sum(r.deleted for r in self.rows)
+        return sum(len(x) for r in self.rows for x in r.words.values()) + sum(bool(r.deleted) for r in self.rows)
 
     def excused_count(self):
         return len(self.excused) + sum(r.delete_excused for r in self.rows)
@@ -63,8 +64,16 @@ class Ledger:
         row.words[lane].append(value)
         self.written[row.author].append((lane, value))
 
-    def delete(self, row):
-        row.deleted = True
+    def delete(self, row, path):
+        """Deleted in the lanes that the row had there: after a restore they come back one after the other.  True: not in all."""
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)
+        try:
+            row.deleted = {lane for lane in row.lanes if db.execute(
+                f'SELECT count(*) FROM "{row.table}" WHERE id = ? AND alive{lane} IS NOT 1 AND alive{lane} IS NOT NULL',
+                (row.key,)).fetchone()[0]}
+        finally:
+            db.close()
+        return row.deleted != row.lanes
 
     def some_row(self, author, dice):
         """An activity of this author that has not been asked to go away: mostly a recent one."""
@@ -166,7 +175,7 @@ class Ledger:
         """The last acknowledged value shows; or a later one that was never acknowledged; or it is a candidate."""
         if held is None:
             return []
-        if row.deleted and not row.delete_excused and held[1] == 1:
+        if lane in row.deleted and not row.delete_excused and held[1] == 1:
             return [f"{where}: deleted, and alive"]
         if not row.delete_tried and held[1] != 1:
             return [f"{where}: nobody deleted it, and it is not alive"]
