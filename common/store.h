@@ -255,9 +255,10 @@ int store_gaps(struct store *st, size_t limit, struct arena *a, uint8_t (**ret)[
 int store_word_add(struct store *st, const uint8_t segment[32], int64_t admission_recv);
 int store_words(struct store *st, const uint8_t segment[32], struct arena *a, int64_t **ret,
                 size_t *ret_count);
-/* Segments in the journal that wait for a word (unadmitted, not own). */
+/* Segments in the journal that wait for a word. */
 int store_waiting_set(struct store *st, int64_t recv, bool waits);
 int store_waiting_count(struct store *st, int64_t *ret_count);
+int store_waiting_own(struct store *st, int64_t *ret_count); /* of these, those sealed here */
 
 /* ---- parked and refused, per record (one operation of one segment) */
 struct held {
@@ -299,8 +300,9 @@ int store_refused_count(struct store *st, bool mine_only, int64_t *ret_count);
 
 /* Parked and refused records of the scopes of one feed: what a child has waiting here. */
 int store_held_counts(struct store *st, uint32_t feed, int64_t *ret_parked, int64_t *ret_refused);
-/* Transactions in segments sealed here (merged) after a journal position: what the parent has not acknowledged. */
-int store_journal_own(struct store *st, int64_t after, int64_t *ret_changesets);
+/* Transactions in segments sealed here (merged) after a journal position: what the parent has not acknowledged.  0 if none
+ * of these segments is of these lanes (a mask): what does not rise is not unsent. */
+int store_journal_own(struct store *st, int64_t after, unsigned lanes, int64_t *ret_changesets);
 
 /* ---- figures: what waits for the next seal, and the cells of figures and corrections */
 int store_pending_add(struct store *st, uint32_t scope, int64_t month, unsigned kind,

@@ -246,7 +246,10 @@ SELECT DISTINCT missing FROM gap ORDER BY missing LIMIT ?1
 SELECT count(*) FROM (SELECT DISTINCT row, tbl, lane, slot FROM candidate WHERE kind <> 2)
 
 -- name: journal_own
-SELECT coalesce(sum(count), 0) FROM journal INDEXED BY journal_merged WHERE merged = 1 AND recv > ?1
+SELECT coalesce(max((?2 >> lane) & 1) * max(sum(count), 1), 0) FROM journal INDEXED BY journal_merged
+WHERE merged = 1 AND recv > ?1
+-- name: waiting_own
+SELECT count(*) FROM waiting CROSS JOIN journal ON journal.recv = waiting.recv AND journal.merged = 1
 -- name: parked_of_feed
 SELECT count(*) FROM scope JOIN parked ON parked.scope = scope.ord WHERE scope.feed = ?1
 -- name: refused_of_feed

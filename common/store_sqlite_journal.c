@@ -523,6 +523,12 @@ int store_waiting_count(struct store *st, int64_t *ret_count)
 	return tally(st, "waiting", ret_count);
 }
 
+int store_waiting_own(struct store *st, int64_t *ret_count)
+{
+	STORE_ENTER(st);
+	return step_int(st, query(st, Q_WAITING_OWN), ret_count);
+}
+
 int store_parked_count(struct store *st, int64_t *ret_count)
 {
 	STORE_ENTER(st);
@@ -550,10 +556,13 @@ int store_held_counts(struct store *st, uint32_t feed, int64_t *ret_parked, int6
 	return rc != 0 ? rc : count_by(st, query(st, Q_REFUSED_OF_FEED), feed, ret_refused);
 }
 
-int store_journal_own(struct store *st, int64_t after, int64_t *ret_changesets)
+int store_journal_own(struct store *st, int64_t after, unsigned lanes, int64_t *ret_changesets)
 {
+	sqlite3_stmt *s = query(st, Q_JOURNAL_OWN);
+
 	STORE_ENTER(st);
-	return count_by(st, query(st, Q_JOURNAL_OWN), after, ret_changesets);
+	bind_int(s, 2, lanes);
+	return count_by(st, s, after, ret_changesets);
 }
 
 int store_journal_mend(struct store *st, int64_t recv, struct span head, struct span body)

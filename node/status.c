@@ -46,7 +46,7 @@ static bool own_complete(const struct status_facts *f)
 	const struct replica_counts *n = &f->counts;
 
 	if (!f->joined || f->revoked || n->restored || n->gaps || n->unstated || n->refused ||
-	    n->parked || n->waiting || n->unapplied)
+	    n->parked || n->waiting || n->unapplied || n->unadmitted)
 		return false;
 	if (f->root) return true;
 	return !n->unsent && !n->tail && !n->received && agrees(f) && !f->parent.refused &&
@@ -275,7 +275,7 @@ static void fill_time(struct buf *out, enum language l, enum word w, int64_t ms)
 static void text_complete(const struct status *s, enum language l, struct buf *out)
 {
 	const struct status_facts *f = &s->facts;
-	int64_t when = f->root ? f->now_ms : f->parent.last_contact_ms;
+	int64_t when = f->root ? f->now_ms : f->parent.agreed_ms;
 
 	if (!s->complete)
 		fill_number(out, l, WORD_LAMP_CHILDREN, f->children_missing);

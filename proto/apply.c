@@ -814,7 +814,7 @@ static int take_words(struct applying *x, const struct entry *e, struct opened *
 	     mine = !memcmp(e->origin, r->id->origin, 16);
 	uint32_t ordinal = 0;
 	int rc = 0;
-	if (!free_of_words && !o->words.count) return store_waiting_set(r->st, e->recv, !e->merged);
+	if (!free_of_words && !o->words.count) return store_waiting_set(r->st, e->recv, true);
 	rc = store_waiting_set(r->st, e->recv, false);
 	bool outside = false;
 	if (!rc && free_of_words && !mine) rc = outside_hub(r, &o->author, e->scope, &outside);
@@ -860,6 +860,16 @@ static int take_segment(struct applying *x, const struct entry *e)
 	return take_words(x, e, o);
 }
 
+/* Is this the hub that judges what we write?  (Those above it may speak too, and are looked into.) */
+static bool mine_to_judge(struct replica *r, const uint8_t hub[16])
+{
+	struct cert parent;
+	uint8_t origin[16];
+	if (!replica_parent(r, &parent)) return false;
+	origin_of(parent.origin_key, origin);
+	return !memcmp(origin, hub, 16);
+}
+
 static int take_admission(struct applying *x, const struct entry *e)
 {
 	struct replica *r = x->r;
@@ -880,8 +890,10 @@ static int take_admission(struct applying *x, const struct entry *e)
 		if (rc || !s || s->kind != ENTRY_SEGMENT) continue;
 		if (s->merged && words == 1) r->s.merged += s->count;
 		if (s->merged && m.items[i].mode == ADMIT_ALL_BUT && !m.items[i].verdicts_count &&
-		    words == 1)
-			continue; /* all as we merged it ourselves */
+		    words == 1 && mine_to_judge(r, m.hub)) { /* all as we merged it ourselves */
+			rc = store_waiting_set(r->st, recv, false);
+			continue;
+		}
 		rc = take_segment(x, s);
 	}
 	return rc;

@@ -14,21 +14,25 @@ int replica_counts(struct replica *r, struct replica_counts *ret)
 	uint8_t rolling[ROLLING_BYTES], origin[16];
 	int64_t bytes, head, unsealed_own = 0;
 	bool known = false;
+	unsigned lanes = (1u << LANES) - 1;
 	memset(ret, 0, sizeof(*ret));
 	int rc = store_tail_size(r->st, &ret->tail, &bytes);
 	if (!rc && replica_parent(r, &parent)) {
 		origin_of(parent.origin_key, origin);
+		lanes = parent.lanes & r->cert.lanes;
 		rc = store_peer_get(r->st, origin, &peer, &known);
 	}
-	rc = rc ? rc : store_journal_own(r->st, peer.acked, &unsealed_own);
+	rc = rc ? rc : store_journal_own(r->st, peer.acked, lanes, &unsealed_own);
 	rc = rc ? rc : store_journal_head(r->st, &head, rolling);
 	rc = rc ? rc : store_refused_count(r->st, /* mine_only= */ true, &ret->refused);
 	rc = rc ? rc : store_refused_count(r->st, /* mine_only= */ false, &ret->refused_children);
 	rc = rc ? rc : store_parked_count(r->st, &ret->parked);
 	rc = rc ? rc : store_waiting_count(r->st, &ret->waiting);
+	if (!rc && !replica_is_hub(r)) rc = store_waiting_own(r->st, &ret->unadmitted);
 	rc = rc ? rc : store_candidates_count(r->st, &ret->conflicts);
 	rc = rc ? rc : store_journal_gaps(r->st, &ret->gaps);
 	if (rc) return engine_fail(r, rc);
+	ret->waiting -= ret->unadmitted;
 	bool has_parent = replica_parent(r, &parent);
 	int64_t open = 0;
 	rc = store_tail_records(r->st, &open);

@@ -145,6 +145,7 @@ struct replica_counts {
 	int64_t merged;   /* admitted */
 	int64_t refused;  /* own records refused and not mended */
 	int64_t refused_children; /* hubs: records of their children refused here */
+	int64_t unadmitted; /* own segments that no hub has spoken of, in any lane */
 	int64_t parked, waiting, unapplied, conflicts, gaps, alarms;
 	bool unstated;   /* custodian: corrections are still to be stated */
 	int64_t journal; /* head position */

@@ -138,6 +138,7 @@ static int make_segment(struct replica *r, const struct piece *p, const struct t
 		e.head = buf_span(&head);
 		e.body = buf_span(&body);
 		rc = store_journal_append(r->st, &e, 1, &recv);
+		if (!rc && !replica_is_hub(r)) rc = store_waiting_set(r->st, recv, true);
 		rc = rc ? rc
 		        : store_stream_put(r->st, item->scope, item->lane, h.seq_first + p->count,
 		                           e.hash);

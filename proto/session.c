@@ -518,7 +518,8 @@ static int tell_state(struct session *s, struct session_actions *a)
 	rc = digest_now(s, m.state.state);
 	rc = rc ? rc : held_for_peer(s, &m.state);
 	if (rc) return rc;
-	bool agreed = !memcmp(m.state.state, s->heard_state, 16);
+	bool agreed = !memcmp(m.state.state, s->heard_state, 16) &&
+	              (s->c.parent || s->heard_idle);
 	if (agreed && !s->p.agreed) rc = agreed_now(s);
 	s->p.agreed = agreed;
 	if (s->said_idle && !memcmp(m.state.state, s->said_state, 16) &&
@@ -551,7 +552,9 @@ static int end_if_done(struct session *s, struct session_actions *a)
 
 /* ---- greeting */
 
-static int greet_peer(struct session *s, int64_t clock_ms, uint32_t schema, uint16_t protocol)
+/* Its state is kept as it says it, equal or not: what agreed before is no agreement at this contact. */
+static int greet_peer(struct session *s, int64_t clock_ms, uint32_t schema, uint16_t protocol,
+                      const uint8_t state[16], const struct msg_welcome *w)
 {
 	struct peer p;
 	int rc = peer_load(s, &p);
@@ -560,6 +563,12 @@ static int greet_peer(struct session *s, int64_t clock_ms, uint32_t schema, uint
 	p.clock_offset_ms = s->p.clock_offset_ms = clock_ms - p.last_contact_ms;
 	p.schema_version = schema;
 	p.protocol = protocol;
+	memcpy(p.state, state, 16);
+	if (w) { /* what a hub says that has more for us, or more to apply, is not its last word */
+		p.unapplied = !w->idle;
+		if (!w->unsettled) p.parked = p.refused = 0;
+		if (w->unsettled && !p.parked && !p.refused) p.parked = 1;
+	}
 	static const uint8_t none[16];
 	rc = rc ? rc : store_run_add(s->r->st, s->p.peer_run, s->peer_origin, none, &s->peer_ord);
 	return rc ? rc : store_peer_put(s->r->st, &p);
@@ -667,7 +676,8 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	rc = rc ? rc
 	        : greet_peer(s, h->clock_ms, h->schema_version,
 	                     s->c.protocol_max < h->protocol_max ? s->c.protocol_max
-	                                                         : h->protocol_max);
+	                                                         : h->protocol_max,
+	                     h->state, /* w= */ NULL);
 	rc = rc ? rc : last_own_run(s, &w->last_run);
 	rc = rc ? rc : keep_own_run(s);
 	rc = rc ? rc : open_feed(s);
@@ -734,7 +744,7 @@ static int on_welcome(struct session *s, const struct msg_welcome *w, struct ses
 	s->nonce = w->session;
 	s->p.round_trips++;
 	int rc = marks_follow(s, w->run, w->last_run);
-	rc = rc ? rc : greet_peer(s, w->clock_ms, w->schema_version, w->protocol);
+	rc = rc ? rc : greet_peer(s, w->clock_ms, w->schema_version, w->protocol, w->state, w);
 	rc = rc ? rc : keep_own_run(s);
 	rc = rc ? rc : open_feed(s);
 	rc = rc ? rc : remember_filter(s, w->cursor.mark.filter);

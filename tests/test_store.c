@@ -1362,10 +1362,21 @@ static void counts_of_a_feed(void **state)
 	assert_true(parked == 4 && refused == 2);
 	OK(store_held_counts(p->st, 2, &parked, &refused));
 	assert_true(parked == 0 && refused == 0);
-	OK(store_journal_own(p->st, 0, &own));
+	OK(store_journal_own(p->st, 0, 0xf, &own));
 	assert_int_equal(own, 9);
-	OK(store_journal_own(p->st, 3, &own));
+	OK(store_journal_own(p->st, 3, 0xf, &own));
 	assert_int_equal(own, 3);
+	/* A transaction that touches two lanes is counted in one of its segments: the other is unsent all the same. */
+	OK(store_journal_own(p->st, 3, 2, &own));
+	assert_int_equal(own, 0);
+	e = make_entry(7, 1, 1, 0);
+	e.merged = true;
+	e.count = 0;
+	append(p, e);
+	OK(store_journal_own(p->st, 6, 1, &own));
+	assert_int_equal(own, 0);
+	OK(store_journal_own(p->st, 6, 2, &own));
+	assert_int_equal(own, 1);
 	commit(p);
 }
 
@@ -1407,6 +1418,8 @@ static void gaps_words_waiting(void **state)
 	OK(store_waiting_set(p->st, 4, false));
 	OK(store_waiting_count(p->st, &n));
 	assert_int_equal(n, 1);
+	OK(store_waiting_own(p->st, &n)); /* 5 was not sealed here */
+	assert_int_equal(n, 0);
 	commit(p);
 }
 
@@ -1655,6 +1668,7 @@ static const char *const full_listings[] = {
         "gap_list",       /* missing segments, cut by its limit */
         "state_all",      /* the digest over all scopes: one row per scope and lane */
         "journal_last",   /* the last row, from the end */
+        "waiting_own",    /* asked at nodes: the site's segments of which no hub has spoken */
 };
 
 static bool is_full_listing(const char *line)

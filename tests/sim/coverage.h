@@ -96,10 +96,16 @@
 	X(DAMAGE_BODY, NULL, "the body of a segment is changed in the journal") \
 	X(DAMAGE_MENDED, NULL, "an audit mends") \
 	X(DAMAGE_HURT, "repair: hurt", "a row that cannot be used is rebuilt at once")
+#define COVERAGE_PEOPLE(X) \
+	X(CLAIM_NODE, NULL, "a node says that it is complete") \
+	X(CLAIM_HUB, NULL, "a hub says that its own level is complete") \
+	X(CLAIM_ALL, NULL, "a hub says that it and all below it are complete") \
+	X(CLAIM_OLD, NULL, "what is said to agree was so at the last contact, and is no more")
 
 #define COVERAGE_ALL(X) \
 	COVERAGE_WORLD(X) COVERAGE_ENGINE(X) COVERAGE_WEATHER(X) COVERAGE_RESTORE(X) \
-	COVERAGE_DISK(X) COVERAGE_MALICE(X) COVERAGE_REPAIR(X)
+	COVERAGE_DISK(X) COVERAGE_MALICE(X) COVERAGE_REPAIR(X) \
+	COVERAGE_PEOPLE(X)
 /* clang-format on */
 
 enum reached {

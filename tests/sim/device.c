@@ -6,6 +6,7 @@
 #include "tests/sim/device.h"
 
 #include "common/ident.h"
+#include "tests/sim/people.h"
 
 enum { RECONNECT_MS = 2000, SEAL_MS = 2000, APPLY_OPS = 2000, BATCH_MAX = 64, TURNS_MAX = 64 };
 
@@ -134,6 +135,7 @@ void device_free(struct device *d)
 	store_close(d->keeper);
 	buf_done(&d->cert_bytes);
 	free(d->acked.p);
+	people_done(d->people);
 	free(d);
 }
 
@@ -306,6 +308,7 @@ int device_transaction(struct device *d, const char *what, device_work *work, vo
 		            err ? err->detail : "");
 	}
 	rc = died_or(d, rc, what);
+	if (rc == 0) people_note(d);
 	/* Dead after the commit, before anybody heard of it. */
 	after = world_draw(w, DRAWN_CRASH_AFTER, d->number, at);
 	if (rc == 0 && !w->healed && random_chance(&after, (unsigned)w->config.crash / 4) &&
@@ -869,6 +872,7 @@ static int write_by_command(struct device *d, struct writing *x)
 	d->store = daemon_store;
 	d->world->counts.commands++;
 	REACHED(d->world, COMMAND);
+	people_note(d);
 	return rc;
 }
 

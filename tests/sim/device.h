@@ -70,6 +70,9 @@ struct device {
 	int64_t seal_at_ms, offline_until_ms;
 
 	struct names acked;
+
+	struct people *people; /* people.h: of this child and its parent; NULL: nothing yet */
+	bool session_ended;
 };
 
 struct device *device_new(struct world *w, struct device *parent, int unit, bool hub,

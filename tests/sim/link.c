@@ -119,6 +119,7 @@ struct conn *link_open(struct world *w, struct device *child)
 	c = mem_alloc(sizeof(*c));
 	c->number = (unsigned)w->conns_count;
 	c->call = child->calls;
+	c->opened_ms = w->now_ms;
 	w->conns[w->conns_count++] = c;
 	c->ends[SIDE_CHILD].device = child;
 	c->ends[SIDE_PARENT].device = child->parent;
@@ -214,6 +215,7 @@ void link_leave(struct world *w, struct conn *c, unsigned side)
 
 	if (e->session != NULL) session_progress(e->session, &e->last);
 	if (e->session != NULL && w->story) tell_end(w, c, side);
+	e->device->session_ended = true;
 	session_free(e->session);
 	e->session = NULL;
 	e->due_ms = 0;

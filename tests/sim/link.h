@@ -44,6 +44,7 @@ struct conn {
 	unsigned call; /* of this child, from 1 */
 	bool broken;   /* nothing passes any more */
 	bool stay;     /* its session stays open when idle */
+	int64_t opened_ms;
 	struct conn_end ends[2];
 };
 

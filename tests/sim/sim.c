@@ -6,6 +6,7 @@
 #include "tests/sim/sim.h"
 
 #include "tests/sim/damage.h"
+#include "tests/sim/people.h"
 
 enum {
 	HOUR_MS = 3600 * 1000,
@@ -238,6 +239,7 @@ static void on_fault(struct sim *s, unsigned n)
 	if (s->checks < 4 && random_chance(&rnd, 350) && world_allows(w, DRAWN_CHECK, 0, n)) {
 		s->checks++;
 		check_midway(w, s->chest);
+		people_check_all(w, s->chest);
 	}
 }
 
@@ -320,6 +322,7 @@ bool sim_until(struct sim *s, int64_t until_ms)
 	while (w->failed_rule[0] == '\0' && w->queue_count > 0 && w->queue[0].at_ms <= until_ms &&
 	       world_next(w, &e)) {
 		handle(s, &e);
+		people_check_ended(w, s->chest);
 		if (w->counts.events > EVENTS_MAX)
 			world_fail(w, "livelock",
 			           "%d events: the last at device %u, conn %u, kind %d", EVENTS_MAX,
@@ -459,6 +462,7 @@ void sim_settle(struct sim *s)
 	world_trace(w, "rest after %u rounds", s->rounds);
 	world_tell(w, "nothing moves any more, after %u rounds of calls", s->rounds);
 	check_rest(w, s->chest);
+	people_check_rest(w, s->chest);
 	if (w->failed_rule[0] == '\0') check_quiet_sessions(s, conns);
 }
 
