@@ -9,6 +9,7 @@
 
 #include "common/ident.h"
 #include "tests/sim/damage.h"
+#include "tests/sim/again.h"
 #include "tests/sim/tally.h"
 #include "tests/sim/workload.h"
 
@@ -832,6 +833,8 @@ void check_midway(struct world *w, struct chest *c)
 			continue;
 		}
 		check_rows(w, &views[i]);
+		again_states(w, &views[i]);
+		again_deleted(w, &views[i]);
 		views[whole++] = views[i];
 	}
 	check_states(w, views, whole);
@@ -863,6 +866,13 @@ void check_rest(struct world *w, struct chest *c)
 		check_received(w, views[i].device);
 		check_rows(w, &views[i]);
 		damage_check_sound(w, views[i].device);
+		again_states(w, &views[i]);
+		again_deleted(w, &views[i]);
+		again_figures(w, &views[i]);
+		if (counts.alarms != 0)
+			world_fail(w, "alarms",
+			           "%s: %" PRId64 " alarms, and all who spoke are honest",
+			           views[i].device->label, counts.alarms);
 		check_ceiling(w, &views[i], /* file= */ true);
 	}
 	check_complete(w, views, n);

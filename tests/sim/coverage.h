@@ -29,6 +29,7 @@
 	X(KILLED, NULL, "a machine is switched off between two turns") \
 	X(DISK_FULL, NULL, "the disk is full once, within a transaction") \
 	X(REBOOT, NULL, "a machine boots anew") \
+	X(TWIN, NULL, "two people write in the same millisecond") \
 	X(COMMAND, NULL, "a second program writes into the same database") \
 	X(JOINS_LATE, NULL, "a site joins after it has written") \
 	X(SUPERSEDED, NULL, "a newer session takes the place of one that still seems alive") \

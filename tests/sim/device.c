@@ -7,6 +7,7 @@
 
 #include "common/ident.h"
 #include "tests/sim/people.h"
+#include "tests/sim/again.h"
 
 enum { RECONNECT_MS = 2000, SEAL_MS = 2000, APPLY_OPS = 2000, BATCH_MAX = 64, TURNS_MAX = 64 };
 
@@ -136,6 +137,7 @@ void device_free(struct device *d)
 	buf_done(&d->cert_bytes);
 	free(d->acked.p);
 	people_done(d->people);
+	free(d->states.cells);
 	free(d);
 }
 
@@ -884,7 +886,9 @@ int device_write(struct device *d, struct write *writes, size_t count, bool whol
 	int rc;
 
 	if (d->replica == NULL) return 1;
+	again_count(d, writes, count, /* sign= */ -1);
 	rc = by_command ? write_by_command(d, &x) : device_transaction(d, "write", work_write, &x);
+	again_count(d, writes, count, /* sign= */ 1);
 	if (rc != 0) return rc;
 	if (!by_command) note_acked(d, d->store);
 	w->counts.writes++;

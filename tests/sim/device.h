@@ -26,6 +26,13 @@ struct names {
 	size_t count, room;
 };
 
+/* again.h */
+struct again_cell;
+struct again_figures {
+	struct again_cell *cells;
+	size_t count, room;
+};
+
 struct device_end {
 	struct conn *conn;
 	unsigned side;
@@ -73,6 +80,7 @@ struct device {
 
 	struct people *people; /* people.h: of this child and its parent; NULL: nothing yet */
 	bool session_ended;
+	struct again_figures states; /* what its figures have to be: again.h */
 };
 
 struct device *device_new(struct world *w, struct device *parent, int unit, bool hub,

@@ -1,10 +1,9 @@
 /*
- * main.c - sim --seeds N --seed S [--jobs J] [--coverage] [--trace] [--raw] [--shrink] [--twice] [name=value ...]
+ * main.c - sim --seeds N --seed S [--jobs J] [--coverage] [--trace] [--shrink] [--twice] [--first] [name=value ...]
  *
  * Runs N worlds from seed S on, in J processes.  A world that breaks a rule is printed with its seed, its
  * configuration (name=value arguments that repeat it, shrunk on request) and the rule; the exit code is then 1.
- * --trace tells the story of a world in sentences, --raw every line of its trace.
- * --coverage prints what was reached, and something that never was is a failure too.
+ * --first ends at the first such world.  --coverage prints what was reached, and something that never was is a failure too.
  */
 #include "common/base.h"
 
@@ -18,7 +17,7 @@
 enum { JOBS_MAX = 64 };
 
 static uint64_t arg_seed = 1, arg_seeds = 1, arg_jobs = 1;
-static bool arg_trace, arg_shrink, arg_twice, arg_coverage, arg_raw;
+static bool arg_trace, arg_shrink, arg_twice, arg_coverage, arg_first;
 static char **arg_settings;
 static int arg_settings_count;
 
@@ -35,19 +34,19 @@ static int parse(int argc, char **argv)
 			arg_coverage = true;
 		else if (strcmp(argv[i], "--trace") == 0)
 			arg_trace = true;
-		else if (strcmp(argv[i], "--raw") == 0)
-			arg_raw = true;
 		else if (strcmp(argv[i], "--shrink") == 0)
 			arg_shrink = true;
 		else if (strcmp(argv[i], "--twice") == 0)
 			arg_twice = true;
+		else if (strcmp(argv[i], "--first") == 0)
+			arg_first = true;
 		else if (strchr(argv[i], '=') != NULL) {
 			arg_settings = &argv[i];
 			arg_settings_count = argc - i;
 			return 0;
 		} else {
 			(void)fprintf(stderr, "usage: sim [--seeds N] [--seed S] [--jobs J] "
-			                      "[--coverage] [--trace] [--raw] [--shrink] [--twice] "
+			                      "[--coverage] [--trace] [--shrink] [--twice] "
 			                      "[name=value ...]\n");
 			return -1;
 		}
@@ -106,12 +105,11 @@ struct share {
 static void run_one(struct share *s)
 {
 	struct sim_result r = {0}, again;
-	struct sim_how how = {.trace = arg_raw, .story = arg_trace};
 	struct config c;
 
 	sim_config(s->seed, &c);
 	(void)settle_config(&c); /* looked at by main already */
-	sim_run_how(&c, &how, &r);
+	sim_run(&c, arg_trace, &r);
 	add(&s->counts, &r.counts);
 	coverage_add(&s->coverage, &r.coverage);
 	memcpy(s->trace, r.trace, 16);
@@ -129,20 +127,32 @@ static void run_one(struct share *s)
 	(void)fflush(stdout);
 }
 
-/* Seeds from s->seed on, every arg_jobs-th. */
-static void run_share(struct share *s)
+/* --first: has a process found a failure in an earlier world than this? */
+static bool is_enough(const struct share *shares, uint64_t seed)
 {
-	for (; s->seed < arg_seed + arg_seeds; s->seed += arg_jobs) run_one(s);
+	for (uint64_t i = 0; arg_first && i < arg_jobs; i++)
+		if (shares[i].failed > 0 && shares[i].seed <= seed) return true;
+	return false;
 }
 
-static pid_t start(struct share *s)
+/* Seeds from s->seed on, every arg_jobs-th. */
+static void run_share(struct share *shares, struct share *s)
+{
+	for (; s->seed < arg_seed + arg_seeds; s->seed += arg_jobs) {
+		if (is_enough(shares, s->seed)) return;
+		run_one(s);
+		if (arg_first && s->failed > 0) return;
+	}
+}
+
+static pid_t start(struct share *shares, struct share *s)
 {
 	pid_t pid;
 
 	(void)fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
-		run_share(s);
+		run_share(shares, s);
 		(void)fflush(stdout);
 		_exit(0);
 	}
@@ -155,7 +165,7 @@ static void run_shares(struct share *shares)
 	pid_t pids[JOBS_MAX];
 	uint64_t left = arg_jobs;
 
-	for (uint64_t i = 0; i < arg_jobs; i++) pids[i] = start(&shares[i]);
+	for (uint64_t i = 0; i < arg_jobs; i++) pids[i] = start(shares, &shares[i]);
 	while (left > 0) {
 		int status = 0;
 		pid_t pid = wait(&status);
@@ -170,8 +180,12 @@ static void run_shares(struct share *shares)
 			(void)printf("seed %" PRIu64 " ends its process: status %d\n",
 			             shares[i].seed, status);
 			shares[i].failed++;
+			if (arg_first) {
+				left--;
+				break;
+			}
 			shares[i].seed += arg_jobs;
-			pids[i] = start(&shares[i]);
+			pids[i] = start(shares, &shares[i]);
 			break;
 		}
 	}
@@ -212,7 +226,7 @@ int main(int argc, char **argv)
 	if (shares == MAP_FAILED) return EXIT_UNEXPECTED;
 	for (uint64_t i = 0; i < arg_jobs; i++) shares[i].seed = arg_seed + i;
 	if (arg_jobs == 1)
-		run_share(&shares[0]);
+		run_share(shares, &shares[0]);
 	else
 		run_shares(shares);
 	for (uint64_t i = 0; i < arg_jobs; i++) {

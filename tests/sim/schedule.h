@@ -27,7 +27,9 @@
 	X(REBOOT, "reboot") X(SKEW, "skew") X(CHECK, "check") X(COMMAND, "command") \
 	/* randomness without an event: nothing of it can be left out */ \
 	X(WAIT, "wait") X(LINE, "line") X(WORK, "work") X(SETUP, "setup") \
-	X(DAMAGE, "damage")
+	X(DAMAGE, "damage") \
+	/* new ones at the end, or the draws of all others would change */ \
+	X(TWIN, "twin")
 /* clang-format on */
 
 enum drawn {

@@ -5,6 +5,7 @@
 
 #include "tests/sim/sim.h"
 
+#include "tests/sim/boot.h"
 #include "tests/sim/damage.h"
 #include "tests/sim/people.h"
 
@@ -23,7 +24,7 @@ enum {
 	X(tiers) X(counties) X(sites) X(devices) X(writes) X(hours) X(real) X(latency_ms) \
 	X(rate_bytes) X(cut) X(half_open) X(stale) X(stall) X(loss) X(offline) X(crash) \
 	X(fault) X(reboot) X(skew) X(refuse) X(hold) X(command) X(late) X(stay) X(window) \
-	X(mixed) X(restore) X(damage)
+	X(mixed) X(twin) X(restore) X(damage)
 /* clang-format on */
 
 static const struct {
@@ -69,7 +70,7 @@ static int64_t rate(struct random *rnd, int64_t most)
 
 void sim_config(uint64_t seed, struct config *ret)
 {
-	struct random rnd = random_stream(seed, 77);
+	struct random rnd = random_stream(seed, 77), twin = random_stream(seed, 91);
 	struct config c = {.seed = seed};
 	int64_t big = random_chance(&rnd, 30);
 
@@ -102,6 +103,7 @@ void sim_config(uint64_t seed, struct config *ret)
 	c.window = random_chance(&rnd, 200) ? random_range(&rnd, 1, 40) * 1024 : 0;
 	c.mixed = random_chance(&rnd, 200) ? 500 : 0;
 	c.damage = damage_config(seed);
+	c.twin = rate(&twin, 500);
 	*ret = c;
 }
 
@@ -247,10 +249,17 @@ static void on_fault(struct sim *s, unsigned n)
 static void on_write(struct sim *s, unsigned n)
 {
 	struct world *w = &s->world;
+	struct random rnd;
 
 	if (!world_allows(w, DRAWN_WRITE, 0, n)) return;
 	w->work = world_draw(w, DRAWN_WRITE, 0, n);
 	workload_write(w, &s->load);
+	rnd = world_draw(w, DRAWN_TWIN, 0, n);
+	if (!random_chance(&rnd, (unsigned)w->config.twin) || !world_allows(w, DRAWN_TWIN, 0, n))
+		return;
+	w->work = world_draw(w, DRAWN_WRITE, 0, n);
+	REACHED(w, TWIN);
+	workload_write_too(w, &s->load, &rnd);
 }
 
 static void on_start(struct sim *s, struct device *d)
@@ -426,6 +435,7 @@ void sim_settle(struct sim *s)
 	struct world *w = &s->world;
 	uint8_t before[16] = {0}, now[16];
 	uint64_t data;
+	struct boot boot;
 	size_t conns;
 
 	w->healed = true;
@@ -464,6 +474,9 @@ void sim_settle(struct sim *s)
 	check_rest(w, s->chest);
 	people_check_rest(w, s->chest);
 	if (w->failed_rule[0] == '\0') check_quiet_sessions(s, conns);
+	if (w->failed_rule[0] != '\0') return;
+	boot_begin(s, &boot);
+	if (settle_round(s, /* connect= */ true)) boot_check(s, &boot);
 }
 
 void sim_run(const struct config *c, bool trace, struct sim_result *ret)

@@ -469,6 +469,15 @@ void workload_write(struct world *w, struct workload *load)
 	if (d->replica != NULL) workload_write_at(w, load, d);
 }
 
+void workload_write_too(struct world *w, struct workload *load, struct random *rnd)
+{
+	struct device *d = w->devices[random_below(rnd, w->devices_count)];
+
+	if (w->devices[random_below(&w->work, w->devices_count)]->hub)
+		(void)random_next(&w->work); /* as the first writer was chosen */
+	if (d->replica != NULL) workload_write_at(w, load, d);
+}
+
 int workload_tree(struct world *w, struct device *top)
 {
 	int rc = 0;

@@ -30,6 +30,8 @@ void workload_judge(struct device *d); /* fills d->judge */
 int workload_tree(struct world *w, struct device *top);
 /* One random transaction at a random device that is up. */
 void workload_write(struct world *w, struct workload *load);
+/* The same words again at another device, drawn from `rnd`. */
+void workload_write_too(struct world *w, struct workload *load, struct random *rnd);
 /* The same, at this device. */
 void workload_write_at(struct world *w, struct workload *load, struct device *d);
 

@@ -41,7 +41,8 @@ struct config {
 	int64_t window;       /* credit window, bytes; 0: the engine's */
 	int64_t mixed;        /* share of devices with the newer schema */
 	int64_t damage;       /* strokes behind the engine's back */
-	int64_t restore;      /* backups and restores, and copies of devices */
+	int64_t twin;    /* share of writes that somebody else makes too, in the same millisecond */
+	int64_t restore; /* backups and restores, and copies of devices */
 };
 
 struct unit {
@@ -84,7 +85,7 @@ struct world {
 	int64_t now_ms, start_ms;
 	struct random net, work, crash, topology, clock_; /* one stream each */
 	struct random damage;
-	struct event *queue;                              /* binary heap by (at_ms, seq) */
+	struct event *queue; /* binary heap by (at_ms, seq) */
 	size_t queue_count, queue_room;
 	uint64_t seq;
 
