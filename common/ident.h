@@ -12,6 +12,8 @@ enum { ID_BYTES = 16, ID_TEXT = 37 };
 /* A stamp: ms since 1970 in 48 bits, counter in 12: 60 bits.  A run: 62 bits. */
 #define STAMP_MAX ((UINT64_C(1) << 60) - 1)
 #define RUN_MASK  ((UINT64_C(1) << 62) - 1)
+/* The latest that a clock gives to a stamp, the year 6429; stamps count on above it. */
+#define STAMP_WALL_MAX (UINT64_C(1) << 59)
 
 static inline uint64_t stamp_of_ms(int64_t ms)
 {

@@ -870,6 +870,20 @@ static bool mine_to_judge(struct replica *r, const uint8_t hub[16])
 	return !memcmp(origin, hub, 16);
 }
 
+/* Is this admission the first word on a segment?  Several may have come before any was applied; a hole is noted among them
+ * and is no word. */
+static int first_word(struct replica *r, int64_t recv, const int64_t *recvs, size_t n, bool *ret)
+{
+	int rc = 0;
+	*ret = true;
+	for (size_t i = 0; i < n && recvs[i] < recv && *ret && !rc; i++) {
+		struct entry *e;
+		rc = store_journal_get(r->st, recvs[i], &r->scratch, &e);
+		*ret = !rc && !(e && e->kind == ENTRY_ADMISSION);
+	}
+	return rc;
+}
+
 static int take_admission(struct applying *x, const struct entry *e)
 {
 	struct replica *r = x->r;
@@ -888,7 +902,12 @@ static int take_admission(struct applying *x, const struct entry *e)
 		rc = store_journal_get(r->st, recv, &r->scratch, &s);
 		rc = rc ? rc : store_words(r->st, m.items[i].segment, &r->scratch, &recvs, &words);
 		if (rc || !s || s->kind != ENTRY_SEGMENT) continue;
-		if (s->merged && words == 1) r->s.merged += s->count;
+		bool first = s->merged;
+		for (size_t k = 0; k < i; k++)
+			first &= memcmp(m.items[k].segment, m.items[i].segment, 32) != 0;
+		if (first) rc = first_word(r, e->recv, recvs, words, &first);
+		if (rc) break;
+		if (first) r->s.merged += s->count;
 		if (s->merged && m.items[i].mode == ADMIT_ALL_BUT && !m.items[i].verdicts_count &&
 		    words == 1 && mine_to_judge(r, m.hub)) { /* all as we merged it ourselves */
 			rc = store_waiting_set(r->st, recv, false);

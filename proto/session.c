@@ -18,6 +18,7 @@
 enum {
 	CREDIT_DEFAULT = 1024 * 1024, /* said as 0 in HELLO and WELCOME */
 	TIMEOUT_DEFAULT_MS = 30 * 1000,
+	PATIENCE_MAX = 4,     /* doublings: 8 minutes, for 320 KiB at 1 kB/s */
 	PUMP_FRAMES_MAX = 64, /* DATA frames a step may make: the driver's queue stays short */
 	PUMP_BYTES_MAX = 1024 * 1024,
 	DATA_OVERHEAD = 256 /* bytes of a DATA message beside head and body, at most */
@@ -33,6 +34,8 @@ struct session {
 	uint64_t own_run; /* as told to the peer */
 	uint32_t peer_ord;
 	int64_t heard_ms, due_ms;
+	uint8_t patience;    /* how often the time of silence is doubled with this peer */
+	bool eased;          /* the work of this session was done: less patience the next time */
 	struct arena memory; /* of one step */
 
 	/* sending */
@@ -186,6 +189,13 @@ static int keep_own_run(struct session *s)
 	               : remember(s, "last_run", &s->own_run, sizeof(s->own_run));
 }
 
+/* When something happened, to be kept: 0 is never, so a clock that says 1970 or less has it happen just after. */
+static int64_t wall_ms(const struct session *s)
+{
+	int64_t now = s->r->env->now_ms(s->r->env->ctx);
+	return now > 0 ? now : 1;
+}
+
 /* What is kept of the peer, with the bytes of this session so far added. */
 static int peer_load(struct session *s, struct peer *ret)
 {
@@ -198,6 +208,32 @@ static int peer_load(struct session *s, struct peer *ret)
 	s->counted_in = s->p.bytes_in;
 	s->counted_out = s->p.bytes_out;
 	return rc;
+}
+
+/*
+ * A message counts when the whole of it is here.  On a slow link a large one takes longer than the time of silence, and so
+ * does an acknowledgement behind one; the link would be cut and the message begun anew for ever.  So after a session
+ * that ended in silence the next one waits twice as long, and half as long after one whose work got done.
+ */
+static int patience_recall(struct session *s)
+{
+	bool known;
+	int rc = recall(s, "patience", &s->patience, sizeof(s->patience), &known);
+	if (!known || s->patience > PATIENCE_MAX) s->patience = 0;
+	return rc;
+}
+
+static int patience_change(struct session *s, int by)
+{
+	int now = s->patience + by;
+	if (now < 0 || now > PATIENCE_MAX) return 0;
+	s->patience = (uint8_t)now;
+	return remember(s, "patience", &s->patience, sizeof(s->patience));
+}
+
+static int64_t silence_ms(const struct session *s)
+{
+	return (int64_t)s->c.timeout_ms << s->patience;
 }
 
 /* ---- cursors: ours on the peer's journal */
@@ -478,7 +514,7 @@ static int agreed_now(struct session *s)
 	struct peer p;
 	int rc = peer_load(s, &p);
 	if (rc) return rc;
-	p.agreed_ms = p.last_contact_ms = s->r->env->now_ms(s->r->env->ctx);
+	p.agreed_ms = p.last_contact_ms = wall_ms(s);
 	memcpy(p.state, s->heard_state, 16);
 	return store_peer_put(s->r->st, &p);
 }
@@ -511,6 +547,11 @@ static int tell_state(struct session *s, struct session_actions *a)
 		s->p.agreed = false;
 		return 0;
 	}
+	if (s->heard_idle && s->heard_acked >= s->out_last && !s->eased) {
+		s->eased = true;
+		rc = patience_change(s, -1);
+		if (rc) return rc;
+	}
 	m.state = (struct msg_state){.session = s->nonce,
 	                             .acked = marks_newest(s).pos,
 	                             .unapplied = head - s->r->s.applied,
@@ -518,8 +559,7 @@ static int tell_state(struct session *s, struct session_actions *a)
 	rc = digest_now(s, m.state.state);
 	rc = rc ? rc : held_for_peer(s, &m.state);
 	if (rc) return rc;
-	bool agreed = !memcmp(m.state.state, s->heard_state, 16) &&
-	              (s->c.parent || s->heard_idle);
+	bool agreed = !memcmp(m.state.state, s->heard_state, 16) && (s->c.parent || s->heard_idle);
 	if (agreed && !s->p.agreed) rc = agreed_now(s);
 	s->p.agreed = agreed;
 	if (s->said_idle && !memcmp(m.state.state, s->said_state, 16) &&
@@ -559,8 +599,8 @@ static int greet_peer(struct session *s, int64_t clock_ms, uint32_t schema, uint
 	struct peer p;
 	int rc = peer_load(s, &p);
 	p.run = s->p.peer_run;
-	p.last_contact_ms = s->r->env->now_ms(s->r->env->ctx);
-	p.clock_offset_ms = s->p.clock_offset_ms = clock_ms - p.last_contact_ms;
+	p.last_contact_ms = wall_ms(s);
+	p.clock_offset_ms = s->p.clock_offset_ms = clock_ms - s->r->env->now_ms(s->r->env->ctx);
 	p.schema_version = schema;
 	p.protocol = protocol;
 	memcpy(p.state, state, 16);
@@ -671,7 +711,8 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 		return refuse(s, a, ERR_VERSION);
 	if (memcmp(h->cert, s->c.peer.id, 8) != 0) return refuse(s, a, ERR_CERT_BAD);
 	s->hello_nonce = h->nonce;
-	int rc = begin_work(s);
+	int rc = patience_recall(s);
+	rc = rc ? rc : begin_work(s);
 	rc = rc ? rc : marks_load(s, h->run, h->last_run);
 	rc = rc ? rc
 	        : greet_peer(s, h->clock_ms, h->schema_version,
@@ -871,7 +912,7 @@ static int on_state(struct session *s, const struct msg_state *st)
 	p.parked = st->parked;
 	p.refused = st->refused;
 	p.unapplied = st->unapplied;
-	p.last_contact_ms = s->r->env->now_ms(s->r->env->ctx);
+	p.last_contact_ms = wall_ms(s);
 	rc = rc ? rc : store_peer_put(s->r->st, &p);
 	return rc || st->acked <= s->p.acked ? rc : acknowledged(s, st->acked);
 }
@@ -971,11 +1012,10 @@ static int on_timer(struct session *s, int64_t now_ms, struct session_actions *a
 {
 	bool waiting = s->state == SESSION_GREETED ||
 	               (s->state == SESSION_OPEN && (!s->p.idle || !s->c.stay));
-	if (waiting && now_ms - s->heard_ms >= (int64_t)s->c.timeout_ms) {
-		env_trace(s->r->env, "session: silence");
-		return close_with(s, a, ERR_UNREACHABLE);
-	}
-	return 0;
+	if (!waiting || now_ms - s->heard_ms < silence_ms(s)) return 0;
+	env_trace(s->r->env, "session: silence of %" PRId64 " s", (now_ms - s->heard_ms) / 1000);
+	int rc = patience_change(s, 1);
+	return rc ? rc : close_with(s, a, ERR_UNREACHABLE);
 }
 
 /* A feed that changed under an open session: the session starts anew with the new filter. */
@@ -1012,7 +1052,8 @@ int session_step(struct session *s, const struct session_event *e, struct sessio
 	switch (e->kind) {
 	case EVENT_START:
 		s->heard_ms = e->now_ms;
-		rc = say_hello(s, a);
+		rc = patience_recall(s);
+		rc = rc ? rc : say_hello(s, a);
 		break;
 	case EVENT_FRAME:
 		s->heard_ms = e->now_ms;
@@ -1042,6 +1083,6 @@ int session_step(struct session *s, const struct session_event *e, struct sessio
 		a->due_ms = e->now_ms;
 	else if (s->state == SESSION_GREETED ||
 	         (s->state == SESSION_OPEN && (!s->p.idle || !s->c.stay)))
-		a->due_ms = s->heard_ms + (int64_t)s->c.timeout_ms;
+		a->due_ms = s->heard_ms + silence_ms(s);
 	return rc ? engine_fail(s->r, rc) : 0;
 }

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "common/ident.h"
-#include "tests/sim/damage.h"
 #include "tests/sim/again.h"
+#include "tests/sim/damage.h"
 #include "tests/sim/tally.h"
 #include "tests/sim/workload.h"
 

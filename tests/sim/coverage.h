@@ -81,7 +81,24 @@
 	X(REFUSED_PEER, "refused the peer", "a session is refused")
 
 /* Lists of the other subjects; an event belongs to the list of its file. */
-#define COVERAGE_WEATHER(X)
+#define COVERAGE_WEATHER(X) \
+	X(CLOCK_1970, NULL, "a clock says 1970") \
+	X(CLOCK_BEFORE_1970, NULL, "a clock says a time before 1970") \
+	X(CLOCK_2099, NULL, "a clock says 2099 or later") \
+	X(CLOCK_FROZEN, NULL, "a clock stands still") \
+	X(CLOCK_DRIFT, NULL, "a clock drifts, or runs backwards") \
+	X(CLOCK_NO_BATTERY, NULL, "a clock is back at 1970 after a boot") \
+	X(UPGRADE_SCHEMA, NULL, "a device gets the newer schema in the middle") \
+	X(UPGRADE_HUB, NULL, "a hub gets the newer schema in the middle") \
+	X(UPGRADE_CHILD_FIRST, NULL, "a site gets the newer schema before its hub") \
+	X(UPGRADE_SPEECH, NULL, "a device gets another range of protocols in the middle") \
+	X(NO_COMMON_VERSION, "refused the peer: 5101", "a pair has no protocol in common") \
+	X(SPOKE_NEXT, NULL, "two builds speak the next protocol") \
+	X(SLOW_HUB, NULL, "a turn of a hub takes long") \
+	X(PAUSE, NULL, "a link stands still for minutes in the middle of data") \
+	X(DEAF, NULL, "a half-open link that only silence tells of") \
+	X(LOAD, NULL, "a backlog of large records") \
+	X(LOAD_AT_ONCE, NULL, "a transaction larger than a segment")
 #define COVERAGE_RESTORE(X)
 #define COVERAGE_DISK(X)
 #define COVERAGE_MALICE(X)

@@ -30,8 +30,7 @@ static sqlite3 *raw_open(struct device *d)
 	sqlite3 *db = NULL;
 
 	(void)snprintf(uri, sizeof(uri), "file:/%s?vfs=memdb", d->path);
-	if (sqlite3_open_v2(uri, &db,
-	                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
+	if (sqlite3_open_v2(uri, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
 	                    NULL) != SQLITE_OK) {
 		world_fail(d->world, "setup", "%s: no raw connection: %s", d->label,
 		           sqlite3_errmsg(db));
@@ -241,10 +240,12 @@ static bool flip(struct device *d, const uint8_t hash[32], struct random *rnd)
 		uint8_t *body = arena_copy(&a, e->body.p, e->body.len);
 
 		body[random_below(rnd, e->body.len)] ^= (uint8_t)(1u << random_below(rnd, 8));
-		done = sqlite3_prepare_v2(db, "UPDATE journal SET body = ?1 WHERE recv = ?2", -1, &s,
-		                          NULL) == SQLITE_OK &&
-		       sqlite3_bind_blob(s, 1, body, (int)e->body.len, SQLITE_STATIC) == SQLITE_OK &&
-		       sqlite3_bind_int64(s, 2, recv) == SQLITE_OK && sqlite3_step(s) == SQLITE_DONE;
+		done = sqlite3_prepare_v2(db, "UPDATE journal SET body = ?1 WHERE recv = ?2", -1,
+		                          &s, NULL) == SQLITE_OK &&
+		       sqlite3_bind_blob(s, 1, body, (int)e->body.len, SQLITE_STATIC) ==
+		               SQLITE_OK &&
+		       sqlite3_bind_int64(s, 2, recv) == SQLITE_OK &&
+		       sqlite3_step(s) == SQLITE_DONE;
 		world_tell(d->world, "behind the back of %s: a bit of entry %" PRId64, d->label,
 		           recv);
 	}
@@ -265,7 +266,7 @@ static bool strike_body(struct device *d, struct random *rnd, uint8_t hash[32])
 bool damage_do(struct device *d, enum damage_kind kind, struct random *rnd, uint8_t *ret_id)
 {
 	uint8_t id[32] = {0};
-	bool done = kind <= DAMAGE_RISEN     ? strike_row(d, kind, rnd, id)
+	bool done = kind <= DAMAGE_RISEN    ? strike_row(d, kind, rnd, id)
 	            : kind <= DAMAGE_FIGURE ? strike_other(d, kind, rnd, id)
 	                                    : strike_body(d, rnd, id);
 
@@ -277,10 +278,14 @@ bool damage_do(struct device *d, enum damage_kind kind, struct random *rnd, uint
 void damage_strike(struct world *w, unsigned n)
 {
 	static const enum reached reached[DAMAGE_KINDS] = {
-	        [DAMAGE_VALUE] = REACHED_DAMAGE_VALUE, [DAMAGE_CLOCK] = REACHED_DAMAGE_CLOCK,
-	        [DAMAGE_GONE] = REACHED_DAMAGE_GONE,   [DAMAGE_GHOST] = REACHED_DAMAGE_GHOST,
-	        [DAMAGE_RISEN] = REACHED_DAMAGE_RISEN, [DAMAGE_CANDIDATE] = REACHED_DAMAGE_CANDIDATE,
-	        [DAMAGE_STATE] = REACHED_DAMAGE_STATE, [DAMAGE_FIGURE] = REACHED_DAMAGE_FIGURE,
+	        [DAMAGE_VALUE] = REACHED_DAMAGE_VALUE,
+	        [DAMAGE_CLOCK] = REACHED_DAMAGE_CLOCK,
+	        [DAMAGE_GONE] = REACHED_DAMAGE_GONE,
+	        [DAMAGE_GHOST] = REACHED_DAMAGE_GHOST,
+	        [DAMAGE_RISEN] = REACHED_DAMAGE_RISEN,
+	        [DAMAGE_CANDIDATE] = REACHED_DAMAGE_CANDIDATE,
+	        [DAMAGE_STATE] = REACHED_DAMAGE_STATE,
+	        [DAMAGE_FIGURE] = REACHED_DAMAGE_FIGURE,
 	        [DAMAGE_BODY] = REACHED_DAMAGE_BODY,
 	};
 	struct device *d;

@@ -6,8 +6,9 @@
 #include "tests/sim/device.h"
 
 #include "common/ident.h"
-#include "tests/sim/people.h"
 #include "tests/sim/again.h"
+#include "tests/sim/people.h"
+#include "tests/sim/weather.h"
 
 enum { RECONNECT_MS = 2000, SEAL_MS = 2000, APPLY_OPS = 2000, BATCH_MAX = 64, TURNS_MAX = 64 };
 
@@ -16,7 +17,7 @@ static int64_t env_now(void *ctx)
 {
 	const struct device *d = ctx;
 
-	return d->world->now_ms + d->skew_ms;
+	return weather_wall_ms(d) + d->skew_ms;
 }
 
 static int64_t env_boot(void *ctx)
@@ -198,6 +199,7 @@ int device_start(struct device *d, bool reboot)
 		d->boot_at_ms = w->now_ms - 5000;
 		w->counts.reboots++;
 		REACHED(w, REBOOT);
+		weather_boot(d);
 	}
 	d->dying = d->faulted = false;
 	d->fault_after = -1;
@@ -503,8 +505,10 @@ void device_connect(struct world *w, struct device *d)
 		world_at(w, w->now_ms + 100, AT_CONNECT, d->number, 0, 0);
 		return;
 	}
+	weather_speaks(d, &child.protocol_min, &child.protocol_max);
 	parent = child;
 	parent.parent = true;
+	weather_speaks(hub, &parent.protocol_min, &parent.protocol_max);
 	if (!known_peer(hub, d, &parent.peer) || !replica_parent(d->replica, &child.peer)) {
 		world_trace(w, "%s is not known to %s", d->label, hub->label);
 		w->counts.skipped++;
@@ -742,6 +746,11 @@ void device_turn(struct device *d)
 
 	if (d->replica == NULL) return;
 	if (d->turn_at_ms != 0 && d->turn_at_ms <= w->now_ms) d->turn_at_ms = 0;
+	if (d->busy_until_ms > w->now_ms && !w->healed) {
+		device_turn_at(w, d, d->busy_until_ms);
+		return;
+	}
+	d->busy_until_ms = w->now_ms + weather_turn_ms(d);
 	drop_ends(d);
 	if (d->joined && d->seal_at_ms != 0 && d->seal_at_ms <= w->now_ms) {
 		if (d->hub && d->correct_due) {

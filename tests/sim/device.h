@@ -37,6 +37,11 @@ struct device_end {
 	struct conn *conn;
 	unsigned side;
 };
+/* A wall clock that is not the true one: so much at a moment, and its rate in thousandths. */
+struct clock_face {
+	bool set;
+	int64_t since_ms, wall_ms, rate;
+};
 struct device {
 	struct world *world;
 	unsigned number;
@@ -44,7 +49,7 @@ struct device {
 	struct device *parent; /* NULL: the top */
 	int unit;              /* index */
 	bool hub, next_schema, joined, alive;
-	bool damaged;  /* behind its engine's back, and not audited since */
+	bool damaged; /* behind its engine's back, and not audited since */
 	bool restored; /* its database is or was an older copy: what it acknowledged may be gone here */
 	struct identity identity;
 	struct cert cert;
@@ -53,6 +58,9 @@ struct device {
 	struct random rnd;
 	struct env env;
 	int64_t skew_ms, boot_at_ms;
+	struct clock_face face;
+	unsigned speech;       /* which protocols its build speaks (weather.c) */
+	int64_t busy_until_ms; /* a slow hub: no turn before */
 	uint8_t boot[16];
 	struct witness witness;
 	bool witness_known;

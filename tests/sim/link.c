@@ -6,6 +6,7 @@
 #include "tests/sim/link.h"
 
 #include "tests/sim/device.h"
+#include "tests/sim/weather.h"
 
 static void frames_push(struct frames *f, struct frame *x)
 {
@@ -88,6 +89,7 @@ static void draw_faults(struct world *w, struct conn *c)
 		struct conn_end *e = &c->ends[side];
 		uint64_t at = c->call * UINT64_C(2) + side;
 		struct random cut = world_draw(w, DRAWN_CUT, child, at),
+		              pause = world_draw(w, DRAWN_PAUSE, child, at),
 		              stall = world_draw(w, DRAWN_STALL, child, at);
 
 		if (random_chance(&cut, (unsigned)w->config.cut) &&
@@ -96,6 +98,11 @@ static void draw_faults(struct world *w, struct conn *c)
 			uint64_t most = UINT64_C(1) << random_range(&cut, 6, 15);
 
 			e->cut_at = 1 + random_below(&cut, most);
+		}
+		if (random_chance(&pause, (unsigned)w->config.pause) &&
+		    world_allows(w, DRAWN_PAUSE, child, at)) {
+			e->pause_at = 200 + random_below(&pause, 20000);
+			e->pause_ms = random_range(&pause, 60, 300) * 1000;
 		}
 		if (random_chance(&stall, (unsigned)w->config.stall) &&
 		    world_allows(w, DRAWN_STALL, child, at)) {
@@ -151,6 +158,20 @@ void link_send(struct world *w, struct conn *c, unsigned side, struct buf *bytes
 	transmit(w, c, side);
 }
 
+/* What is on the wire arrives; what comes after waits for minutes. */
+static void pause_now(struct world *w, struct conn *c, unsigned side)
+{
+	struct conn_end *e = &c->ends[side];
+
+	e->pause_at = 0;
+	if (w->healed) return;
+	e->stalled_until_ms = w->now_ms + e->pause_ms;
+	world_at(w, e->stalled_until_ms, AT_RELEASE, 0, c->number, side);
+	REACHED(w, PAUSE);
+	world_tell(w, "nothing more from %s gets through to %s for %.1f min", e->device->label,
+	           c->ends[!side].device->label, (double)e->pause_ms / 60000);
+}
+
 static void transmit(struct world *w, struct conn *c, unsigned side)
 {
 	struct conn_end *e = &c->ends[side];
@@ -187,6 +208,7 @@ static void transmit(struct world *w, struct conn *c, unsigned side)
 		}
 		e->sent_bytes += x->bytes.len;
 		e->sent_frames++;
+		if (e->pause_at != 0 && e->sent_bytes > e->pause_at) pause_now(w, c, side);
 		x->at_ms = arrives;
 		frames_push(&e->wire, x);
 		world_at(w, arrives, AT_FRAME, 0, c->number, side);
@@ -216,6 +238,7 @@ void link_leave(struct world *w, struct conn *c, unsigned side)
 	if (e->session != NULL) session_progress(e->session, &e->last);
 	if (e->session != NULL && w->story) tell_end(w, c, side);
 	e->device->session_ended = true;
+	if (e->session != NULL && side == SIDE_CHILD) weather_parted(w, c);
 	session_free(e->session);
 	e->session = NULL;
 	e->due_ms = 0;
@@ -250,6 +273,10 @@ void link_break(struct world *w, struct conn *c, bool tell)
 			REACHED(w, HALF_OPEN);
 			world_tell(w, "%s does not notice that the link to %s is dead",
 			           e->device->label, c->ends[!side].device->label);
+			if (random_chance(&rnd, (unsigned)w->config.deaf)) {
+				REACHED(w, DEAF);
+				continue;
+			}
 			world_at(w, w->now_ms + random_range(&rnd, 20000, 150000), AT_BROKEN, 0,
 			         c->number, 2);
 			continue;

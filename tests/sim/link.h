@@ -33,7 +33,8 @@ struct conn_end {
 	struct frames out[2];    /* by priority: not yet on the wire */
 	struct frames wire;      /* on the way from here */
 	int64_t busy_until_ms, stalled_until_ms, last_arrival_ms;
-	uint64_t sent_bytes, cut_at;  /* cut_at 0: never */
+	uint64_t sent_bytes, cut_at, pause_at; /* 0: never */
+	int64_t pause_ms;
 	bool closing;                 /* send what is queued, then close */
 	struct session_progress last; /* when this end gave up */
 	uint64_t sent_frames;

@@ -173,12 +173,15 @@ static void dump_differences(struct world *w, const struct device *child)
 			for (unsigned i = 0; i < 2; i++) {
 				uint32_t ord = 0;
 
-				if (store_scope_ord(sides[i]->keeper, w->units[u].id, false, &ord) == 0 &&
+				if (store_scope_ord(sides[i]->keeper, w->units[u].id, false,
+				                    &ord) == 0 &&
 				    ord != 0)
-					(void)store_state_get(sides[i]->keeper, ord, lane, state[i]);
+					(void)store_state_get(sides[i]->keeper, ord, lane,
+					                      state[i]);
 			}
 			if (memcmp(state[0], state[1], STATE_BYTES) != 0)
-				(void)fprintf(stderr, "  unit %zu lane %u: %s %02x%02x, %s %02x%02x\n", u,
+				(void)fprintf(stderr,
+				              "  unit %zu lane %u: %s %02x%02x, %s %02x%02x\n", u,
 				              lane, sides[0]->label, state[0][0], state[0][1],
 				              sides[1]->label, state[1][0], state[1][1]);
 		}
@@ -343,8 +346,8 @@ void people_check_rest(struct world *w, struct chest *c)
 		struct device *d = w->devices[i];
 		struct status s;
 
-		if (d->replica == NULL || !d->joined || !d->alive || status_of(d->replica, &s) < 0 ||
-		    s.own_complete)
+		if (d->replica == NULL || !d->joined || !d->alive ||
+		    status_of(d->replica, &s) < 0 || s.own_complete)
 			continue;
 		if (s.facts.counts.refused || s.facts.counts.parked || s.facts.counts.waiting ||
 		    s.facts.parent.refused || s.facts.parent.parked)
@@ -354,9 +357,8 @@ void people_check_rest(struct world *w, struct chest *c)
 		           "unsent %" PRId64 " received %" PRId64 " unadmitted %" PRId64
 		           " parent known %d same %d unapplied %" PRId64 " agreed %" PRId64,
 		           d->label, s.facts.counts.gaps, s.facts.counts.unstated,
-		           s.facts.counts.restored, s.facts.counts.unsent,
-		           s.facts.counts.received, s.facts.counts.unadmitted,
-		           s.facts.parent_known, s.facts.parent_same, s.facts.parent.unapplied,
-		           s.facts.parent.agreed_ms);
+		           s.facts.counts.restored, s.facts.counts.unsent, s.facts.counts.received,
+		           s.facts.counts.unadmitted, s.facts.parent_known, s.facts.parent_same,
+		           s.facts.parent.unapplied, s.facts.parent.agreed_ms);
 	}
 }

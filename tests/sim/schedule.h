@@ -25,6 +25,7 @@
 	X(CALL, "call") X(LOSS, "loss") X(CUT, "cut") X(STALL, "stall") X(STALE, "stale") \
 	X(HALF_OPEN, "half-open") X(CRASH, "crash") X(DISK, "disk") X(CRASH_AFTER, "crash-after") \
 	X(REBOOT, "reboot") X(SKEW, "skew") X(CHECK, "check") X(COMMAND, "command") \
+	X(UPGRADE, "upgrade") X(CLOCK, "clock") X(NO_BATTERY, "no-battery") X(LOAD, "load") X(PAUSE, "pause") \
 	/* randomness without an event: nothing of it can be left out */ \
 	X(WAIT, "wait") X(LINE, "line") X(WORK, "work") X(SETUP, "setup") \
 	X(DAMAGE, "damage") \

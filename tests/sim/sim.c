@@ -8,6 +8,7 @@
 #include "tests/sim/boot.h"
 #include "tests/sim/damage.h"
 #include "tests/sim/people.h"
+#include "tests/sim/weather.h"
 
 enum {
 	HOUR_MS = 3600 * 1000,
@@ -24,7 +25,8 @@ enum {
 	X(tiers) X(counties) X(sites) X(devices) X(writes) X(hours) X(real) X(latency_ms) \
 	X(rate_bytes) X(cut) X(half_open) X(stale) X(stall) X(loss) X(offline) X(crash) \
 	X(fault) X(reboot) X(skew) X(refuse) X(hold) X(command) X(late) X(stay) X(window) \
-	X(mixed) X(twin) X(restore) X(damage)
+	X(mixed) X(twin) X(restore) X(damage) \
+	X(without) X(clock) X(upgrade) X(speak) X(slow) X(pause) X(deaf) X(load) X(whole)
 /* clang-format on */
 
 static const struct {
@@ -104,6 +106,7 @@ void sim_config(uint64_t seed, struct config *ret)
 	c.mixed = random_chance(&rnd, 200) ? 500 : 0;
 	c.damage = damage_config(seed);
 	c.twin = rate(&twin, 500);
+	weather_config(&c);
 	*ret = c;
 }
 
@@ -130,6 +133,7 @@ static void build(struct sim *s)
 	for (int64_t i = 0; province && i < w->config.counties; i++)
 		add_nodes(w, device_new(w, top, world_unit_add(w, top_unit, LEVEL_COUNTY),
 		                        /* hub= */ true, w->config.mixed != 0));
+	weather_begin(w, s->end_ms);
 	for (size_t i = 0; i < w->devices_count && w->failed_rule[0] == '\0'; i++) {
 		struct device *d = w->devices[i];
 
@@ -161,13 +165,13 @@ static void init_how(struct sim *s, const struct config *c, const struct sim_how
 	w->happened = how->happened;
 	s->chest = chest_new();
 	w->healed = true; /* no faults while the world is set up */
+	s->end_ms = w->start_ms + c->hours * HOUR_MS;
 	build(s);
 	top = w->devices[0];
 	if (w->failed_rule[0] == '\0' && (device_join(top) != 0 || workload_tree(w, top) != 0))
 		world_fail(w, "setup", "%s: joining or writing the tree failed: %s", top->label,
 		           replica_error(top->replica)->detail);
 	w->healed = false;
-	s->end_ms = w->start_ms + c->hours * HOUR_MS;
 	for (size_t i = 1; i < w->devices_count; i++) {
 		int64_t at = w->now_ms + (int64_t)i * 10;
 
@@ -317,6 +321,9 @@ static void handle(struct sim *s, const struct event *e)
 	case AT_DAMAGE:
 		if (!w->healed) damage_strike(w, e->conn);
 		break;
+	case AT_WEATHER:
+		weather_event(w, e);
+		break;
 	case AT_FAULT:
 		if (!w->healed) on_fault(s, e->conn);
 		break;
@@ -439,6 +446,7 @@ void sim_settle(struct sim *s)
 	size_t conns;
 
 	w->healed = true;
+	weather_heal(w);
 	world_trace(w, "healed");
 	world_tell(w, "everything is up from here on, and nobody writes any more");
 	for (size_t i = 0; i < w->devices_count; i++) {

@@ -42,7 +42,15 @@ struct config {
 	int64_t mixed;        /* share of devices with the newer schema */
 	int64_t damage;       /* strokes behind the engine's back */
 	int64_t twin;    /* share of writes that somebody else makes too, in the same millisecond */
-	int64_t restore; /* backups and restores, and copies of devices */
+	int64_t without; /* kinds of work that people do not do: WITHOUT_x (weather.h) */
+	int64_t clock;   /* of devices: a clock that is wrong in some way, again and again */
+	int64_t upgrade,
+	        speak;       /* of devices: upgraded in the middle; protocols of several ranges */
+	int64_t slow;        /* a hub is busy with a turn for so many ms */
+	int64_t pause, deaf; /* of connections: minutes of silence amid data; half open for ever */
+	int64_t whole;       /* of transactions: stand or fall together */
+	int64_t load;        /* backlogs of large records, for each site */
+	int64_t restore;     /* backups and restores, and copies of devices */
 };
 
 struct unit {
@@ -62,7 +70,8 @@ enum event_kind {
 	AT_JOIN,
 	AT_FAULT,
 	AT_RELEASE,
-	AT_DAMAGE
+	AT_DAMAGE,
+	AT_WEATHER
 };
 struct event {
 	int64_t at_ms;

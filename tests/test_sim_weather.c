@@ -1,0 +1,171 @@
+/*
+ * test_sim_weather.c - scenes of bad times: links of 1 kB/s, clocks that say anything, builds that have no version in
+ * common.
+ * suite-timeout: 280
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/base.h"
+
+#include "tests/sim/play.h"
+#include "tests/sim/weather.h"
+
+#define FIELDS(...)                                                                                \
+	(const struct play_field[]){__VA_ARGS__},                                                  \
+	        sizeof((const struct play_field[]){__VA_ARGS__}) / sizeof(struct play_field)
+
+enum { MANY = 3000 };
+
+static void settle(struct sim *s)
+{
+	if (!play_settle(s)) print_message("%s: %s\n", s->world.failed_rule, s->world.failure);
+	assert_int_equal(s->world.failed_rule[0], '\0');
+}
+
+static bool has(struct device *d, const uint8_t id[16])
+{
+	uint16_t tables[TABLES_MAX];
+	size_t count = 0;
+
+	assert_int_equal(store_row_tables(d->keeper, id, tables, &count), 0);
+	return count > 0;
+}
+
+/* A segment of 200 KiB takes minutes at 1 kB/s, far longer than the time of silence; both ways at once. */
+static void large_segments_on_a_slow_link(void **state)
+{
+	struct sim *s = play_new(5, 2, 1, 2, 1);
+	struct device *hub = play_device(s, true, 0), *site = play_device(s, false, 0),
+	              *other = play_device(s, false, 1);
+	size_t conns;
+	uint8_t id[16];
+
+	(void)state;
+	s->world.config.rate_bytes = 1;
+	for (unsigned n = 0; n < 4; n++) weather_load(site, n);
+	assert_int_equal(play_insert(hub, "thing", FIELDS({"f", value_int(1)}), id), 0);
+	conns = s->world.conns_count;
+	settle(s);
+	assert_true(has(site, id) && has(other, id));
+	/* It did not fit into the time of silence, and it did not take many beginnings either. */
+	assert_in_range(s->world.coverage.times[REACHED_SILENCE], 1, 12);
+	assert_in_range(s->world.conns_count - conns, 2, 24);
+	play_free(s);
+}
+
+/* What a clock says never stops anybody: more changes than there are stamps in its last millisecond. */
+static void clocks_say_anything(void **state)
+{
+	static const struct clock_face faces[] = {
+	        {true, 0, INT64_C(884541600000000), 1000}, /* the year 30000 */
+	        {true, 0, -INT64_C(86400000), 1000},
+	        {true, 0, INT64_MAX / 4, 0},
+	        {true, 0, INT64_MIN / 4, 0},
+	        {true, 0, 0, -1000}, /* backwards */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(faces); i++) {
+		struct sim *s = play_new(6 + i, 2, 1, 1, 2);
+		struct device *site = play_device(s, false, 0), *other = play_device(s, false, 1);
+		const struct table *t = schema_table(device_schema(site), TABLE_TICK);
+		struct write *writes = mem_alloc(MANY * sizeof(*writes));
+		struct field_write n = {table_field_named(t, "n"), value_int(1)};
+		uint8_t id[16];
+
+		site->face = faces[i];
+		site->face.since_ms = s->world.now_ms;
+		for (unsigned k = 0; k < MANY; k++)
+			writes[k] = (struct write){
+			        .kind = WRITE_INSERT, .table = t, .fields = &n, .fields_count = 1};
+		for (unsigned k = 0; k < 2; k++)
+			assert_int_equal(device_write(site, writes, MANY, false, false), 0);
+		free(writes);
+		assert_int_equal(play_insert(site, "thing", FIELDS({"g", value_text("a")}), id), 0);
+		settle(s);
+		/* Who saw it edits it, and his edit is what shows, whatever the clocks say. */
+		assert_int_equal(play_update(other, "thing", id, FIELDS({"g", value_text("b")})),
+		                 0);
+		settle(s);
+		assert_int_equal(play_update(site, "thing", id, FIELDS({"g", value_text("c")})), 0);
+		settle(s);
+		play_free(s);
+	}
+}
+
+/* The wall clock moves against the boot clock: another run; it stands still with it or moves slowly: the same. */
+static void jumps_draw_runs(void **state)
+{
+	struct sim *s = play_new(9, 2, 1, 1, 1);
+	struct device *site = play_device(s, false, 0);
+	uint64_t run;
+	uint8_t id[16];
+
+	(void)state;
+	assert_int_equal(play_insert(site, "thing", FIELDS({"f", value_int(1)}), id), 0);
+	run = replica_run(site->replica);
+	site->skew_ms += 59 * 1000;
+	assert_int_equal(play_update(site, "thing", id, FIELDS({"f", value_int(2)})), 0);
+	assert_true(replica_run(site->replica) == run);
+	site->skew_ms -= 62 * 1000;
+	assert_int_equal(play_update(site, "thing", id, FIELDS({"f", value_int(3)})), 0);
+	assert_true(replica_run(site->replica) != run);
+	settle(s);
+	play_free(s);
+}
+
+static void call_for(struct sim *s, int64_t minutes)
+{
+	for (int64_t i = 0; i < minutes; i++) {
+		for (size_t k = 0; k < s->world.devices_count; k++)
+			world_at(&s->world, s->world.now_ms + 1, AT_CONNECT, (unsigned)k, 0, 0);
+		assert_true(sim_until(s, s->world.now_ms + 60 * 1000));
+	}
+}
+
+/* Version 2 alone against version 1 alone: refused, nothing lost; a hub in the middle that speaks both serves both. */
+static void no_version_in_common(void **state)
+{
+	struct sim *s = play_new(10, 3, 1, 1, 2);
+	struct device *county = play_device(s, true, 1), *next = play_device(s, false, 0),
+	              *old = play_device(s, false, 1);
+	uint64_t refused;
+	uint8_t a[16], b[16];
+
+	(void)state;
+	settle(s);
+	s->world.healed = false; /* calls fail and are made again */
+	s->world.config.speak = 1;
+	for (size_t i = 0; i < s->world.devices_count; i++) s->world.devices[i]->speech = 0;
+	next->speech = 2;
+	refused = s->world.coverage.times[REACHED_NO_COMMON_VERSION];
+	assert_int_equal(play_insert(next, "thing", FIELDS({"f", value_int(1)}), a), 0);
+	assert_int_equal(play_insert(old, "thing", FIELDS({"f", value_int(2)}), b), 0);
+	call_for(s, 5);
+	assert_true(s->world.coverage.times[REACHED_NO_COMMON_VERSION] >= refused + 3);
+	assert_true(has(county, b) && !has(county, a) && has(next, a) && !has(next, b));
+	county->speech = 1;
+	call_for(s, 20);
+	assert_true(has(county, a) && has(next, b) && has(old, a));
+	assert_true(s->world.coverage.times[REACHED_SPOKE_NEXT] > 0);
+	settle(s);
+	play_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(large_segments_on_a_slow_link),
+	        cmocka_unit_test(clocks_say_anything),
+	        cmocka_unit_test(jumps_draw_runs),
+	        cmocka_unit_test(no_version_in_common),
+	};
+
+	if (crypt_init() != 0) return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
