@@ -157,6 +157,44 @@ static void no_version_in_common(void **state)
 	play_free(s);
 }
 
+/* Two words on one segment, the second because what the first held went through, come to their author together. */
+static void two_words_at_once(void **state)
+{
+	struct sim *s = play_new(11, 2, 1, 2, 1);
+	struct world *w = &s->world;
+	struct device *hub = play_device(s, true, 0), *site = play_device(s, false, 0),
+	              *other = play_device(s, false, 1);
+	struct replica_counts counts;
+	int64_t before = 0, now = 0;
+	uint8_t rolling[ROLLING_BYTES], a[16], b[16], c[16];
+
+	(void)state;
+	settle(s);
+	w->config.latency_ms = 0;
+	assert_int_equal(play_insert(other, "thing", FIELDS({"f", value_int(1)}), a), 0);
+	assert_int_equal(play_insert(site, "thing",
+	                             FIELDS({"f", value_int(2)}, {"to", value_bytes(a, 16)}), b),
+	                 0);
+	assert_int_equal(play_insert(site, "thing", FIELDS({"f", value_int(3)}), c), 0);
+	assert_int_equal(store_journal_head(hub->keeper, &before, rolling), 0);
+	device_connect(w, site);
+	for (now = before; now < before + 2;) { /* both lanes */
+		assert_true(sim_until(s, w->now_ms + 1));
+		assert_int_equal(store_journal_head(hub->keeper, &now, rolling), 0);
+	}
+	assert_non_null(site->conn);
+	link_break(w, site->conn, /* tell= */ true);
+	assert_true(sim_until(s, w->now_ms + 1000));
+	assert_true(has(hub, c) && !has(hub, a) && w->coverage.times[REACHED_PARKED_REF] > 0);
+	device_connect(w, other);
+	assert_true(sim_until(s, w->now_ms + 10000));
+	assert_true(has(hub, a) && has(hub, b));
+	settle(s);
+	assert_int_equal(replica_counts(site->replica, &counts), 0);
+	assert_int_equal(counts.received, 0);
+	play_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +202,7 @@ int main(void)
 	        cmocka_unit_test(clocks_say_anything),
 	        cmocka_unit_test(jumps_draw_runs),
 	        cmocka_unit_test(no_version_in_common),
+	        cmocka_unit_test(two_words_at_once),
 	};
 
 	if (crypt_init() != 0) return 1;
