@@ -121,9 +121,11 @@ static void sync_progress(void *ctx, const struct reactor_progress *p)
 static void link_remember(struct call *c, int code)
 {
 	const struct env *env = replica_env(c->replica);
+	int before = 0;
 
+	if (!status_link_code(c->store, &before) && before == code) return;
 	if (replica_begin(c->replica)) return;
-	if (status_link_failed(c->store, code, env->now_ms(env->ctx)) || replica_commit(c->replica))
+	if (status_link_put(c->store, code, env->now_ms(env->ctx)) || replica_commit(c->replica))
 		replica_rollback(c->replica);
 }
 
@@ -159,10 +161,8 @@ static int run_sync(struct call *c)
 	config.limit_ms = (uint32_t)limit * 1000;
 	rc = reactor_run(&config, &result, &c->error);
 	call_progress_end(c);
-	if (rc) {
-		link_remember(c, -rc);
-		return rc;
-	}
+	link_remember(c, -rc);
+	if (rc) return rc;
 	rc = status_of(c->replica, &s);
 	if (rc) return call_failed(c, rc);
 	if (c->json) {

@@ -50,6 +50,7 @@ static const struct key keys[] = {
         NUMBER("sync", correct_ms, 10, 3600000, 1000),
         NUMBER("sync", retry_ms, 10, 3600000, 5000),
         NUMBER("hub", strangers_per_minute, 1, 100000, 30),
+        NUMBER("hub", welcomes_per_second, 1, 1000000, 2000),
 };
 
 static const struct key *key_find(const char *section, const char *name)

@@ -4,7 +4,7 @@
  *     [link]   listen parent parent_key public connect_timeout_ms welcome_timeout_ms backoff_min_ms
  *              backoff_max_ms handshake_ivl_ms heartbeat_ms credit_window descriptors_max
  *     [sync]   seal_ms apply_ops apply_ms correct_ms
- *     [hub]    strangers_per_minute
+ *     [hub]    strangers_per_minute welcomes_per_second
  *
  * Everything has a default, so that an empty file is a good one; every timer is here, so that tests can
  * shorten them.  Unknown keys are reported, never an error: a newer program's file must not stop an older one.
@@ -38,6 +38,7 @@ struct config {
 	uint32_t correct_ms;           /* corrections follow quiet of this length: 1000 */
 	uint32_t retry_ms;             /* after an error of the store: 5000 */
 	uint32_t strangers_per_minute; /* wrong secrets answered: 30 */
+	uint32_t welcomes_per_second;  /* the others are told when to come again: 2000 */
 };
 
 void config_default(struct config *ret);

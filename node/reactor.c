@@ -16,6 +16,7 @@
 #include "common/ident.h"
 #include "common/reader.h"
 #include "node/line.h"
+#include "node/status.h"
 #include "node/transport.h"
 
 enum {
@@ -31,6 +32,7 @@ enum {
 	PROGRESS_MS = 200,
 	SOON_MS = 200,
 	SOON_TRIES = 10, /* a peer that asked to begin again at once */
+	SECOND_MS = 1000,
 	LINES_OF_A_KEY =
 	        2 /* sessions of one device: itself, and a copy or what a broken link left */
 };
@@ -67,8 +69,12 @@ struct reactor {
 	int64_t data_version, head, applied_head;
 	bool seal_asked, apply_more, correct_asked, pump_down;
 	int64_t seal_due_ms, correct_due_ms, correct_late_ms, pump_down_due_ms, sick_until_ms,
-	        progress_due_ms;
-	int sick; /* code of the error that people were told of */
+	        progress_due_ms, welcome_second_ms;
+	uint32_t welcomes, put_off; /* in that second; who were told to come in a later one */
+	bool shut;                  /* people were told that the door is shut */
+	int link_code,
+	        link_kept; /* how the last try to reach the parent ended; what of it is in the database */
+	int sick;          /* code of the error that people were told of */
 	int signal_fd;
 	sigset_t mask_before;
 	bool finished;
@@ -171,6 +177,7 @@ static void up_failed(struct reactor *r, int code, uint32_t retry_after_s, const
 		       error_set(r->err, code, "link.parent", "%s: %s", settings(r)->parent, text));
 		return;
 	}
+	r->link_code = code;
 	if (r->up_failures == 1) note(r, code, "parent %s: %s", settings(r)->parent, text);
 	up_wait(r, backoff_ms(r, retry_after_s));
 }
@@ -221,6 +228,7 @@ static void up_watch_session(struct reactor *r, bool lost)
 	if (open && !r->up_opened) {
 		r->up_opened = r->result->reached = true;
 		r->up_failures = 0;
+		r->link_code = 0;
 		r->phase = REACTOR_SYNCING;
 		note(r, 0, "parent %s: connected", settings(r)->parent);
 	}
@@ -382,16 +390,43 @@ static void supersede(struct reactor *r, const uint8_t link_key[32], uint64_t ru
 	if (count >= LINES_OF_A_KEY) line_end(r, oldest);
 }
 
+/* After a restart all children come at once: so many are welcome in a second, the others are told in which second to
+ * come again (each adds its own jitter).  0: welcome. */
+static uint32_t welcome_in_s(struct reactor *r)
+{
+	uint32_t most = settings(r)->welcomes_per_second;
+	int64_t seconds = (r->now - r->welcome_second_ms) / SECOND_MS;
+
+	if (seconds > 0) {
+		uint64_t came = (uint64_t)most * (uint64_t)(seconds < 86400 ? seconds : 86400);
+
+		r->put_off = r->put_off > came ? r->put_off - (uint32_t)came : 0;
+		r->welcomes = 0;
+		r->welcome_second_ms = r->now;
+	}
+	if (r->welcomes < most) {
+		r->welcomes++;
+		return 0;
+	}
+	return 1 + r->put_off++ / most;
+}
+
 static int on_hello(struct reactor *r, const struct arrival *a, const struct msg_hello *hello)
 {
 	struct session_config config;
 	struct cert peer;
 	struct line *l;
 	int code, rc = child_cert(r, a->link_key, &peer, &code);
+	uint32_t wait_s;
 
 	if (rc) return rc;
 	if (code) {
 		refuse(r, &a->from, 0, code, /* retry_after_s= */ 3600);
+		return 0;
+	}
+	wait_s = welcome_in_s(r);
+	if (wait_s) {
+		refuse(r, &a->from, 0, ERR_BUSY, wait_s);
 		return 0;
 	}
 	supersede(r, a->link_key, hello->run);
@@ -861,6 +896,36 @@ static void report(struct reactor *r, bool now)
 	r->c->progress(r->c->ctx, &p);
 }
 
+/* For `status`, which is another process. */
+static void remember_link(struct reactor *r)
+{
+	int rc;
+
+	if (r->link_code == r->link_kept || r->c->once) return;
+	rc = replica_begin(r->replica);
+	rc = rc ? rc
+	        : status_link_put(r->store, r->link_code, r->place->env.now_ms(r->place->env.ctx));
+	rc = rc ? rc : replica_commit(r->replica);
+	if (rc)
+		replica_rollback(r->replica); /* next time */
+	else
+		r->link_kept = r->link_code;
+}
+
+/* A door shut for want of descriptors is for a person to know. */
+static void notice_door(struct reactor *r)
+{
+	bool shut = transport_endpoint(r->transport)[0] && !transport_accepting(r->transport);
+
+	if (shut == r->shut) return;
+	r->shut = shut;
+	if (shut)
+		note(r, ERR_BUSY,
+		     "nearly all file descriptors are in use: no new links (raise LimitNOFILE)");
+	else
+		note(r, 0, "new links are taken again");
+}
+
 static void stopped(struct reactor *r)
 {
 	finish(r, r->c->once ? error_set(r->err, ERR_NOT_COMPLETE, "", "stopped before it was done")
@@ -884,6 +949,7 @@ static void turn(struct reactor *r, const int *fds, size_t fds_count)
 		               fds_count, &ready);
 	}
 	r->now = env_boot_ms();
+	notice_door(r);
 	for (size_t i = 0; i < fds_count; i++)
 		if (ready.fd[i]) stopped(r);
 	if (r->finished || sick_now) return;
@@ -894,6 +960,7 @@ static void turn(struct reactor *r, const int *fds, size_t fds_count)
 	if (r->finished) return;
 	send_all(r);
 	if (!r->finished) up_turn(r, ready.up_lost);
+	remember_link(r);
 	apply(r);
 	correct(r);
 }
@@ -1035,6 +1102,7 @@ int reactor_run(const struct reactor_config *config, struct reactor_result *ret,
 	r->phase = REACTOR_CONNECTING;
 	arena_init(&r->arena, 0);
 	lines_init(&r->lines);
+	if (!status_link_code(r->store, &r->link_kept)) r->link_code = r->link_kept;
 	rc = signals_take(r);
 	if (!rc) rc = start(r);
 	if (!rc) {

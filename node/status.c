@@ -165,24 +165,24 @@ static int collect_children(struct replica *r, struct status_facts *f)
 	return rc;
 }
 
-static int collect_link(struct replica *r, struct status_facts *f)
+int status_link_code(struct store *st, int *ret)
 {
 	struct span code = {NULL, 0};
 	struct arena a;
 	int rc;
 
+	*ret = 0;
 	arena_init(&a, 4096);
-	rc = store_meta_get(replica_store(r), "link_code", &a, &code);
+	rc = store_meta_get(st, "link_code", &a, &code);
 	if (!rc && code.len == STATUS_LINK_BYTES) {
 		struct cut cut = cut_of(code);
-		int said = (int)cut_u32(&cut);
-		if ((int64_t)cut_u64(&cut) >= f->parent.last_contact_ms) f->link_code = said;
+		*ret = (int)cut_u32(&cut);
 	}
 	arena_done(&a);
 	return rc;
 }
 
-int status_link_failed(struct store *st, int code, int64_t now_ms)
+int status_link_put(struct store *st, int code, int64_t now_ms)
 {
 	struct buf b;
 	int rc;
@@ -240,7 +240,7 @@ int status_collect(struct replica *r, struct status_facts *ret)
 	rc = replica_counts(r, &ret->counts);
 	if (!rc && cert) rc = collect_parent(r, ret);
 	if (!rc && cert) rc = collect_revoked(r, ret);
-	if (!rc && cert && !ret->root) rc = collect_link(r, ret);
+	if (!rc && cert && !ret->root) rc = status_link_code(replica_store(r), &ret->link_code);
 	if (!rc && cert && ret->hub) rc = collect_children(r, ret);
 	return rc;
 }

@@ -67,9 +67,11 @@ int status_collect(struct replica *r, struct status_facts *ret);
 int status_of(struct replica *r, struct status *ret); /* both */
 void status_text(const struct status *s, enum language l,
                  struct buf *out); /* the lamp's sentence */
-/* Remembers why the parent was not reached; a later contact outdates it.  Inside a write transaction. */
+/* Remembers why the parent was not reached, or 0 when it was: what came last counts, whatever the clock says.  Inside a
+ * write transaction. */
 enum { STATUS_LINK_BYTES = 12 };
-int status_link_failed(struct store *st, int code, int64_t now_ms);
+int status_link_put(struct store *st, int code, int64_t now_ms);
+int status_link_code(struct store *st, int *ret);
 const char *lamp_name(enum lamp lamp);
 /* Does this child's device agree with us now?  peer: what is stored of it; NULL: never seen. */
 int status_child(struct replica *r, const struct cert *child, bool *ret_seen, struct peer *ret_peer,

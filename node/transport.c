@@ -10,6 +10,7 @@
  */
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -42,6 +43,7 @@ enum {
 	WATCH_MS = 250,
 	WATCH_MANY_MS = 1000,
 	WATCH_MANY = 4096,
+	RESERVE = 8, /* descriptors held back, see door_drain */
 	ZAP_FRAMES = 8,
 	ZAP_FRAME_MAX = 256
 };
@@ -67,6 +69,10 @@ struct transport {
 	bool accepting;
 	int64_t watch_due_ms;
 	uint32_t descriptors_max;
+	int reserve[RESERVE];
+	void *arrivals;    /* the monitor of the router: who was accepted, who could not be */
+	uint32_t accepted; /* since the last look at the descriptors */
+	bool exhausted;    /* an accept() failed for want of one */
 	void *dealer, *monitor;
 	unsigned monitors; /* made so far: each has a name of its own */
 	uint8_t server_key[KEY];
@@ -245,6 +251,16 @@ static uint32_t descriptors_limit(uint32_t configured)
 	return (uint32_t)limit.rlim_cur;
 }
 
+/* The soft limit is there for programs that use select(); a hub needs the hard one. */
+static void descriptors_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max) return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit); /* what there was stays, and is watched */
+}
+
 int transport_new(const struct transport_config *config, struct transport **ret, struct error *err)
 {
 	struct transport *t = mem_alloc(sizeof(*t));
@@ -262,20 +278,45 @@ int transport_new(const struct transport_config *config, struct transport **ret,
 	t->config.link_public = t->link_public;
 	t->config.link_secret = t->link_secret;
 	t->descriptors_max = descriptors_limit(config->descriptors_max);
+	for (unsigned i = 0; i < RESERVE; i++) t->reserve[i] = -1;
 	pthread_mutex_init(&t->zap.lock, NULL);
 	*ret = t;
 	return 0;
+}
+
+static void arrivals_stop(struct transport *t)
+{
+	if (!t->arrivals) return;
+	(void)zmq_socket_monitor(t->router, NULL, 0);
+	zmq_close(t->arrivals);
+	t->arrivals = NULL;
+}
+
+static void reserve_take(struct transport *t)
+{
+	for (unsigned i = 0; i < RESERVE; i++)
+		if (t->reserve[i] < 0) t->reserve[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void reserve_give(struct transport *t)
+{
+	for (unsigned i = 0; i < RESERVE; i++) {
+		if (t->reserve[i] >= 0) close(t->reserve[i]);
+		t->reserve[i] = -1;
+	}
 }
 
 void transport_free(struct transport *t)
 {
 	if (!t) return;
 	transport_disconnect(t, /* gently= */ true);
+	arrivals_stop(t);
 	if (t->router) {
 		set_int(t->router, ZMQ_LINGER,
 		        GENTLE_MS); /* last answers (REFUSE, BYE) may leave */
 		zmq_close(t->router);
 	}
+	reserve_give(t);
 	zap_stop(&t->zap);
 	zmq_ctx_term(t->context);
 	pthread_mutex_destroy(&t->zap.lock);
@@ -366,12 +407,49 @@ static bool door_shut(int fd, bool shut)
 	                  sizeof(program)) == 0;
 }
 
+/*
+ * Those who stand in the door when the descriptors are gone: they are taken in with the reserve and let go at
+ * once, or libzmq would try to take them without end.  They come again by themselves.
+ */
+static void door_drain(struct transport *t)
+{
+	unsigned tries = BACKLOG;
+	int fd = 0;
+
+	while (tries-- && fd >= 0) {
+		reserve_give(t);
+		fd = accept4(t->door, NULL, NULL, SOCK_CLOEXEC);
+		if (fd >= 0) close(fd);
+		reserve_take(t);
+	}
+}
+
+/* A monitor of the router, so that a crowd is seen when it comes and not at the next look. */
+static int arrivals_start(struct transport *t, struct error *err)
+{
+	static const char name[] = "inproc://jinguo.arrivals";
+
+	t->arrivals = zmq_socket(t->context, ZMQ_PAIR);
+	if (!t->arrivals) return fail(err, ERR_INTERNAL, "the watch on the door");
+	set_int(t->arrivals, ZMQ_LINGER, 0);
+	set_int(t->arrivals, ZMQ_RCVHWM,
+	        0); /* the thread that takes callers in must never wait for us */
+	if (zmq_socket_monitor(t->router, name, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_ACCEPT_FAILED) ||
+	    zmq_connect(t->arrivals, name))
+		return fail(err, ERR_INTERNAL, "the watch on the door");
+	return 0;
+}
+
 int transport_listen(struct transport *t, const char *endpoint, struct error *err)
 {
 	size_t len = sizeof(t->endpoint);
 	int rc;
 
 	assert(!t->router);
+	if (!t->config.descriptors_max) {
+		descriptors_raise();
+		t->descriptors_max = descriptors_limit(0);
+	}
 	rc = zap_start(t, err);
 	if (!rc) rc = door_open(endpoint, &t->door, err);
 	if (rc) return rc;
@@ -385,9 +463,13 @@ int transport_listen(struct transport *t, const char *endpoint, struct error *er
 	set_int(t->router, ZMQ_USE_FD, t->door);
 	set_int(t->router, ZMQ_CURVE_SERVER, 1);
 	set_bytes(t->router, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN, strlen(ZAP_DOMAIN));
+	rc = arrivals_start(t, err);
+	if (rc) return rc;
+	reserve_take(t);
 	if (zmq_bind(t->router, endpoint)) {
 		rc = error_set(err, ERR_CONFIG, "link.listen", "cannot listen at %s: %s", endpoint,
 		               zmq_strerror(zmq_errno()));
+		arrivals_stop(t);
 		zmq_close(t->router);
 		t->router = NULL;
 		return rc;
@@ -408,31 +490,57 @@ bool transport_accepting(const struct transport *t)
 	return t->accepting;
 }
 
-static uint32_t descriptors_open(void)
+/* Without a descriptor left to look with, all are in use. */
+static uint32_t descriptors_open(const struct transport *t)
 {
 	DIR *d = opendir("/proc/self/fd");
 	uint32_t count = 0;
 
-	if (!d) return 0;
+	if (!d) return t->descriptors_max;
 	while (readdir(d)) count++;
 	closedir(d);
 	return count - 3; /* ".", "..", the directory itself */
 }
 
-/* libzmq spins a core when accept() fails for want of descriptors (measured), so it never comes to that. */
+static void arrivals_read(struct transport *t)
+{
+	uint8_t head[6];
+	char address[256];
+	uint16_t event;
+	int n;
+
+	while ((n = zmq_recv(t->arrivals, head, sizeof(head), ZMQ_DONTWAIT)) >= 0) {
+		(void)zmq_recv(t->arrivals, address, sizeof(address), ZMQ_DONTWAIT);
+		if (n != (int)sizeof(head)) continue;
+		memcpy(&event, head, sizeof(event));
+		if (event == ZMQ_EVENT_ACCEPTED)
+			t->accepted++;
+		else
+			t->exhausted = true;
+	}
+}
+
+/*
+ * libzmq spins a core when accept() fails for want of descriptors (measured), so it is not to come to that: the door is shut
+ * while a tenth is left.  A crowd that fills that tenth before we look is sent away.
+ */
 static void watch_descriptors(struct transport *t)
 {
 	int64_t now = env_boot_ms();
 	uint32_t used;
 
-	if (!t->router || now < t->watch_due_ms) return;
-	used = descriptors_open();
+	if (!t->router) return;
+	if (now < t->watch_due_ms && !t->exhausted && t->accepted < t->descriptors_max / 50) return;
+	used = t->exhausted ? t->descriptors_max : descriptors_open(t);
 	t->watch_due_ms = now + (used < WATCH_MANY ? WATCH_MS : WATCH_MANY_MS);
+	t->accepted = 0;
 	if (t->accepting && used >= t->descriptors_max / 10 * 9) {
 		if (door_shut(t->door, true)) t->accepting = false;
 	} else if (!t->accepting && used < t->descriptors_max / 10 * 8) {
 		if (door_shut(t->door, false)) t->accepting = true;
 	}
+	if (t->exhausted) door_drain(t);
+	t->exhausted = false;
 }
 
 /* ---- towards the parent */
@@ -597,14 +705,17 @@ static void monitor_read(struct transport *t)
 void transport_poll(struct transport *t, int64_t timeout_ms, bool want_up, const int *fds,
                     size_t fds_count, struct transport_ready *ret)
 {
-	zmq_pollitem_t items[TRANSPORT_FDS + 3];
-	int count = 0, router = -1, dealer = -1, monitor = -1, first;
+	zmq_pollitem_t items[TRANSPORT_FDS + 4];
+	int count = 0, router = -1, arrivals = -1, dealer = -1, monitor = -1, first;
 
 	assert(fds_count <= TRANSPORT_FDS);
 	memset(ret, 0, sizeof(*ret));
 	watch_descriptors(t);
 	if (t->router && (timeout_ms < 0 || timeout_ms > WATCH_MANY_MS)) timeout_ms = WATCH_MANY_MS;
-	if (t->router) items[router = count++] = (zmq_pollitem_t){t->router, 0, ZMQ_POLLIN, 0};
+	if (t->router) {
+		items[router = count++] = (zmq_pollitem_t){t->router, 0, ZMQ_POLLIN, 0};
+		items[arrivals = count++] = (zmq_pollitem_t){t->arrivals, 0, ZMQ_POLLIN, 0};
+	}
 	if (t->dealer) {
 		short events = want_up ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN;
 
@@ -616,7 +727,10 @@ void transport_poll(struct transport *t, int64_t timeout_ms, bool want_up, const
 		items[count++] = (zmq_pollitem_t){NULL, fds[i], ZMQ_POLLIN, 0};
 	if (zmq_poll(items, count, (long)timeout_ms) < 0)
 		return; /* a signal: the caller looks at its descriptors next time */
-	if (router >= 0) ret->down = (items[router].revents & ZMQ_POLLIN) != 0;
+	if (router >= 0) {
+		ret->down = (items[router].revents & ZMQ_POLLIN) != 0;
+		if (items[arrivals].revents & ZMQ_POLLIN) arrivals_read(t);
+	}
 	if (dealer >= 0) {
 		if (items[monitor].revents & ZMQ_POLLIN) monitor_read(t);
 		ret->up = (items[dealer].revents & ZMQ_POLLIN) != 0;
