@@ -366,7 +366,7 @@ class Campaign:
         if not says:
             return
         self.n["complete_seen" if s["own_complete"] else "sent_seen"] += 1
-        if s["restored"]:  # it cannot speak of what it does not have yet, and says that it is restored
+        if site.restored:  # it cannot speak of what it does not have (it may not have noticed)
             held = self.ledger.holdings(site.db)
             written = [x for x in written if x[1] in held]
         missing = self.ledger.not_at(written, site.parent)

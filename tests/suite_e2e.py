@@ -537,6 +537,85 @@ def noise_through_curve(t):
     t.county.run("verify")
 
 
+# ---- links
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat") as f:
+        t = f.read().rsplit(")", 1)[1].split()
+    return (int(t[11]) + int(t[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@test
+def descriptors_run_out(t):
+    """More callers at once than there are descriptors: the hub says so, serves who is in, burns nothing, and goes on."""
+    world = t.world
+    hub, node, late = world.hub("narrow"), world.node("narrow_in"), world.node("narrow_late")
+    hub.init("--listen", f"tcp://127.0.0.1:{world.port()}")
+    hub.settings({"link": {"handshake_ivl_ms": 60000}})
+    hub.join(t.province, "350103000000")
+    hub.descriptors = 96
+    hub.start()
+    wait_for(lambda: hub.status()["own_complete"], 20, "the hub is complete")
+    code = w.Book(hub).db.execute("SELECT code FROM org_unit WHERE level = 6 ORDER BY code").fetchone()[0]
+    for n in (node, late):
+        n.init()
+        n.join(hub, code)
+    node.start()
+    wait_for(node.complete, 20, "the site is in")
+    seen, callers = os.path.getsize(hub.log), []
+    port = int(open(os.path.join(hub.dir, "jinguo.ini")).read().split("listen")[1].split("127.0.0.1:")[1].split()[0])
+    try:
+        for _ in range(300):
+            c = socket.socket()
+            c.setblocking(False)
+            c.connect_ex(("127.0.0.1", port))
+            callers.append(c)
+        wait_for(lambda: b"JG-" in hub.log_since(seen), 10, "the hub says that it takes no more")
+        pid, before, since = hub.process.pid, cpu_seconds(hub.process.pid), time.monotonic()
+        ids = node.record([activity("测试照常")])
+        wait_for(lambda: w.has(hub, "activity", ids, 0), 20, "who is in is served")
+        time.sleep(max(0, 2 - (time.monotonic() - since)))
+        used, took = cpu_seconds(pid) - before, time.monotonic() - since
+        must(used < took / 4, f"the hub burnt {used:.1f} s in {took:.1f} s")
+        must(len(os.listdir(f"/proc/{pid}/fd")) <= 96, "more descriptors than allowed")
+        must(late.run("sync", "--timeout", "2", expect=None).code != 0, "one more got in: the limit was never reached")
+    finally:
+        for c in callers:
+            c.close()
+    late.record([activity("测试后来")])
+    late.start()
+    wait_for(late.complete, 20, "who came too late gets in when there is room")
+    for place in (node, late, hub):
+        place.stop()
+
+
+@test
+def status_tells_why(t):
+    """What a person sees beside a running program when the link does not work, and that it goes away by itself."""
+    node = t.one_more("told")
+    node.start()
+    wait_for(node.complete, 20, "the site is complete")
+
+    def lamp(name):
+        s = node.status()
+        must(s["lamp"] == name, f"the lamp is {s['lamp']} ({s['lamp_text']}), not {name}")
+        must(s["lamp_text"] and not s["complete"] or name == "complete", f"{name}: {s}")
+        return True
+    t.county.stop()
+    ids = node.record([activity("测试断网")])
+    wait_for(lambda: lamp("offline"), 20, "the lamp says that there is no network")
+    t.county.start()
+    wait_for(lambda: lamp("complete"), 20, "the lamp says that all has arrived")
+    must(w.has(t.county, "activity", ids, 0), "complete, and the row is not at the county")
+    node.stop()
+    env = dict(t.world.env, JINGUO_CLOCK_OFFSET_MS=str(3600 * 1000))
+    node.run("sync", env=env)
+    s = node.run("status", "--json", env=env).json()
+    must(s["lamp"] == "clock" and "60" in s["lamp_text"], f"an hour off, and the lamp is {s['lamp']}: {s['lamp_text']}")
+    node.run("sync")
+    wait_for(lambda: lamp("complete"), 20, "the clock is right again")
+
+
 # ---- files and disks
 
 @test

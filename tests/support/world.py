@@ -151,6 +151,7 @@ class Place:
         self.log = self.dir + ".log"
         self.limit_kb = limit_kb
         self.process = self.code = None
+        self.descriptors = 0  # most of them; 0: as many as we have
 
     def command(self, *words):
         return [self.program, *words, "--dir", self.dir]
@@ -200,6 +201,8 @@ class Place:
         command = self.command("run")
         if self.limit_kb:
             command = ["bash", "-c", f"ulimit -f {self.limit_kb}; trap '' XFSZ; exec \"$@\"", "-", *command]
+        if self.descriptors:
+            command = ["bash", "-c", f"ulimit -n {self.descriptors}; exec \"$@\"", "-", *command]
         seen = os.path.getsize(self.log) if os.path.exists(self.log) else 0
         with open(self.log, "ab") as log:
             self.process = self.world.spawn(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.world.env)
