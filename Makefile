@@ -4,7 +4,7 @@
 # make check VARIANT=asan     the same, sanitised (also: release, clang, tsan, cov)
 # make test-asan, test-tsan   the same, installing what is missing; tsan: the suites with threads
 # make sim SEEDS=200 [SEED=7] [TRACE=1]   run the simulator
-# make sim-campaign SEEDS=5000  many worlds on all cores; fails too if something that can happen never did
+# make sim-campaign SEEDS=5000 [SMALL=8]  many worlds on all cores, 8 of 10 small; fails too if something that can happen never did
 # make campaign [KILLS=1000] [SEED=1]     real processes under kills, cuts, restores, clocks and full disks
 # make demo                   install, build, and play the demonstration
 # make fuzz F=segment         build the fuzzer of one decoder (clang); fuzz-all MINUTES=5 builds and runs them all
@@ -151,7 +151,7 @@ demo:
 sim: $(B)/sim
 	$< --seeds $(or $(SEEDS),200) $(if $(SEED),--seed $(SEED)) $(if $(TRACE),--trace)
 sim-campaign: $(B)/sim
-	$< --seeds $(or $(SEEDS),5000) $(if $(SEED),--seed $(SEED)) --jobs $(JOBS) --coverage
+	$< --seeds $(or $(SEEDS),5000) $(if $(SEED),--seed $(SEED)) --jobs $(JOBS) --small $(or $(SMALL),8) --coverage
 
 # Long (KILLS=1000 takes a quarter of an hour on an idle machine); `make check S=campaign` is its short form.
 campaign:

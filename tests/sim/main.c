@@ -1,9 +1,10 @@
 /*
- * main.c - sim --seeds N --seed S [--jobs J] [--coverage] [--trace] [--shrink] [--twice] [--first] [name=value ...]
+ * main.c - sim --seeds N --seed S [--jobs J] [--small N] [--coverage] [--trace] [--shrink] [--twice] [--first]
+ *     [name=value ...]
  *
  * Runs N worlds from seed S on, in J processes.  A world that breaks a rule is printed with its seed, its
  * configuration (name=value arguments that repeat it, shrunk on request) and the rule; the exit code is then 1.
- * --first ends at the first such world.  --coverage prints what was reached, and something that never was is a failure too.
+ * --small N: N of ten worlds are small, for campaigns that want many.  --first ends at the first such world.  --coverage prints what was reached, and something that never was is a failure too.
  */
 #include "common/base.h"
 
@@ -16,7 +17,7 @@
 
 enum { JOBS_MAX = 64 };
 
-static uint64_t arg_seed = 1, arg_seeds = 1, arg_jobs = 1;
+static uint64_t arg_seed = 1, arg_seeds = 1, arg_jobs = 1, arg_small;
 static bool arg_trace, arg_shrink, arg_twice, arg_coverage, arg_first;
 static char **arg_settings;
 static int arg_settings_count;
@@ -30,6 +31,8 @@ static int parse(int argc, char **argv)
 			arg_seed = strtoull(argv[++i], NULL, 10);
 		else if (strcmp(argv[i], "--jobs") == 0 && i + 1 < argc)
 			arg_jobs = strtoull(argv[++i], NULL, 10);
+		else if (strcmp(argv[i], "--small") == 0 && i + 1 < argc)
+			arg_small = strtoull(argv[++i], NULL, 10);
 		else if (strcmp(argv[i], "--coverage") == 0)
 			arg_coverage = true;
 		else if (strcmp(argv[i], "--trace") == 0)
@@ -45,9 +48,10 @@ static int parse(int argc, char **argv)
 			arg_settings_count = argc - i;
 			return 0;
 		} else {
-			(void)fprintf(stderr, "usage: sim [--seeds N] [--seed S] [--jobs J] "
-			                      "[--coverage] [--trace] [--shrink] [--twice] "
-			                      "[name=value ...]\n");
+			(void)fprintf(stderr,
+			              "usage: sim [--seeds N] [--seed S] [--jobs J] "
+			              "[--small N] [--coverage] [--trace] [--shrink] [--twice] "
+			              "[name=value ...]\n");
 			return -1;
 		}
 	}
@@ -108,6 +112,7 @@ static void run_one(struct share *s)
 	struct config c;
 
 	sim_config(s->seed, &c);
+	if (s->seed % 10 < arg_small) sim_config_small(&c);
 	(void)settle_config(&c); /* looked at by main already */
 	sim_run(&c, arg_trace, &r);
 	add(&s->counts, &r.counts);

@@ -26,6 +26,8 @@ struct sim_result {
 
 /* Draws everything that varies. */
 void sim_config(uint64_t seed, struct config *ret);
+/* The same faults in a world of a handful of writes: what breaks in a large one nearly always breaks in some small one. */
+void sim_config_small(struct config *c);
 /* Names and values, one line. */
 void sim_config_print(const struct config *c, FILE *f);
 bool sim_config_set(struct config *c, const char *name, int64_t value);
