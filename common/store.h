@@ -19,7 +19,9 @@ enum {
 	STORE_READ_ONLY = 1,
 	STORE_CREATE = 2,
 	STORE_MEMORY_VFS = 4, /* path is a memdb name: simulator */
-	STORE_LAZY = 8 /* statements are made when first used: for who opens a store for little */
+	STORE_LAZY = 8, /* statements are made when first used: for who opens a store for little */
+	STORE_VFS =
+	        16 /* path is VFS:PATH, a file of the SQLite VFS of that name: tests of disk faults */
 };
 enum { STORE_FORMAT = 1 }; /* of the file; a newer one is refused with ERR_NEWER_FILE */
 enum { ROLLING_BYTES = 16, STATE_BYTES = 16 };
@@ -36,8 +38,18 @@ NODISCARD int store_begin(struct store *st);
 NODISCARD int store_begin_read(struct store *st);
 NODISCARD int store_commit(struct store *st);
 void store_rollback(struct store *st);
+/*
+ * A commit that failed in the file system (an error of write or sync, not a full disk) may be found done or undone when
+ * the database is next opened after a crash.  Until then nothing of it may be released, and this connection is not
+ * gone on with: true, and every function but rollback and close gives -ERR_STORAGE.  Closed and opened again, the
+ * database is as before that commit.
+ */
+bool store_lost(const struct store *st);
 bool store_in_transaction(const struct store *st);
 int64_t store_data_version(struct store *st); /* changes when another connection committed */
+/* Moves what it can of the log into the database file; commits do it by themselves every `pages` of log (10,000). */
+int store_checkpoint(struct store *st);
+void store_checkpoint_every(struct store *st, int pages);
 int store_check(struct store *st,
                 struct buf *ret_report); /* integrity check; 0 and an empty report if sound */
 int store_backup(struct store *st, const char *path,

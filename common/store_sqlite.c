@@ -63,6 +63,17 @@ static int error_code_of(int sqlite_rc)
 	}
 }
 
+/* SQLite says SQLITE_FULL for a write alone; making a file, growing the shared memory, a quota of the user come as others. */
+static bool is_full(sqlite3 *db, int sqlite_rc)
+{
+	int primary = sqlite_rc & 0xff, because;
+
+	if (primary != SQLITE_IOERR && primary != SQLITE_CANTOPEN) return false;
+	if (sqlite_rc == SQLITE_IOERR_FSYNC || sqlite_rc == SQLITE_IOERR_DIR_FSYNC) return false;
+	because = sqlite3_system_errno(db);
+	return because == ENOSPC || because == EDQUOT;
+}
+
 static int store_error_set(struct store *st, int code, const char *what, const char *why)
 {
 	if (st->in_transaction) st->failed = true;
@@ -71,7 +82,7 @@ static int store_error_set(struct store *st, int code, const char *what, const c
 
 int store_fail(struct store *st, int sqlite_rc, const char *what)
 {
-	int code = error_code_of(sqlite_rc);
+	int code = is_full(st->db, sqlite_rc) ? ERR_DISK_FULL : error_code_of(sqlite_rc);
 
 	if (code == ERR_DATABASE_DAMAGED)
 		return store_error_set(st, code, what, "the database file is damaged or cut short");
@@ -89,6 +100,10 @@ int store_entered(struct store *st, const char *what)
 	int rc;
 
 	if (st->in_transaction && st->failed) return -st->err.code;
+	if (st->lost)
+		return error_set(&st->err, ERR_STORAGE, "",
+		                 "whether the last commit holds is not known: the database is to "
+		                 "be opened again");
 	if (st->fault == NULL) return 0;
 	rc = st->fault(st->fault_ctx, what);
 	if (rc == 0) return 0;
@@ -623,10 +638,18 @@ static int open_file(struct store *st)
 	bool memory = (st->flags & STORE_MEMORY_VFS) != 0;
 	int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
 	char uri[PATH_BYTES_MAX];
-	const char *name = st->path;
+	const char *name = st->path, *vfs = NULL;
+	char *colon;
 	int rc;
 
-	if (memory) {
+	if ((st->flags & STORE_VFS) != 0) {
+		(void)snprintf(uri, sizeof(uri), "%s", st->path);
+		colon = strchr(uri, ':');
+		assert(colon != NULL);
+		*colon = '\0';
+		vfs = uri;
+		name = colon + 1;
+	} else if (memory) {
 		(void)snprintf(uri, sizeof(uri), "file:/%s?vfs=memdb",
 		               st->path[0] == '/' ? st->path + 1 : st->path);
 		name = uri;
@@ -639,8 +662,8 @@ static int open_file(struct store *st)
 	else
 		flags |= SQLITE_OPEN_READWRITE |
 		         ((st->flags & STORE_CREATE) != 0 || memory ? SQLITE_OPEN_CREATE : 0);
-	rc = sqlite3_open_v2(name, &st->db, flags, NULL);
-	if ((rc & 0xff) == SQLITE_CANTOPEN && access(st->path, F_OK) != 0)
+	rc = sqlite3_open_v2(name, &st->db, flags, vfs);
+	if ((rc & 0xff) == SQLITE_CANTOPEN && vfs == NULL && access(st->path, F_OK) != 0)
 		return error_set(&st->err, ERR_STORAGE, "", "there is no database at %s", st->path);
 	if (rc != SQLITE_OK) return store_fail(st, rc, "cannot open the database");
 	rc = sqlite3_busy_timeout(st->db, BUSY_MS);
@@ -803,7 +826,13 @@ int store_commit(struct store *st)
 	if (rc != 0) return rc;
 	rc = run_text(st, "COMMIT");
 	if (rc == 0) st->in_transaction = false;
+	if (rc == -ERR_STORAGE) st->lost = true;
 	return rc;
+}
+
+bool store_lost(const struct store *st)
+{
+	return st->lost;
 }
 
 void store_rollback(struct store *st)
@@ -832,6 +861,23 @@ int64_t store_data_version(struct store *st)
 }
 
 /* ---- the whole file */
+
+int store_checkpoint(struct store *st)
+{
+	int rc;
+
+	STORE_ENTER(st);
+	assert(!st->in_transaction);
+	rc = sqlite3_wal_checkpoint_v2(st->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	return rc == SQLITE_OK ? 0 : store_fail(st, rc, "checkpoint");
+}
+
+void store_checkpoint_every(struct store *st, int pages)
+{
+	int rc = sqlite3_wal_autocheckpoint(st->db, pages);
+
+	assert(rc == SQLITE_OK);
+}
 
 int store_check(struct store *st, struct buf *ret_report)
 {
@@ -934,7 +980,8 @@ int64_t store_disk_free(const struct store *st)
 {
 	struct statvfs v;
 
-	if ((st->flags & STORE_MEMORY_VFS) != 0 || statvfs(st->path, &v) != 0) return INT64_MAX;
+	if ((st->flags & (STORE_MEMORY_VFS | STORE_VFS)) != 0 || statvfs(st->path, &v) != 0)
+		return INT64_MAX;
 	return (int64_t)(v.f_bavail * v.f_frsize);
 }
 

@@ -128,7 +128,7 @@ struct store {
 	unsigned flags;
 	char *path;
 	struct error err;
-	bool in_transaction, failed;
+	bool in_transaction, failed, lost;
 	int (*fault)(void *ctx, const char *what);
 	void *fault_ctx;
 	sqlite3_stmt *queries[Q_COUNT], *feeds[FEEDS_MAX], *data_version;

@@ -284,8 +284,8 @@ int view_load(struct chest *c, struct device *d, struct view *ret)
 	rc = load_journal(c, d, ret);
 	if (rc == 0) rc = load_tail(c, d, ret);
 	if (rc < 0) {
-		world_fail(d->world, "journal", "%s: journal or tail does not read: %d", d->label,
-		           rc);
+		world_fail(d->world, "journal", "%s: journal or tail does not read: %d %s",
+		           d->label, rc, store_error(d->keeper)->detail);
 		return -1;
 	}
 	if (ret->count > 0) qsort(ret->records, ret->count, sizeof(*ret->records), compare_record);

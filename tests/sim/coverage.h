@@ -100,7 +100,17 @@
 	X(LOAD, NULL, "a backlog of large records") \
 	X(LOAD_AT_ONCE, NULL, "a transaction larger than a segment")
 #define COVERAGE_RESTORE(X)
-#define COVERAGE_DISK(X)
+#define COVERAGE_DISK(X) \
+	X(POWER_CUT, NULL, "a machine loses power, and with it what was not synced") \
+	X(PROCESS_KILLED, NULL, "a daemon is killed; page cache and other programs live on") \
+	X(DISK_DIED, NULL, "a machine or process ends at a call of the file system") \
+	X(RECOVERY_CUT, NULL, "power is cut while the database recovers from a power cut") \
+	X(DISK_ERROR, NULL, "a transaction fails with an error of the disk") \
+	X(QUOTA, NULL, "a transaction finds a disk that stays full for a while") \
+	X(COMMIT_LOST, NULL, "a commit fails so that its outcome is not known") \
+	X(REOPENED, NULL, "a daemon opens its database again after an error") \
+	X(NEW_RUN_AFTER, NULL, "after a commit that failed a new run is drawn") \
+	X(FILE_CHECKED, NULL, "SQLite checks the whole file")
 #define COVERAGE_MALICE(X)
 #define COVERAGE_REPAIR(X) \
 	X(DAMAGE_VALUE, NULL, "a value is changed behind the engine's back") \

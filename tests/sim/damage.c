@@ -29,7 +29,7 @@ static sqlite3 *raw_open(struct device *d)
 	char uri[128];
 	sqlite3 *db = NULL;
 
-	(void)snprintf(uri, sizeof(uri), "file:/%s?vfs=memdb", d->path);
+	storage_uri(d, uri, sizeof(uri));
 	if (sqlite3_open_v2(uri, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
 	                    NULL) != SQLITE_OK) {
 		world_fail(d->world, "setup", "%s: no raw connection: %s", d->label,
@@ -294,7 +294,8 @@ void damage_strike(struct world *w, unsigned n)
 	w->damage = world_draw(w, DRAWN_DAMAGE, 0, n);
 	d = w->devices[random_below(&w->damage, w->devices_count)];
 	kind = (enum damage_kind)random_below(&w->damage, DAMAGE_KINDS - 1);
-	if (!d->alive || !d->joined || !world_allows(w, DRAWN_DAMAGE, 0, n)) return;
+	if (!d->alive || !d->joined || d->storage.full) return;
+	if (!world_allows(w, DRAWN_DAMAGE, 0, n)) return;
 	if (random_chance(&w->damage, 250)) {
 		struct audit x;
 
@@ -323,8 +324,10 @@ void damage_audit(struct world *w, struct device *d, struct audit *ret)
 		if (rc == 0) continue;
 		*ret = before;
 		if (rc == 1) return;
-		/* A full disk; or a row that the apply could not use: the next begin rebuilds it. */
-		if ((rc == -ERR_DISK_FULL || rc == -ERR_DATABASE_DAMAGED) && tries++ < 50) rc = 0;
+		/* A full or failing disk; or a row that the apply could not use: the next begin rebuilds it. */
+		if ((rc == -ERR_DISK_FULL || rc == -ERR_DATABASE_DAMAGED || d->storage.struck) &&
+		    tries++ < 50)
+			rc = 0;
 	}
 	if (rc < 0)
 		world_fail(w, "audit", "%s: audit: %d %s", d->label, rc,

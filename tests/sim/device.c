@@ -55,6 +55,7 @@ static void env_witness_write(void *ctx, const struct witness *wit)
 
 	d->witness = *wit;
 	d->witness_known = true;
+	d->storage.witness_written = true;
 }
 
 static void env_line(void *ctx, const char *line)
@@ -117,12 +118,11 @@ struct device *device_new(struct world *w, struct device *parent, int unit, bool
 	                      .trace = env_line};
 	(void)snprintf(d->label, sizeof(d->label), "%s%u", hub ? parent ? "county" : "top" : "node",
 	               d->number);
-	(void)snprintf(d->path, sizeof(d->path), "sim-%p-%u", (void *)w, d->number);
 	buf_init(&d->cert_bytes, CERT_BYTES_MAX);
 	identity_make(&d->env, &d->identity);
 	w->devices[w->devices_count++] = d;
-	if (store_open(d->path, device_schema(d), STORE_CREATE | STORE_MEMORY_VFS | STORE_LAZY,
-	               &d->keeper, &d->err) < 0)
+	storage_init(d);
+	if (storage_open(d, STORAGE_KEEPER, STORE_CREATE, &d->keeper) < 0)
 		world_fail(w, "setup", "%s: keeper: %s", d->label, d->err.detail);
 	else if (replica_create(d->keeper, &d->env, &d->identity, &d->err) < 0)
 		world_fail(w, "setup", "%s: create: %s", d->label, d->err.detail);
@@ -135,6 +135,7 @@ void device_free(struct device *d)
 	replica_close(d->replica);
 	store_close(d->store);
 	store_close(d->keeper);
+	storage_done(d);
 	buf_done(&d->cert_bytes);
 	free(d->acked.p);
 	people_done(d->people);
@@ -162,9 +163,8 @@ struct device *device_twin(struct device *like, unsigned number)
 	d->env = like->env;
 	d->env.ctx = d;
 	(void)snprintf(d->label, sizeof(d->label), "twin%u", number);
-	(void)snprintf(d->path, sizeof(d->path), "sim-%p-twin-%u", (void *)d, number);
-	if (store_open(d->path, device_schema(d), STORE_CREATE | STORE_MEMORY_VFS | STORE_LAZY,
-	               &d->keeper, &d->err) < 0 ||
+	storage_init(d);
+	if (storage_open(d, STORAGE_KEEPER, STORE_CREATE, &d->keeper) < 0 ||
 	    replica_create(d->keeper, &d->env, &d->identity, &d->err) < 0)
 		world_fail(d->world, "setup", "%s: %s", d->label, d->err.detail);
 	return d;
@@ -177,23 +177,57 @@ int device_upgrade(struct device *d)
 
 	device_kill(d);
 	d->next_schema = true;
-	rc = store_open(d->path, device_schema(d), STORE_MEMORY_VFS | STORE_LAZY, &keeper, &d->err);
+	rc = storage_open(d, STORAGE_KEEPER, 0, &keeper);
 	if (rc < 0) return rc;
 	store_close(d->keeper);
 	d->keeper = keeper;
 	return device_start(d, /* reboot= */ false);
 }
 
+static void start_later(struct device *d)
+{
+	struct world *w = d->world;
+	struct random rnd = world_draw(w, DRAWN_WAIT, d->number, (uint64_t)w->now_ms + 1);
+
+	world_at(w, w->now_ms + (w->healed ? 10 : random_range(&rnd, 10, 60000)), AT_START,
+	         d->number, 0, 0);
+}
+
+/* 0; 1: an error of the disk, or the end of the machine, prevented it: to be started later. */
+static int device_open(struct device *d)
+{
+	struct replica_config config = {
+	        .env = &d->env, .identity = &d->identity, .judge = d->hub ? &d->judge : NULL};
+	bool died;
+	int rc;
+
+	storage_arm_open(d);
+	rc = storage_open(d, STORAGE_DAEMON, 0, &d->store);
+	if (rc == 0) rc = replica_open(&d->replica, d->store, &config, &d->err);
+	died = storage_died(d, STORAGE_DAEMON);
+	if (rc == 0 && !died) {
+		store_set_fault(d->store, on_storage, d);
+		return 0;
+	}
+	if (!died && !d->storage.struck && !d->storage.full) return rc;
+	replica_close(d->replica);
+	d->replica = NULL;
+	if (died) storage_die(d);
+	store_close(d->store);
+	d->store = NULL;
+	storage_after(d);
+	start_later(d);
+	return 1;
+}
+
 int device_start(struct device *d, bool reboot)
 {
 	struct world *w = d->world;
-	struct replica_config config = {
-	        .env = &d->env, .identity = &d->identity, .judge = d->hub ? &d->judge : NULL};
 	struct random rnd = world_draw(w, DRAWN_WAIT, d->number, (uint64_t)w->now_ms);
 	int rc;
 
 	if (d->replica != NULL || d->keeper == NULL) return 0;
-	if (reboot) {
+	if (reboot || d->storage.power_lost) {
 		d->witness_known = false;
 		random_bytes(&d->rnd, d->boot, 16);
 		d->boot_at_ms = w->now_ms - 5000;
@@ -201,18 +235,17 @@ int device_start(struct device *d, bool reboot)
 		REACHED(w, REBOOT);
 		weather_boot(d);
 	}
-	d->dying = d->faulted = false;
+	d->dying = d->faulted = d->storage.power_lost = false;
+	d->storage.failed_run = 0;
 	d->fault_after = -1;
-	rc = store_open(d->path, device_schema(d), STORE_MEMORY_VFS | STORE_LAZY, &d->store,
-	                &d->err);
-	if (rc == 0) rc = replica_open(&d->replica, d->store, &config, &d->err);
+	rc = device_open(d);
 	world_trace(w, "%s start%s %d", d->label, reboot ? " (reboot)" : "", rc);
+	if (rc == 1) return 1;
 	world_tell(w, "%s starts%s", d->label, reboot ? " after a boot" : "");
 	if (rc < 0) {
 		world_fail(w, "start", "%s does not start: %d %s", d->label, rc, d->err.detail);
 		return rc;
 	}
-	store_set_fault(d->store, on_storage, d);
 	d->apply_due = true;
 	d->correct_due = d->hub;
 	d->seal_at_ms = 0;
@@ -223,35 +256,66 @@ int device_start(struct device *d, bool reboot)
 	return 0;
 }
 
-void device_kill(struct device *d)
+static void leave_all(struct device *d)
 {
-	struct world *w = d->world;
-	struct random rnd = world_draw(w, DRAWN_WAIT, d->number, (uint64_t)w->now_ms + 1);
-
-	if (d->replica == NULL) return;
-	world_trace(w, "%s dies", d->label);
-	w->counts.crashes++;
 	while (d->ends_count > 0) {
 		struct device_end e = d->ends[--d->ends_count];
 
-		if (e.conn->ends[e.side].session != NULL) link_leave(w, e.conn, e.side);
+		if (e.conn->ends[e.side].session != NULL) link_leave(d->world, e.conn, e.side);
 	}
 	d->conn = NULL;
+}
+
+static void close_all(struct device *d)
+{
 	replica_close(d->replica);
 	d->replica = NULL;
 	store_close(d->store);
 	d->store = NULL;
+}
+
+void device_kill(struct device *d)
+{
+	struct world *w = d->world;
+
+	if (d->replica == NULL) return;
+	world_trace(w, "%s dies", d->label);
+	w->counts.crashes++;
+	leave_all(d);
+	storage_die(d);
+	close_all(d);
+	storage_after(d);
 	d->turn_at_ms = 0;
-	world_at(w, w->now_ms + (w->healed ? 10 : random_range(&rnd, 10, 60000)), AT_START,
-	         d->number, 0, 0);
+	start_later(d);
+}
+
+/* After an error of the disk, as the reactor does: all sessions go, the database is opened again.  0; 1: in vain, the
+ * program is started again later. */
+static int device_reopen(struct device *d)
+{
+	world_trace(d->world, "%s opens its database again", d->label);
+	REACHED(d->world, REOPENED);
+	leave_all(d);
+	close_all(d);
+	if (device_open(d) != 0) {
+		d->turn_at_ms = 0;
+		return 1;
+	}
+	d->storage.struck = true; /* that is what the error at hand is due to */
+	d->apply_due = true;
+	d->correct_due = d->hub;
+	device_turn_at(d->world, d, d->storage.sick_until_ms);
+	if (d->parent != NULL && d->joined)
+		world_at(d->world, d->storage.sick_until_ms + 1000, AT_CONNECT, d->number, 0, 0);
+	return 0;
 }
 
 /* ---- transactions */
 static int died_or(struct device *d, int rc, const char *what)
 {
-	bool injected = d->faulted;
+	bool injected = d->faulted, died = storage_died(d, STORAGE_DAEMON);
 
-	if (d->dying) {
+	if (d->dying || died) {
 		REACHED(d->world, CRASH_BEFORE);
 		world_tell(d->world, "%s dies within a transaction (%s)", d->label, what);
 		device_kill(d);
@@ -262,6 +326,8 @@ static int died_or(struct device *d, int rc, const char *what)
 		           what);
 	d->faulted = false;
 	if (rc < 0) {
+		bool again = storage_judge(d, rc, what);
+
 		replica_rollback(d->replica);
 		if (injected) {
 			d->world->counts.disk_full++;
@@ -269,6 +335,7 @@ static int died_or(struct device *d, int rc, const char *what)
 			world_tell(d->world, "%s: disk full within a transaction (%s)", d->label,
 			           what);
 		}
+		if (again && device_reopen(d) != 0) return 1;
 	}
 	return rc < 0 ? rc : 0;
 }
@@ -300,8 +367,10 @@ int device_transaction(struct device *d, const char *what, device_work *work, vo
 		         world_allows(w, DRAWN_DISK, d->number, at))
 			device_arm(d, random_range(&rnd, 0, 120), ERR_DISK_FULL);
 	}
+	storage_arm(d, at);
 	d->working = true;
 	rc = replica_begin(d->replica);
+	if (rc == 0) storage_begun(d);
 	if (rc == 0) rc = work(d, ctx);
 	if (rc == 0) rc = replica_commit(d->replica);
 	d->working = false;
@@ -732,7 +801,7 @@ static int work_seal(struct device *d, void *ctx)
 static void check_rc(struct device *d, int rc, const char *what)
 {
 	/* Only an injected fault may make the daemon's own work fail (died_or has cleared and counted it). */
-	if (rc < 0 && rc != -ERR_DISK_FULL &&
+	if (rc < 0 && rc != -ERR_DISK_FULL && !d->storage.struck &&
 	    !(rc == -ERR_DATABASE_DAMAGED && d->world->config.damage != 0))
 		world_fail(d->world, "engine", "%s: %s: %d %s", d->label, what, rc,
 		           replica_error(d->replica) ? replica_error(d->replica)->detail : "");
@@ -746,6 +815,10 @@ void device_turn(struct device *d)
 
 	if (d->replica == NULL) return;
 	if (d->turn_at_ms != 0 && d->turn_at_ms <= w->now_ms) d->turn_at_ms = 0;
+	if (storage_sick(d)) {
+		device_turn_at(w, d, d->storage.sick_until_ms);
+		return;
+	}
 	if (d->busy_until_ms > w->now_ms && !w->healed) {
 		device_turn_at(w, d, d->busy_until_ms);
 		return;
@@ -865,26 +938,37 @@ static int write_by_command(struct device *d, struct writing *x)
 	struct store *st = NULL, *daemon_store = d->store;
 	struct replica_config config = {
 	        .env = &d->env, .identity = &d->identity, .judge = d->hub ? &d->judge : NULL};
-	int rc = store_open(d->path, device_schema(d), STORE_MEMORY_VFS | STORE_LAZY, &st, &d->err);
+	bool died;
+	int rc;
 
+	storage_arm_open(d);
+	rc = storage_open(d, STORAGE_COMMAND, 0, &st);
 	d->replica = NULL;
 	if (rc == 0) rc = replica_open(&d->replica, st, &config, &d->err);
-	if (rc < 0) world_fail(d->world, "start", "%s: command: %s", d->label, d->err.detail);
+	if (rc < 0 && d->storage.disk == NULL)
+		world_fail(d->world, "start", "%s: command: %s", d->label, d->err.detail);
 	if (rc == 0) rc = replica_begin(d->replica);
+	if (rc == 0) storage_begun(d);
 	if (rc == 0) rc = work_write(d, x);
 	if (rc == 0) rc = replica_commit(d->replica);
 	if (rc == 0)
 		note_acked(d, st);
 	else if (d->replica != NULL)
 		replica_rollback(d->replica);
+	died = storage_died(d, STORAGE_COMMAND);
+	if (!died) (void)storage_judge(d, rc, "command");
 	replica_close(d->replica);
 	store_close(st);
 	d->replica = daemon;
 	d->store = daemon_store;
 	d->world->counts.commands++;
 	REACHED(d->world, COMMAND);
-	people_note(d);
-	return rc;
+	if (!died) {
+		people_note(d);
+		return rc;
+	}
+	if (d->storage.power_lost) device_kill(d); /* the whole machine */
+	return 1;
 }
 
 int device_write(struct device *d, struct write *writes, size_t count, bool whole, bool by_command)

@@ -3,14 +3,15 @@
  * engine on it as node/daemon.c does: frames in batches in one transaction, applying in transactions of
  * its own, seals, corrections at hubs; nothing leaves before its commit.
  *
- * The database is an in-memory one that a second connection (the keeper) keeps alive: a crash is closing
- * the first connection in the middle of a transaction.
+ * The database lies on what storage.h says; a second connection (the keeper) reads it for the checks and keeps alive
+ * what is in memory.  A crash is closing the first connection in the middle of a transaction, or what a disk makes of it.
  */
 #ifndef TESTS_SIM_DEVICE_H
 #define TESTS_SIM_DEVICE_H
 
 #include "proto/replica.h"
 #include "tests/sim/link.h"
+#include "tests/sim/storage.h"
 #include "tests/sim/world.h"
 
 enum { DEVICE_ENDS_MAX = 256 };
@@ -65,6 +66,7 @@ struct device {
 	struct witness witness;
 	bool witness_known;
 
+	struct storage storage;
 	struct store *keeper, *store;
 	struct replica *replica; /* NULL: the machine is down */
 	struct judge judge;
@@ -100,7 +102,7 @@ struct device *device_twin(struct device *like, unsigned number);
 int device_adopt(struct device *d);
 /* The next version of the program on the same database. */
 int device_upgrade(struct device *d);
-/* Opens database and engine; 0, or the engine's error (noted as a failure). */
+/* Opens database and engine; 0, 1 (died in it, comes again), or the engine's error (noted as a failure). */
 int device_start(struct device *d, bool reboot);
 /* The machine stops here, in the middle of whatever it did. */
 void device_kill(struct device *d);

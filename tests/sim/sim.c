@@ -26,7 +26,8 @@ enum {
 	X(rate_bytes) X(cut) X(half_open) X(stale) X(stall) X(loss) X(offline) X(crash) \
 	X(fault) X(reboot) X(skew) X(refuse) X(hold) X(command) X(late) X(stay) X(window) \
 	X(mixed) X(twin) X(restore) X(damage) \
-	X(without) X(clock) X(upgrade) X(speak) X(slow) X(pause) X(deaf) X(load) X(whole)
+	X(without) X(clock) X(upgrade) X(speak) X(slow) X(pause) X(deaf) X(load) X(whole) \
+	X(disk) X(power) X(die) X(eio) X(full) X(audit)
 /* clang-format on */
 
 static const struct {
@@ -107,6 +108,7 @@ void sim_config(uint64_t seed, struct config *ret)
 	c.damage = damage_config(seed);
 	c.twin = rate(&twin, 500);
 	weather_config(&c);
+	storage_config(seed, &c);
 	*ret = c;
 }
 
@@ -200,6 +202,7 @@ static void init_how(struct sim *s, const struct config *c, const struct sim_how
 	for (int64_t i = 0; i < c->damage; i++)
 		world_at(w, random_range(&w->damage, w->start_ms + 1000, s->end_ms), AT_DAMAGE, 0,
 		         (unsigned)i, 0);
+	storage_plan(w, w->start_ms + 1000, s->end_ms);
 }
 
 void sim_init(struct sim *s, const struct config *c, bool trace)
@@ -336,6 +339,9 @@ static void handle(struct sim *s, const struct event *e)
 	case AT_FAULT:
 		if (!w->healed) on_fault(s, e->conn);
 		break;
+	case AT_DISK:
+		storage_event(w, e);
+		break;
 	}
 }
 
@@ -462,6 +468,7 @@ void sim_settle(struct sim *s)
 		struct device *d = w->devices[i];
 
 		d->fault_after = -1;
+		storage_heal(d);
 		if (d->replica == NULL && d->alive) on_start(s, d);
 		if (!d->joined) on_join(w, d);
 		device_end_sessions(d);
@@ -490,6 +497,7 @@ void sim_settle(struct sim *s)
 	world_tell(w, "nothing moves any more, after %u rounds of calls", s->rounds);
 	check_rest(w, s->chest);
 	people_check_rest(w, s->chest);
+	for (size_t i = 0; i < w->devices_count; i++) storage_check(w->devices[i]);
 	if (w->failed_rule[0] == '\0') check_quiet_sessions(s, conns);
 	if (w->failed_rule[0] != '\0') return;
 	boot_begin(s, &boot);

@@ -51,6 +51,9 @@ struct config {
 	int64_t whole;       /* of transactions: stand or fall together */
 	int64_t load;        /* backlogs of large records, for each site */
 	int64_t restore;     /* backups and restores, and copies of devices */
+	/* Storage: on a disk of faultfs.h at all; of deaths: power cuts; of transactions: dies at a call of the file system,
+	 * an error of one; times that a disk is full for a while; of deaths: the file is checked. */
+	int64_t disk, power, die, eio, full, audit;
 };
 
 struct unit {
@@ -71,7 +74,8 @@ enum event_kind {
 	AT_FAULT,
 	AT_RELEASE,
 	AT_DAMAGE,
-	AT_WEATHER
+	AT_WEATHER,
+	AT_DISK
 };
 struct event {
 	int64_t at_ms;
