@@ -258,10 +258,10 @@ int device_start(struct device *d, bool reboot)
 
 static void leave_all(struct device *d)
 {
-	while (d->ends_count > 0) {
-		struct device_end e = d->ends[--d->ends_count];
+	for (size_t i = 0; i < d->ends_count; i++) {
+		const struct device_end *e = &d->ends[i];
 
-		if (e.conn->ends[e.side].session != NULL) link_leave(d->world, e.conn, e.side);
+		if (e->conn->ends[e->side].session != NULL) link_leave(d->world, e->conn, e->side);
 	}
 	d->conn = NULL;
 }
@@ -272,6 +272,13 @@ static void close_all(struct device *d)
 	d->replica = NULL;
 	store_close(d->store);
 	d->store = NULL;
+}
+
+/* A commit of which nobody heard may be there all the same. */
+static void left_behind(struct device *d)
+{
+	if (d->storage.disk != NULL && d->keeper != NULL) people_note(d);
+	d->ends_count = 0;
 }
 
 void device_kill(struct device *d)
@@ -285,6 +292,7 @@ void device_kill(struct device *d)
 	storage_die(d);
 	close_all(d);
 	storage_after(d);
+	left_behind(d);
 	d->turn_at_ms = 0;
 	start_later(d);
 }
@@ -297,6 +305,7 @@ static int device_reopen(struct device *d)
 	REACHED(d->world, REOPENED);
 	leave_all(d);
 	close_all(d);
+	left_behind(d);
 	if (device_open(d) != 0) {
 		d->turn_at_ms = 0;
 		return 1;

@@ -40,7 +40,7 @@ void storage_init(struct device *d)
 	struct storage *s = &d->storage;
 	struct random rnd = world_draw(w, DRAWN_PLATTER, d->number, 0);
 
-	*s = (struct storage){0};
+	*s = (struct storage){.quota = -1};
 	if (w->config.disk == 0) {
 		(void)snprintf(d->path, sizeof(d->path), "sim-%p-%s", (void *)d, d->label);
 		return;
@@ -123,14 +123,15 @@ void storage_event(struct world *w, const struct event *e)
 
 	if (s->disk == NULL || w->healed) return;
 	if (e->side == 1) {
-		disk_quota(s->disk, -1);
+		disk_quota(s->disk, s->quota = -1);
 		s->full = false;
 		world_tell(w, "%s: there is room on the disk again", d->label);
 		return;
 	}
 	if (!world_allows(w, DRAWN_FULL, d->number + 1, e->conn)) return;
-	disk_quota(s->disk, disk_used(s->disk) +
-	                            (random_chance(&rnd, 500) ? 0 : random_range(&rnd, 1, 200000)));
+	s->quota =
+	        disk_used(s->disk) + (random_chance(&rnd, 500) ? 0 : random_range(&rnd, 1, 200000));
+	disk_quota(s->disk, s->quota);
 	s->full = true;
 	world_tell(w, "%s: the disk is full, or nearly", d->label);
 	world_at(w, w->now_ms + random_range(&rnd, 1000, FULL_MS_MAX), AT_DISK, d->number, e->conn,
@@ -308,7 +309,9 @@ void storage_after(struct device *d)
 		                     random_chance(&rnd, (unsigned)w->config.die * 4);
 		     i++)
 			recovery_cut(d, &rnd);
+		disk_quota(s->disk, -1); /* it only reads, for the checks */
 		rc = storage_open(d, STORAGE_KEEPER, 0, &d->keeper);
+		disk_quota(s->disk, s->quota);
 		if (rc < 0)
 			world_fail(w, "reopen", "%s: after a power cut: %d %s", d->label, rc,
 			           d->err.detail);
@@ -324,7 +327,7 @@ bool storage_sick(const struct device *d)
 void storage_heal(struct device *d)
 {
 	if (d->storage.disk == NULL) return;
-	disk_quota(d->storage.disk, -1);
+	disk_quota(d->storage.disk, d->storage.quota = -1);
 	disk_disarm(d->storage.disk);
 	d->storage.full = false;
 	d->storage.sick_until_ms = 0;

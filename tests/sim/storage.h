@@ -26,6 +26,7 @@ struct storage {
 	bool power_lost;       /* the next start is a boot */
 	bool struck;           /* in the transaction at hand */
 	bool full;             /* there is a quota */
+	int64_t quota;         /* < 0: none */
 	bool witness_written;  /* in the transaction at hand */
 	uint64_t run;          /* of the transaction at hand */
 	uint64_t
