@@ -124,6 +124,12 @@ ERROR(NO_PERMISSION, 4113, "no_permission", EXIT_NO_PERMISSION, 403,
 ERROR(REVOKED, 4114, "revoked", EXIT_NO_PERMISSION, 403,
       "本机已被停用；记录仍在。", "This computer was retired; its records are still here.",
       "请联系县级。", "Call the county.")
+ERROR(COPIED, 4115, "copied", EXIT_REFUSED, 409,
+      "上级有两份在同时运行，已暂停接收；记录都在本机。", "Two copies of the level above are running, so it takes nothing for now; all records are safe here.",
+      "不用处理，照常记录；上级选定一份后自动续传。", "Go on recording; it goes on by itself once that level has named one of the two.")
+ERROR(SET_ASIDE, 4116, "set_aside", EXIT_REFUSED, 409,
+      "两份中已选定另一份，这一份不再使用；它的记录都在。", "Of two copies the other one was named; this one is set aside, with all its records.",
+      "请用 hand-out 导出这一份，在选定的那份上用 hand-in 收进。", "Write its journal to a file with hand-out, and take that in with hand-in at the copy that was named.")
 
 /* 5: sync */
 ERROR(VERSION, 5101, "version", EXIT_VERSION, 426,

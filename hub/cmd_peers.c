@@ -18,9 +18,39 @@ enum { MISSING_LISTED = 200, LINE_MAX = 16 * 1024, MONTH_FIRST = 190001, MONTH_L
 struct peer_line {
 	struct cert cert;
 	struct peer peer;
+	struct child_facts facts;
 	bool seen, agrees;
 	int64_t revoked_ms;
 };
+
+static json_int_t runs_alive(const struct peer_line *p)
+{
+	return !p->seen                    ? 0
+	       : p->facts.copies.copied_ms ? (json_int_t)p->facts.copies.lines_count
+	                                   : 1;
+}
+
+static json_t *states_json(struct call *c, const struct peer_line *p)
+{
+	enum told told[TOLD_COUNT];
+	size_t n = status_told_child(&p->facts, told);
+	json_t *list = json_array();
+	struct buf text;
+
+	buf_init(&text, 4096);
+	for (size_t i = 0; i < n; i++) {
+		json_t *j = json_object();
+
+		buf_reset(&text);
+		told_text_child(told[i], &p->facts, c->language, &text);
+		json_object_set_new(j, "state", json_string(told_name(told[i])));
+		json_object_set_new(j, "text", json_span(buf_span(&text)));
+		json_object_set_new(j, "next", json_string(told_next_child(told[i], c->language)));
+		json_array_append_new(list, j);
+	}
+	buf_done(&text);
+	return list;
+}
 
 static json_t *peer_json(struct call *c, const struct peer_line *p)
 {
@@ -46,6 +76,20 @@ static json_t *peer_json(struct call *c, const struct peer_line *p)
 	json_object_set_new(j, "bytes_out", json_integer(p->peer.bytes_out));
 	json_object_set_new(j, "schema_version", json_integer((json_int_t)p->peer.schema_version));
 	json_object_set_new(j, "restored", json_boolean(p->peer.restored));
+	json_object_set_new(j, "restored_at", json_time(p->facts.copies.back_ms));
+	json_object_set_new(j, "copied_since", json_time(p->facts.copies.copied_ms));
+	json_object_set_new(j, "runs_alive", json_integer(runs_alive(p)));
+	json_object_set_new(j, "forks", json_integer(p->facts.copies.forks));
+	json_object_set_new(j, "forked_at", json_time(p->facts.copies.forked_ms));
+	json_object_set_new(j, "dismissed", json_time(p->facts.copies.dismissed_ms));
+	json_object_set_new(
+	        j, "dismissed_why",
+	        p->facts.copies.reason[0]
+	                ? json_span(span_of(p->facts.copies.reason, strlen(p->facts.copies.reason)))
+	                : json_null());
+	json_object_set_new(j, "parked_here", json_integer(p->facts.parked));
+	json_object_set_new(j, "refused_here", json_integer(p->facts.refused));
+	json_object_set_new(j, "states", states_json(c, p));
 	json_object_set_new(j, "revoked", json_time(p->revoked_ms));
 	json_object_set_new(j, "valid_to", json_time(p->cert.not_after_ms));
 	return j;
@@ -53,6 +97,9 @@ static json_t *peer_json(struct call *c, const struct peer_line *p)
 
 static void peer_text(struct call *c, const struct peer_line *p, struct buf *b)
 {
+	enum told told[TOLD_COUNT];
+	uint8_t origin[16];
+	char hex[40];
 	enum word state = p->revoked_ms ? WORD_PEER_REVOKED
 	                  : !p->seen    ? WORD_PEER_NEVER
 	                  : p->agrees   ? WORD_PEER_AGREED
@@ -61,6 +108,52 @@ static void peer_text(struct call *c, const struct peer_line *p, struct buf *b)
 	buf_print(b, "%s\t%s\t%s\t%s\t%s\n", call_org_code(c, p->cert.unit),
 	          call_org_name(c, p->cert.unit), p->cert.role == CERT_HUB ? "hub" : "node",
 	          word_text(c->language, state), call_time(c, p->peer.last_contact_ms));
+	size_t n = status_told_child(&p->facts, told);
+	for (size_t i = 0; i < n; i++) {
+		origin_of(p->cert.origin_key, origin);
+		hex_text(origin, 16, hex);
+		buf_print(b, "- %s ", hex);
+		told_text_child(told[i], &p->facts, c->language, b);
+		buf_print(b, "\n  %s: %s\n", word_text(c->language, WORD_STATUS_NEXT),
+		          told_next_child(told[i], c->language));
+	}
+}
+
+/* --dismiss DEVICE --reason TEXT: its copies are no matter any more. */
+static int dismiss(struct call *c)
+{
+	const char *device = call_option(c, "dismiss"), *reason = call_option(c, "reason");
+	uint8_t origin[16];
+	struct copies copies;
+	int rc;
+
+	if (!reason || !*reason)
+		return error_set(&c->error, ERR_MISSING_OPTION, "reason",
+		                 "--reason TEXT: what became of the other copy");
+	if (strlen(device) != 32 || !hex_parse(device, origin, 16))
+		return call_usage(c, "dismiss", "32 digits, as peers --json names the device");
+	rc = call_begin(c);
+	if (rc) return rc;
+	rc = replica_copies(c->replica, origin, &copies);
+	if (!rc && !copies.lines_count)
+		rc = error_set(&c->error, ERR_NOT_FOUND, "dismiss", "this device was never met");
+	else
+		rc = rc ? rc : replica_copies_dismiss(c->replica, origin, reason);
+	if (rc) {
+		if (c->error.code != -rc) call_failed(c, rc);
+		replica_rollback(c->replica);
+		return rc;
+	}
+	rc = call_commit(c);
+	if (rc) return rc;
+	if (c->json) {
+		json_t *j = json_object();
+		json_object_set_new(j, "dismissed", json_string(device));
+		call_json(c, j);
+	} else {
+		call_say_text(c, word_text(c->language, WORD_DISMISSED));
+	}
+	return 0;
 }
 
 static int run_peers(struct call *c)
@@ -77,6 +170,7 @@ static int run_peers(struct call *c)
 	if (!own)
 		return error_set(&c->error, ERR_NOT_JOINED, NULL,
 		                 "this hub has no certificate yet");
+	if (call_option(c, "dismiss")) return dismiss(c);
 	rc = store_certs(c->store, &c->arena, &rows, &count);
 	items = c->json ? json_array() : NULL;
 	buf_init(&b, LINE_MAX);
@@ -86,6 +180,7 @@ static int run_peers(struct call *c)
 		    cert_open(rows[i].body, &p.cert, NULL))
 			continue;
 		rc = status_child(c->replica, &p.cert, &p.seen, &p.peer, &p.agrees);
+		rc = rc ? rc : status_child_facts(c->replica, &p.cert, &p.facts);
 		if (rc) break;
 		if (!p.seen) p.peer = (struct peer){0};
 		if (items) {
@@ -571,7 +666,10 @@ const struct command commands_peers[] = {
         {.name = "peers",
          .zh = "下级设备:最近联系、是否一致。",
          .en = "Devices below: last contact, agreement.",
-         .examples = "peers --dir hub",
+         .options = "dismiss= reason=",
+         .examples =
+                 "peers --dir hub\n"
+                 "peers --dismiss 0123456789abcdef0123456789abcdef --reason 旧电脑已收回 --dir hub",
          .args_min = 0,
          .args_max = 0,
          .run = run_peers},

@@ -6,6 +6,6 @@
 
 #include "node/command.h"
 
-extern const struct command commands_org[], commands_invite[], commands_peers[];
+extern const struct command commands_org[], commands_invite[], commands_peers[], commands_survive[];
 
 #endif

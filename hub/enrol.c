@@ -10,6 +10,7 @@
 #include "common/ident.h"
 #include "common/validate.h"
 #include "node/keys.h"
+#include "proto/copies.h"
 
 #define ROOT_KEY "root.key"
 
@@ -651,6 +652,8 @@ static int redeem(struct enrol *e, struct replica *r, const struct msg_join *m,
 		code = ERR_NOT_JOINED;
 	else if (!crypt_equal(m->link_key, link_key, 32))
 		code = ERR_WRONG_KEY;
+	else
+		code = replica_stopped(r); /* of two copies neither enrols */
 	if (code) {
 		answer_refuse(out, code, 0);
 		return 0;

@@ -220,6 +220,42 @@ static int run_run(struct call *c)
 
 /* ---- status */
 
+static json_t *states_json(struct call *c, const struct status_facts *f)
+{
+	enum told told[TOLD_COUNT];
+	size_t n = status_told(f, told);
+	json_t *list = json_array();
+	struct buf text;
+
+	buf_init(&text, 4096);
+	for (size_t i = 0; i < n; i++) {
+		json_t *j = json_object();
+
+		buf_reset(&text);
+		told_text(told[i], f, c->language, &text);
+		json_object_set_new(j, "state", json_string(told_name(told[i])));
+		json_object_set_new(j, "text", json_span(buf_span(&text)));
+		json_object_set_new(j, "next", json_string(told_next(told[i], c->language)));
+		json_array_append_new(list, j);
+	}
+	buf_done(&text);
+	return list;
+}
+
+/* Each on a line, with what to do. */
+static void states_print(struct call *c, const struct status_facts *f, struct buf *b)
+{
+	enum told told[TOLD_COUNT];
+	size_t n = status_told(f, told);
+
+	for (size_t i = 0; i < n; i++) {
+		buf_text(b, "\n- ");
+		told_text(told[i], f, c->language, b);
+		buf_print(b, "\n  %s: %s", word_text(c->language, WORD_STATUS_NEXT),
+		          told_next(told[i], c->language));
+	}
+}
+
 static json_t *status_json(struct call *c, const struct status *s)
 {
 	const struct status_facts *f = &s->facts;
@@ -263,6 +299,11 @@ static json_t *status_json(struct call *c, const struct status *s)
 		json_object_set_new(j, "children", json_integer(f->children));
 		json_object_set_new(j, "children_missing", json_integer(f->children_missing));
 	}
+	json_object_set_new(j, "unadmitted", json_integer(n->unadmitted));
+	json_object_set_new(j, "copied_since", json_time(f->copies.copied_ms));
+	json_object_set_new(j, "set_aside", json_time(f->copies.aside_ms));
+	json_object_set_new(j, "survivor", json_boolean(f->copies.survivor && !f->copies.aside));
+	json_object_set_new(j, "states", states_json(c, f));
 	buf_init(&text, 2048);
 	status_text(s, c->language, &text);
 	json_object_set_new(j, "lamp", json_string(s->name));
@@ -288,6 +329,7 @@ static void status_print(struct call *c, const struct status *s)
 
 	buf_init(&b, 8192);
 	status_text(s, c->language, &b);
+	states_print(c, f, &b);
 	hex_text(replica_identity(c->replica)->origin, 16, hex);
 	buf_print(&b, "\n%s: %s\n", word_text(c->language, WORD_STATUS_DEVICE), hex);
 	if (cert)

@@ -132,6 +132,7 @@ enum { RECORD_LINE_MAX = 256 * 1024, RECORD_MEMORY_FACTOR = 128 };
 int record_lines(struct call *c, FILE *in, bool atomic, json_t *items, size_t *ret_done,
                  size_t *ret_failed);
 
-extern const struct command commands_record[], commands_look[], commands_link[], commands_care[];
+extern const struct command commands_record[], commands_look[], commands_link[], commands_care[],
+        commands_hand[];
 
 #endif

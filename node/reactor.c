@@ -450,7 +450,7 @@ static void on_orphan(struct reactor *r, const struct arrival *a)
 	if (reader_array(&in) < 2) return;
 	type = reader_uint(&in, UINT8_MAX);
 	session = reader_uint(&in, UINT64_MAX);
-	if (in.bad || !session || type < MSG_DATA || type > MSG_CERT || type == MSG_BYE) return;
+	if (in.bad || !session || type < MSG_DATA || type > MSG_NAMED || type == MSG_BYE) return;
 	refuse(r, &a->from, session, ERR_BUSY, 0);
 }
 

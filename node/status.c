@@ -27,7 +27,10 @@ static const struct {
         [LAMP_COMPLETE] = {"complete", "green"},
 };
 
-enum { CERT_SOON_DAYS = 30 };
+enum { CERT_SOON_DAYS = 30, PARKED_LOOKED_AT = 2000 };
+
+static void fill_number(struct buf *out, enum language l, enum word w, int64_t n);
+static void fill_time(struct buf *out, enum language l, enum word w, int64_t ms);
 
 const char *lamp_name(enum lamp lamp)
 {
@@ -45,8 +48,9 @@ static bool own_complete(const struct status_facts *f)
 {
 	const struct replica_counts *n = &f->counts;
 
-	if (!f->joined || f->revoked || n->restored || n->gaps || n->unstated || n->refused ||
-	    n->parked || n->waiting || n->unapplied || n->unadmitted)
+	if (!f->joined || f->revoked || f->copies.copied_ms || f->copies.aside || n->restored ||
+	    n->gaps || n->unstated || n->refused || n->parked || n->waiting || n->unapplied ||
+	    n->unadmitted)
 		return false;
 	if (f->root) return true;
 	return !n->unsent && !n->tail && !n->received && agrees(f) && !f->parent.refused &&
@@ -65,7 +69,7 @@ static bool holds(const struct status_facts *f, enum lamp lamp, bool complete)
 	case LAMP_REVOKED:
 		return f->revoked || f->link_code == ERR_REVOKED;
 	case LAMP_IDENTITY:
-		return n->restored || n->alarms > 0;
+		return n->restored || n->alarms > 0 || f->copies.copied_ms || f->copies.aside;
 	case LAMP_REFUSED:
 		return n->refused > 0;
 	case LAMP_CERT_EXPIRED:
@@ -157,7 +161,10 @@ static int collect_children(struct replica *r, struct status_facts *f)
 		    !memcmp(rows[i].id, replica_cert(r)->id, 16) ||
 		    cert_open(rows[i].body, &c, NULL))
 			continue;
+		struct copies copies;
 		rc = status_child(r, &c, &seen, &peer, &same);
+		rc = rc ? rc : replica_copies(r, rows[i].origin, &copies);
+		f->children_copied += !rc && copies.copied_ms;
 		f->children++;
 		f->children_missing += !same;
 	}
@@ -224,6 +231,28 @@ static int collect_revoked(struct replica *r, struct status_facts *f)
 	return rc;
 }
 
+/* What is parked here waits for what?  The causes of the first of them. */
+static int collect_waits(struct replica *r, struct status_facts *f)
+{
+	struct held *held;
+	struct arena a;
+	size_t count;
+	int rc;
+
+	arena_init(&a, 0);
+	rc = store_parked_list(replica_store(r), 0, PARKED_LOOKED_AT, &a, &held, &count);
+	for (size_t i = 0; !rc && i < count; i++) {
+		size_t k = 0;
+
+		while (k < f->waits_count && f->waits[k].cause != held[i].cause) k++;
+		if (k == STATUS_WAITS_MAX) continue;
+		if (k == f->waits_count) f->waits[f->waits_count++].cause = held[i].cause;
+		f->waits[k].count++;
+	}
+	arena_done(&a);
+	return rc;
+}
+
 int status_collect(struct replica *r, struct status_facts *ret)
 {
 	const struct env *env = replica_env(r);
@@ -238,11 +267,216 @@ int status_collect(struct replica *r, struct status_facts *ret)
 	        .not_after_ms = cert ? cert->not_after_ms : 0,
 	};
 	rc = replica_counts(r, &ret->counts);
+	rc = rc ? rc : replica_own_copies(r, &ret->copies);
+	if (!rc && ret->counts.parked) rc = collect_waits(r, ret);
 	if (!rc && cert) rc = collect_parent(r, ret);
 	if (!rc && cert) rc = collect_revoked(r, ret);
 	if (!rc && cert && !ret->root) rc = status_link_code(replica_store(r), &ret->link_code);
 	if (!rc && cert && ret->hub) rc = collect_children(r, ret);
 	return rc;
+}
+
+/* ---- what is told beside the lamp */
+
+static const struct {
+	const char *name;
+	enum word text, next, next_child;
+} tolds[TOLD_COUNT] = {
+        [TOLD_RESTORED] = {"restored", WORD_TOLD_RESTORED, WORD_NEXT_RESTORED, WORD_NEXT_RESTORED},
+        [TOLD_COPIED] = {"copied", WORD_TOLD_COPIED, WORD_NEXT_COPIED, WORD_NEXT_COPIED_CHILD},
+        [TOLD_STOPPED] = {"stopped", WORD_TOLD_STOPPED, WORD_NEXT_STOPPED, WORD_NEXT_STOPPED},
+        [TOLD_SET_ASIDE] = {"set_aside", WORD_TOLD_SET_ASIDE, WORD_NEXT_SET_ASIDE,
+                            WORD_NEXT_SET_ASIDE},
+        [TOLD_BELOW_COPIED] = {"below_copied", WORD_TOLD_BELOW_COPIED, WORD_NEXT_BELOW_COPIED,
+                               WORD_NEXT_BELOW_COPIED},
+        [TOLD_CLOCK] = {"clock", WORD_TOLD_CLOCK, WORD_NEXT_CLOCK, WORD_NEXT_CLOCK_CHILD},
+        [TOLD_REFUSED] = {"refused", WORD_TOLD_REFUSED, WORD_NEXT_REFUSED, WORD_NEXT_REFUSED_CHILD},
+        [TOLD_WAITS_HERE] = {"waits_here", WORD_TOLD_WAITS_HERE, WORD_NEXT_WAITS_HERE,
+                             WORD_NEXT_WAITS_HERE},
+        [TOLD_WAITS_ABOVE] = {"waits_above", WORD_TOLD_WAITS_ABOVE, WORD_NEXT_WAITS_ABOVE,
+                              WORD_NEXT_WAITS_ABOVE},
+};
+
+const char *told_name(enum told t)
+{
+	return tolds[t].name;
+}
+
+const char *told_next(enum told t, enum language l)
+{
+	return word_text(l, tolds[t].next);
+}
+
+const char *told_next_child(enum told t, enum language l)
+{
+	return word_text(l, tolds[t].next_child);
+}
+
+static bool clock_off(const struct peer *p)
+{
+	return p->clock_offset_ms > STATUS_CLOCK_MS || p->clock_offset_ms < -STATUS_CLOCK_MS;
+}
+
+static bool told_holds(const struct status_facts *f, enum told t)
+{
+	switch (t) {
+	case TOLD_RESTORED:
+		return f->counts.restored;
+	case TOLD_COPIED:
+		return f->copies.copied_ms && !f->hub && !f->copies.aside;
+	case TOLD_STOPPED:
+		return f->copies.copied_ms && f->hub && !f->copies.aside;
+	case TOLD_SET_ASIDE:
+		return f->copies.aside != 0;
+	case TOLD_BELOW_COPIED:
+		return f->children_copied > 0;
+	case TOLD_CLOCK:
+		return f->parent_known && clock_off(&f->parent);
+	case TOLD_REFUSED:
+		return f->counts.refused > 0;
+	case TOLD_WAITS_HERE:
+		return f->counts.parked > 0;
+	case TOLD_WAITS_ABOVE:
+		return f->parent_known && f->parent.parked > 0;
+	case TOLD_COUNT:
+		break;
+	}
+	return false;
+}
+
+size_t status_told(const struct status_facts *f, enum told ret[TOLD_COUNT])
+{
+	/* The gravest first, as at the lamp. */
+	static const enum told order[TOLD_COUNT] = {
+	        TOLD_SET_ASIDE, TOLD_STOPPED, TOLD_COPIED,     TOLD_RESTORED,   TOLD_BELOW_COPIED,
+	        TOLD_REFUSED,   TOLD_CLOCK,   TOLD_WAITS_HERE, TOLD_WAITS_ABOVE};
+	size_t n = 0;
+
+	for (size_t i = 0; i < TOLD_COUNT; i++)
+		if (told_holds(f, order[i])) ret[n++] = order[i];
+	return n;
+}
+
+/* "3 of: it waits for a record that it refers to; ..." */
+static void text_waits(const struct status_facts *f, enum language l, struct buf *out)
+{
+	for (size_t i = 0; i < f->waits_count; i++) {
+		const struct error_info *info = error_info(f->waits[i].cause);
+		const char *text = l == LANGUAGE_ZH ? info->zh : info->en;
+
+		buf_print(out, "%s%" PRId64 " × ",
+		          i                  ? " "
+		          : l == LANGUAGE_ZH ? ":"
+		                             : ": ",
+		          f->waits[i].count);
+		buf_text(out, text);
+	}
+}
+
+static int64_t minutes_off(const struct peer *p)
+{
+	return (p->clock_offset_ms < 0 ? -p->clock_offset_ms : p->clock_offset_ms) / 60000;
+}
+
+void told_text(enum told t, const struct status_facts *f, enum language l, struct buf *out)
+{
+	switch (t) {
+	case TOLD_COPIED:
+	case TOLD_STOPPED:
+		fill_time(out, l, tolds[t].text, f->copies.copied_ms);
+		break;
+	case TOLD_SET_ASIDE:
+		fill_time(out, l, tolds[t].text, f->copies.aside_ms);
+		break;
+	case TOLD_BELOW_COPIED:
+		fill_number(out, l, tolds[t].text, f->children_copied);
+		break;
+	case TOLD_CLOCK:
+		fill_number(out, l, tolds[t].text, minutes_off(&f->parent));
+		break;
+	case TOLD_REFUSED:
+		fill_number(out, l, tolds[t].text, f->counts.refused);
+		break;
+	case TOLD_WAITS_HERE:
+		fill_number(out, l, tolds[t].text, f->counts.parked);
+		text_waits(f, l, out);
+		break;
+	case TOLD_WAITS_ABOVE:
+		fill_number(out, l, tolds[t].text, f->parent.parked);
+		break;
+	case TOLD_RESTORED:
+	case TOLD_COUNT:
+		buf_text(out, word_text(l, WORD_TOLD_RESTORED));
+		break;
+	}
+}
+
+/* ---- of one child */
+
+size_t status_told_child(const struct child_facts *f, enum told ret[TOLD_COUNT])
+{
+	size_t n = 0;
+
+	if (f->copies.copied_ms) ret[n++] = TOLD_COPIED;
+	if (f->peer.restored) ret[n++] = TOLD_RESTORED;
+	if (f->refused) ret[n++] = TOLD_REFUSED;
+	if (clock_off(&f->peer)) ret[n++] = TOLD_CLOCK;
+	if (f->parked) ret[n++] = TOLD_WAITS_HERE;
+	return n;
+}
+
+void told_text_child(enum told t, const struct child_facts *f, enum language l, struct buf *out)
+{
+	char alive[32];
+	struct buf since;
+
+	switch (t) {
+	case TOLD_COPIED:
+		buf_init(&since, 64);
+		time_show(f->copies.copied_ms, &since);
+		(void)snprintf(alive, sizeof alive, "%zu", f->copies.lines_count);
+		word_fill(out, l, WORD_TOLD_COPIED_CHILD, alive, buf_cstr(&since), WORD_END);
+		buf_done(&since);
+		break;
+	case TOLD_RESTORED:
+		fill_time(out, l, WORD_TOLD_RESTORED_CHILD, f->copies.back_ms);
+		break;
+	case TOLD_REFUSED:
+		fill_number(out, l, WORD_TOLD_REFUSED, f->refused);
+		break;
+	case TOLD_CLOCK:
+		fill_number(out, l, WORD_TOLD_CLOCK_CHILD, minutes_off(&f->peer));
+		break;
+	case TOLD_WAITS_HERE:
+		fill_number(out, l, WORD_TOLD_WAITS_HERE, f->parked);
+		break;
+	case TOLD_STOPPED:
+	case TOLD_SET_ASIDE:
+	case TOLD_BELOW_COPIED:
+	case TOLD_WAITS_ABOVE:
+	case TOLD_COUNT:
+		break;
+	}
+}
+
+int status_child_facts(struct replica *r, const struct cert *child, struct child_facts *ret)
+{
+	uint8_t origin[16];
+	uint32_t unit;
+	struct scope scope;
+	bool seen;
+	int rc;
+
+	*ret = (struct child_facts){0};
+	origin_of(child->origin_key, origin);
+	rc = store_peer_get(replica_store(r), origin, &ret->peer, &seen);
+	if (!rc && !seen) ret->peer = (struct peer){0};
+	rc = rc ? rc : replica_copies(r, origin, &ret->copies);
+	rc = rc ? rc : store_scope_ord(replica_store(r), child->unit, false, &unit);
+	if (rc || !unit) return rc;
+	rc = store_scope_get(replica_store(r), unit, &scope);
+	return rc ? rc
+	          : store_held_counts(replica_store(r), scope.feed, &ret->parked, &ret->refused);
 }
 
 int status_of(struct replica *r, struct status *ret)
@@ -285,6 +519,17 @@ static void text_complete(const struct status *s, enum language l, struct buf *o
 		          when);
 }
 
+/* The gravest first: that this copy is not the one, that there are two, that it was restored. */
+static void text_identity(const struct status_facts *f, enum language l, struct buf *out)
+{
+	enum told told[TOLD_COUNT];
+
+	if (status_told(f, told) && told[0] < TOLD_BELOW_COPIED)
+		told_text(told[0], f, l, out);
+	else
+		buf_text(out, word_text(l, WORD_LAMP_IDENTITY));
+}
+
 void status_text(const struct status *s, enum language l, struct buf *out)
 {
 	const struct status_facts *f = &s->facts;
@@ -300,7 +545,7 @@ void status_text(const struct status *s, enum language l, struct buf *out)
 		buf_text(out, word_text(l, WORD_LAMP_REVOKED));
 		break;
 	case LAMP_IDENTITY:
-		buf_text(out, word_text(l, WORD_LAMP_IDENTITY));
+		text_identity(f, l, out);
 		break;
 	case LAMP_REFUSED:
 		fill_number(out, l, WORD_LAMP_REFUSED, n->refused);

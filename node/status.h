@@ -8,6 +8,7 @@
 #define NODE_STATUS_H
 
 #include "node/words.h"
+#include "proto/copies.h"
 #include "proto/replica.h"
 
 /* In the order of the table: the first that holds is shown. */
@@ -38,6 +39,21 @@ enum lamp {
 #define STATUS_CLOCK_MS  (INT64_C(10) * 60 * 1000)
 #define STATUS_DAY_MS    (INT64_C(24) * 3600 * 1000)
 
+enum { STATUS_WAITS_MAX = 8 };
+
+/* What is told beside the lamp: each with its sentence and what to do next. */
+enum told {
+	TOLD_RESTORED,
+	TOLD_COPIED,    /* another copy of this device is alive */
+	TOLD_STOPPED,   /* the same of a hub: it takes nothing from below */
+	TOLD_SET_ASIDE, /* another copy was named */
+	TOLD_BELOW_COPIED,
+	TOLD_CLOCK,
+	TOLD_REFUSED,
+	TOLD_WAITS_HERE,
+	TOLD_WAITS_ABOVE,
+	TOLD_COUNT
+};
 struct status_facts {
 	int64_t now_ms, disk_free; /* disk_free: bytes, INT64_MAX unknown */
 	struct replica_counts counts;
@@ -49,6 +65,13 @@ struct status_facts {
 	bool parent_same; /* its last digest equals ours now */
 	int link_code; /* enum error_code of the last try to reach the parent; 0 good or not tried */
 	bool sending;  /* a session is open and has something to do */
+	struct own_copies copies;
+	struct waits {
+		int cause; /* enum error_code */
+		int64_t count;
+	} waits[STATUS_WAITS_MAX]; /* what is parked here, by cause */
+	size_t waits_count;
+	int64_t children_copied; /* hubs: devices below of which two copies are alive */
 	int64_t children,
 	        children_missing; /* hubs: children's devices, those that do not agree now */
 };
@@ -73,6 +96,21 @@ enum { STATUS_LINK_BYTES = 12 };
 int status_link_put(struct store *st, int code, int64_t now_ms);
 int status_link_code(struct store *st, int *ret);
 const char *lamp_name(enum lamp lamp);
+const char *told_name(enum told t);
+/* Those that hold, in order; pure. */
+size_t status_told(const struct status_facts *f, enum told ret[TOLD_COUNT]);
+void told_text(enum told t, const struct status_facts *f, enum language l, struct buf *out);
+const char *told_next(enum told t, enum language l);
+/* What a hub says of one child: the same states, of the child. */
+struct child_facts {
+	struct peer peer;
+	struct copies copies;
+	int64_t parked, refused; /* records of its scopes, here */
+};
+size_t status_told_child(const struct child_facts *f, enum told ret[TOLD_COUNT]);
+void told_text_child(enum told t, const struct child_facts *f, enum language l, struct buf *out);
+const char *told_next_child(enum told t, enum language l);
+int status_child_facts(struct replica *r, const struct cert *child, struct child_facts *ret);
 /* Does this child's device agree with us now?  peer: what is stored of it; NULL: never seen. */
 int status_child(struct replica *r, const struct cert *child, bool *ret_seen, struct peer *ret_peer,
                  bool *ret_agrees);

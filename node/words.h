@@ -113,6 +113,58 @@
 	W(LAMP_COMPLETE, "已全部送达,{} 核对一致", "all arrived, agreed at {}")                    \
 	W(LAMP_OLD, "截至 {}", "as of {}")                                                         \
 	W(LAMP_CHILDREN, "本级已一致,缺 {} 站", "this level agrees; {} sites missing")             \
+	W(STATUS_NEXT, "处理", "next")                                                             \
+	W(TOLD_RESTORED, "本机像是恢复过的;记录都在,正在核对",                                     \
+	  "this device looks restored; all records are there, being checked")                      \
+	W(NEXT_RESTORED, "不用处理,联网后缺的会补回",                                              \
+	  "nothing to do; online, what is missing comes back")                                     \
+	W(TOLD_COPIED, "本机有两份在同时运行(从 {} 起);两份的记录都在",                            \
+	  "two copies of this device are running (since {}); the records of both are kept")        \
+	W(NEXT_COPIED, "请县级为其中一台重新办入网", "ask the county to enrol one of them anew")   \
+	W(TOLD_STOPPED, "本级有两份在同时运行(从 {} 起),已暂停接收下级;记录都在",                  \
+	  "two copies of this hub are running (since {}), so it takes nothing from below; all "    \
+	  "records are there")                                                                     \
+	W(NEXT_STOPPED, "在要留下的那份上运行 jinguo-hub survive",                                 \
+	  "run jinguo-hub survive at the copy that is to stay")                                    \
+	W(TOLD_SET_ASIDE, "已选定另一份({}),这一份不再使用;记录都在",                              \
+	  "another copy was named ({}); this one is set aside, its records are there")             \
+	W(NEXT_SET_ASIDE, "用 hand-out 导出,在选定的那份上 hand-in;若选错,在这份上运行 survive",   \
+	  "hand-out here, hand-in at the copy that was named; if that was wrong, run survive "     \
+	  "here")                                                                                  \
+	W(TOLD_BELOW_COPIED, "下级有 {} 台有两份在同时运行", "{} devices below run in two copies") \
+	W(NEXT_BELOW_COPIED, "见 peers", "see peers")                                              \
+	W(TOLD_CLOCK, "本机与上级的时钟差 {} 分钟;不影响保存",                                     \
+	  "this clock and the parent's differ by {} minutes; records are safe")                    \
+	W(NEXT_CLOCK, "请校准本机时钟;若本机是准的,请告诉县级",                                    \
+	  "set this clock; if it is right, tell the county")                                       \
+	W(TOLD_REFUSED, "被退 {} 条", "{} refused")                                                \
+	W(NEXT_REFUSED, "用 refused 查看原因,修改后再提交",                                        \
+	  "see refused for the causes; mend and record again")                                     \
+	W(TOLD_WAITS_HERE, "这里有 {} 条在等待", "{} wait here")                                   \
+	W(NEXT_WAITS_HERE, "用 parked 查看在等什么;到后自动并入",                                  \
+	  "see parked for what they wait for; they are merged when it comes")                      \
+	W(TOLD_WAITS_ABOVE, "上级有 {} 条在等待:关联记录、前一条修改或上级确认",                   \
+	  "{} wait at the parent: for a record that they refer to, a change before them, or a "    \
+	  "decision")                                                                              \
+	W(NEXT_WAITS_ABOVE, "不用处理;久等请联系县级",                                             \
+	  "nothing to do; call the county if it lasts")                                            \
+	W(TOLD_COPIED_CHILD, "有 {} 份在同时运行,从 {} 起", "{} copies are running, since {}")     \
+	W(NEXT_COPIED_CHILD, "在县级重新入网其中一台,再 peers --dismiss",                          \
+	  "enrol one of them anew, then peers --dismiss")                                          \
+	W(TOLD_RESTORED_CHILD, "像是恢复过的({}),正在核对", "looks restored ({}), being checked")  \
+	W(TOLD_CLOCK_CHILD, "它与本级的时钟差 {} 分钟", "its clock and ours differ by {} minutes") \
+	W(NEXT_CLOCK_CHILD, "请它校时,或校准本级时钟", "have it set, or set ours")                 \
+	W(NEXT_REFUSED_CHILD, "请它用 refused 查看并修改", "have it look at refused and mend")     \
+	W(SURVIVE_ASK, "选定这一份,另一份将不再被接受。继续吗?(y/N) ",                             \
+	  "Name this copy; the other will not be accepted any more.  Go on? (y/N) ")               \
+	W(SURVIVE_DONE,                                                                            \
+	  "已选定这一份。上下级联系到后就拒绝另一份;另一份的记录用 hand-out/hand-in 收进。",       \
+	  "This copy is the one.  All who meet it will refuse the other; what the other holds "    \
+	  "comes in by hand-out and hand-in.")                                                     \
+	W(DISMISSED, "已记下,不再提示。", "Noted; it is not shown any more.")                      \
+	W(HAND_GOING, "{}/{}", "{}/{}")                                                            \
+	W(HANDED_OUT, "已写出 {} 条到 {}", "wrote {} entries to {}")                               \
+	W(HANDED_IN, "收进 {} 条,已有 {} 条,未收 {} 条", "took in {}, knew {}, refused {}")        \
 	W(IMPORT_LINE, "第{}行: {}: {}", "line {}: {}: {}")                                        \
 	W(IMPORT_FORM, "格式不符", "malformed")                                                    \
 	W(IMPORT_CODE, "不是12位区划代码", "not a division code of 12 digits")                     \

@@ -4,6 +4,7 @@
  */
 #include "common/base.h"
 
+#include "proto/copies.h"
 #include "proto/engine.h"
 
 static int alarm_kept_nowhere(struct replica *r, unsigned lane)
@@ -44,12 +45,13 @@ int segment_here(struct replica *r, const uint8_t hash[32], bool *ret)
 
 /* Chains go on over holes: `hash` is the segment's, also where only its header is kept. */
 static int close_gaps(struct replica *r, const uint8_t hash[32], const uint8_t prev[32],
-                      int64_t recv)
+                      int64_t recv, bool *ret_closed)
 {
 	static const uint8_t zero[32];
 	bool before = true;
-	bool closed;
+	bool closed = false;
 	int rc = store_gap_close(r->st, hash, &closed);
+	if (ret_closed) *ret_closed = closed;
 	if (!rc && closed) env_trace(r->env, "gap: closed");
 	if (!rc && memcmp(prev, zero, 32) != 0) rc = segment_here(r, prev, &before);
 	if (rc || before) return rc;
@@ -90,7 +92,7 @@ static int append_hole(struct replica *r, const struct segment *s, struct span h
 		e.head = buf_span(&b);
 		rc = journal_one(r, &e, ret_new);
 		rc = rc ? rc : store_word_add(r->st, s->hash, e.recv);
-		rc = rc ? rc : close_gaps(r, s->hash, s->head.prev, e.recv);
+		rc = rc ? rc : close_gaps(r, s->hash, s->head.prev, e.recv, NULL);
 	}
 	buf_done(&b);
 	env_trace(r->env, "hole: cause %d", cause);
@@ -185,7 +187,13 @@ static int append_segment(struct replica *r, struct span head, struct span body,
 	rc = store_scope_ord(r->st, s.head.scope, true, &e.scope);
 	rc = rc ? rc : remember_runs(r, &s.head);
 	rc = rc ? rc : journal_one(r, &e, ret_new);
-	rc = rc || !*ret_new ? rc : close_gaps(r, e.hash, e.prev, e.recv);
+	int64_t gaps = 0;
+	bool closed = false;
+	if (!rc && *ret_new) rc = store_journal_gaps(r->st, &gaps);
+	rc = rc || !*ret_new ? rc : close_gaps(r, e.hash, e.prev, e.recv, &closed);
+	/* Where a stream has gaps, what is late looks like a second branch: nothing is said then. */
+	if (!rc && *ret_new && memcmp(e.origin, r->id->origin, 16) != 0)
+		rc = copies_note_stream(r, &s.head, e.hash, closed || gaps > 0);
 	return rc ? engine_fail(r, rc) : 0;
 }
 
@@ -244,7 +252,7 @@ static int append_foreign_hole(struct replica *r, struct span bytes, uint32_t fr
 	rc = rc ? rc : journal_one(r, &e, ret_new);
 	if (!rc && *ret_new) {
 		rc = store_word_add(r->st, h.segment_hash, e.recv);
-		rc = rc ? rc : close_gaps(r, h.segment_hash, h.segment.prev, e.recv);
+		rc = rc ? rc : close_gaps(r, h.segment_hash, h.segment.prev, e.recv, NULL);
 	}
 	return rc ? engine_fail(r, rc) : 0;
 }

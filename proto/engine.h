@@ -108,7 +108,10 @@ size_t lane_cells(const struct lane_state *l,
                   struct figure_cell *ret); /* differences the change makes; 2 * FIGURE_CELLS_MAX */
 
 /* ---- replica.c */
+#define RUN_NOBODY UINT64_C(1) /* what came out of a file is from this run, which nobody has */
 int engine_fail(struct replica *r, int rc);     /* takes over the store's error; returns rc */
+bool engine_peers_fault(int rc); /* of replica_append: the entry is at fault, not the store */
+int engine_new_run(struct replica *r, const char *why); /* from here on */
 uint64_t engine_stamp(struct replica *r);       /* the next stamp of this run */
 bool engine_custodian(const struct replica *r); /* hub that may hold the county lane */
 int engine_scope_id(struct replica *r, uint32_t ord, uint8_t ret[16]);

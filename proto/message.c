@@ -419,10 +419,10 @@ static struct parts parts_of_hello(struct msg_hello *m)
 	part_add(&s, &m->run, 8, true);
 	part_add(&s, &m->last_run, 8, true);
 	part_add(&s, m->cert, 8, false);
-	part_add(&s, m->cursor.journal, 8, false);
+	part_add(&s, &m->other, 8, true);
 	part_add(&s, m->cursor.mark.rolling, 16, false);
 	part_add(&s, m->cursor.mark.filter, 8, false);
-	part_add(&s, m->journal, 8, false);
+	part_add(&s, &m->survivor, 8, true);
 	part_add(&s, m->filter, 8, false);
 	part_add(&s, m->state, 16, false);
 	part_add(&s, &m->nonce, 8, true);
@@ -436,10 +436,10 @@ static struct parts parts_of_welcome(struct msg_welcome *m)
 	part_add(&s, &m->run, 8, true);
 	part_add(&s, &m->last_run, 8, true);
 	part_add(&s, m->cert, 8, false);
-	part_add(&s, m->cursor.journal, 8, false);
+	part_add(&s, &m->other, 8, true);
 	part_add(&s, m->cursor.mark.rolling, 16, false);
 	part_add(&s, m->cursor.mark.filter, 8, false);
-	part_add(&s, m->journal, 8, false);
+	part_add(&s, &m->survivor, 8, true);
 	part_add(&s, m->filter, 8, false);
 	part_add(&s, m->state, 16, false);
 	part_add(&s, &m->nonce, 8, true);
@@ -795,6 +795,12 @@ void message_pack(const struct message *m, struct short_form *s, struct buf *out
 		pack_uint(out, m->cert.session);
 		pack_bytes(out, m->cert.cert.p, m->cert.cert.len);
 		return;
+	case MSG_NAMED:
+		pack_array(out, 3);
+		pack_uint(out, MSG_NAMED);
+		pack_uint(out, m->named.session);
+		pack_bytes(out, m->named.statement.p, m->named.statement.len);
+		return;
 	case MSG_JOIN:
 		put_join(&m->join, out);
 		return;
@@ -812,7 +818,7 @@ static uint32_t message_elements(uint8_t type)
 	        [MSG_HELLO] = 7,  [MSG_WELCOME] = 8, [MSG_REFUSE] = 6, [MSG_DATA] = 8,
 	        [MSG_ACK] = 4,    [MSG_PLACE] = 7,   [MSG_MARKS] = 3,  [MSG_ASK] = 4,
 	        [MSG_STATE] = 8,  [MSG_BYE] = 2,     [MSG_CERT] = 3,   [MSG_JOIN] = 7,
-	        [MSG_JOINED] = 3,
+	        [MSG_JOINED] = 3, [MSG_NAMED] = 3,
 	};
 
 	return type < ARRAY_COUNT(elements) ? elements[type] : 0;
@@ -865,6 +871,10 @@ static void get_message(struct reader *r, struct short_form *s, struct arena *a,
 	case MSG_CERT:
 		m->cert.session = reader_uint(r, UINT64_MAX);
 		m->cert.cert = reader_bytes(r, CERT_BYTES_MAX);
+		return;
+	case MSG_NAMED:
+		m->named.session = reader_uint(r, UINT64_MAX);
+		m->named.statement = reader_bytes(r, CERT_BYTES_MAX);
 		return;
 	case MSG_JOIN:
 		get_join(r, &m->join);

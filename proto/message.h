@@ -28,13 +28,14 @@ enum message_type {
 	MSG_STATE = 9,   /* state digest and counts, when idle */
 	MSG_BYE = 10,
 	MSG_CERT = 11, /* a certificate asked for */
+	MSG_NAMED =
+	        12, /* who was named the survivor: the sender (asked for), or another than the receiver */
 	MSG_JOIN = 16, /* stranger -> hub: redeems a token */
 	MSG_JOINED = 17
 };
 
 struct cursor {
-	uint8_t journal[8]; /* reserved, zeros: the rolling hash begins with the journal's id */
-	struct mark mark;   /* pos 0: start */
+	struct mark mark; /* pos 0: start */
 };
 
 struct msg_hello {
@@ -42,8 +43,9 @@ struct msg_hello {
 	uint64_t run, last_run; /* last_run: run of the last session with this peer; 0 none */
 	uint8_t cert[8];        /* first bytes of its certificate id */
 	uint32_t schema_version;
+	uint64_t other;       /* copies.h: another run of the receiver is alive; 0 */
 	struct cursor cursor; /* its place in the parent's journal */
-	uint8_t journal[8];   /* reserved, zeros */
+	uint64_t survivor;    /* copies.h: the sender was named the survivor of its copies; 0 */
 	uint8_t filter[8];    /* what it will send: feed.c; zeros: as in the parent's cursor */
 	uint8_t state[16];    /* digest of the shared scopes and lanes */
 	int64_t clock_ms;
@@ -54,8 +56,9 @@ struct msg_welcome {
 	uint16_t protocol;
 	uint64_t run, last_run;
 	uint32_t schema_version;
-	struct cursor cursor;          /* its place in the child's journal */
-	uint8_t journal[8], filter[8]; /* filter: zeros: as in the cursor of HELLO */
+	uint64_t other, survivor; /* as in HELLO */
+	struct cursor cursor;     /* its place in the child's journal */
+	uint8_t filter[8];        /* zeros: as in the cursor of HELLO */
 	uint8_t state[16];
 	int64_t clock_ms;
 	uint64_t nonce, session; /* reserved, 0; the session's nonce, which is HELLO's */
@@ -99,7 +102,7 @@ struct msg_marks {
 	struct mark marks[MARKS_MAX];
 	size_t count;
 };
-enum ask_what { ASK_MARKS = 1, ASK_CERT = 2 };
+enum ask_what { ASK_MARKS = 1, ASK_CERT = 2, ASK_NAMED = 3 };
 struct msg_ask {
 	uint64_t session;
 	uint8_t what, id[8]; /* ASK_CERT: first bytes of a certificate id or origin */
@@ -118,6 +121,10 @@ struct msg_bye {
 struct msg_cert {
 	uint64_t session;
 	struct span cert;
+};
+struct msg_named {
+	uint64_t session;
+	struct span statement; /* copies.h */
 };
 struct msg_join {
 	uint8_t secret[16], origin_key[32], link_key[32],
@@ -144,6 +151,7 @@ struct message {
 		struct msg_state state;
 		struct msg_bye bye;
 		struct msg_cert cert;
+		struct msg_named named;
 		struct msg_join join;
 		struct msg_joined joined;
 	};

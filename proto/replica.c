@@ -205,6 +205,11 @@ static int draw_run(struct replica *r, const char *why)
 	return rc ? engine_fail(r, rc) : 0;
 }
 
+int engine_new_run(struct replica *r, const char *why)
+{
+	return draw_run(r, why);
+}
+
 static int64_t clock_shift(const struct replica *r)
 {
 	return r->env->now_ms(r->env->ctx) - r->env->boot_ms(r->env->ctx);

@@ -13,6 +13,7 @@
 #include "common/crypt.h"
 #include "common/ident.h"
 #include "common/pack.h"
+#include "proto/copies.h"
 #include "proto/engine.h"
 
 enum {
@@ -21,6 +22,8 @@ enum {
 	PATIENCE_MAX = 4,     /* doublings: 8 minutes, for 320 KiB at 1 kB/s */
 	PUMP_FRAMES_MAX = 64, /* DATA frames a step may make: the driver's queue stays short */
 	PUMP_BYTES_MAX = 1024 * 1024,
+	STOPPED_RETRY_S =
+	        300,        /* how soon a child looks again whether a copied hub was decided on */
 	DATA_OVERHEAD = 256 /* bytes of a DATA message beside head and body, at most */
 };
 
@@ -56,6 +59,9 @@ struct session {
 	uint32_t in_number, out_number; /* ordered messages: DATA and PLACE */
 
 	uint64_t counted_in, counted_out; /* bytes already in struct peer */
+
+	bool doubt; /* the peer's run may be that of a copy: to be believed once it has answered */
+	uint64_t peer_last;
 
 	/* agreement */
 	uint8_t said_state[16], heard_state[16];
@@ -509,6 +515,20 @@ static int out_done(struct session *s, bool *ret)
 	return rc;
 }
 
+/* We are as we were before we were restored when everyone who found us so agrees again. */
+static int settle_restored(struct session *s)
+{
+	struct peer *peers;
+	size_t n = 0;
+	int rc = s->r->s.restored ? store_peers(s->r->st, &s->memory, &peers, &n) : 0;
+	if (rc || !s->r->s.restored) return rc;
+	for (size_t i = 0; i < n; i++)
+		if (peers[i].restored) return 0;
+	env_trace(s->r->env, "session: restored, and all is home");
+	s->r->s.restored = false;
+	return 0;
+}
+
 static int agreed_now(struct session *s)
 {
 	struct peer p;
@@ -516,7 +536,10 @@ static int agreed_now(struct session *s)
 	if (rc) return rc;
 	p.agreed_ms = p.last_contact_ms = wall_ms(s);
 	memcpy(p.state, s->heard_state, 16);
-	return store_peer_put(s->r->st, &p);
+	bool was = p.restored;
+	p.restored = false; /* all has come home */
+	rc = store_peer_put(s->r->st, &p);
+	return rc || !was ? rc : settle_restored(s);
 }
 
 static int held_for_peer(struct session *s, struct msg_state *ret)
@@ -627,6 +650,136 @@ static int begin_work(struct session *s)
 	return rc ? rc : replica_seal(s->r, &sealed);
 }
 
+/* ---- copies (copies.h) */
+
+static int refuse_later(struct session *s, struct session_actions *a, int code)
+{
+	struct message m = {.type = MSG_REFUSE};
+	m.refuse = (struct msg_refuse){.session = s->nonce,
+	                               .code = code,
+	                               .retry_after_s = STOPPED_RETRY_S,
+	                               .protocol_min = s->c.protocol_min,
+	                               .protocol_max = s->c.protocol_max};
+	s->p.refused_code = code;
+	send_message(s, a, &m, FRAME_CONTROL);
+	a->retry_after_s = STOPPED_RETRY_S;
+	return close_with(s, a, code);
+}
+
+static void say_named(struct session *s, struct session_actions *a, uint64_t session,
+                      const uint8_t statement[NAMED_BYTES])
+{
+	struct message m = {.type = MSG_NAMED};
+	m.named = (struct msg_named){.session = session,
+	                             .statement = span_of(statement, NAMED_BYTES)};
+	send_message(s, a, &m, FRAME_CONTROL);
+}
+
+/* A peer tells that it met another copy of us.  What it knew before it heard whom a person had named counts nothing: it is
+ * believed once it has asked for our statement and come again without saying so. */
+static int told_of_other(struct session *s, uint64_t other)
+{
+	struct own_copies own;
+	struct {
+		uint64_t survivor, quiet;
+	} heard;
+	bool known;
+	int rc = replica_own_copies(s->r, &own);
+	if (!rc && own.survivor) {
+		rc = recall(s, "named", &heard, sizeof(heard), &known);
+		known = known && heard.survivor == own.survivor;
+		if (!rc && known && !other && !heard.quiet) {
+			heard.quiet = 1;
+			rc = remember(s, "named", &heard, sizeof(heard));
+		}
+		if (rc || !known || !heard.quiet) return rc;
+	}
+	/* At a node the hub that told it also tells its end; a hub goes on when a person has spoken. */
+	bool over = !other && own.copied_ms && !replica_is_hub(s->r) &&
+	            !memcmp(own.told_by, s->peer_origin, 16);
+	if (rc || (!other && !over) || (other && own.copied_ms)) return rc;
+	own.copied_ms = over ? 0 : wall_ms(s);
+	own.other = other;
+	memcpy(own.told_by, s->peer_origin, 16);
+	env_trace(s->r->env, over ? "copies: the other is gone" : "copies: another of us is alive");
+	return replica_own_copies_keep(s->r, &own);
+}
+
+/* The peer's run comes.  *ret_two: just now it is known that two are alive. */
+static int meet(struct session *s, struct copies *c, bool sure, bool *ret_two)
+{
+	bool changed;
+	*ret_two =
+	        copies_meet(c, s->p.peer_run, s->peer_last, wall_ms(s), sure, &s->doubt, &changed);
+	if (*ret_two) env_trace(s->r->env, "copies: two of the peer are alive");
+	return changed ? replica_copies_keep(s->r, s->peer_origin, c) : 0;
+}
+
+/* A run of the peer beside the present one that is alive; 0: none is known. */
+static uint64_t other_of(const struct copies *c)
+{
+	if (!c->copied_ms) return 0;
+	return c->lines_count > 1 ? c->lines[1].tip : c->lines[0].tip;
+}
+
+/* Parent: the peer has answered; what was in doubt about its run is so. */
+static int dispel_doubt(struct session *s, struct session_actions *a)
+{
+	struct copies c;
+	bool two;
+	int rc = replica_copies(s->r, s->peer_origin, &c);
+	rc = rc ? rc : meet(s, &c, /* sure= */ true, &two);
+	s->doubt = false;
+	return rc || !two ? rc : refuse(s, a, ERR_BUSY); /* it greets again, and is told */
+}
+
+static int on_ask_named(struct session *s, struct session_actions *a)
+{
+	struct own_copies own;
+	int rc = replica_own_copies(s->r, &own);
+	if (rc || !own.survivor) return rc;
+	uint64_t told[2] = {own.survivor, 0};
+	say_named(s, a, s->nonce, own.statement);
+	return remember(s, "named", told, sizeof(told));
+}
+
+static int ask_named(struct session *s, struct session_actions *a)
+{
+	struct message m = {.type = MSG_ASK};
+	m.ask = (struct msg_ask){.session = s->nonce, .what = ASK_NAMED};
+	send_message(s, a, &m, FRAME_CONTROL);
+	return 0;
+}
+
+/* The peer's statement, or the statement of a copy of ours that is not this one. */
+static int on_named(struct session *s, const struct msg_named *n, struct session_actions *a)
+{
+	uint8_t origin[16];
+	uint64_t number;
+	struct copies c;
+	struct own_copies own;
+	if (n->statement.len != NAMED_BYTES) return refuse(s, a, ERR_PROTOCOL);
+	bool ours = !memcmp(n->statement.p + 5, s->r->id->origin, 16);
+	if (named_open(n->statement, ours ? s->r->id->sign_public : s->c.peer.origin_key, origin,
+	               &number, NULL))
+		return refuse(s, a, ERR_SIGNATURE);
+	if (ours) {
+		int rc = replica_own_copies(s->r, &own);
+		if (rc || number <= own.survivor || number <= own.aside) return rc;
+		own.aside = number;
+		own.aside_ms = wall_ms(s);
+		env_trace(s->r->env, "copies: we were set aside");
+		return replica_own_copies_keep(s->r, &own);
+	}
+	if (memcmp(origin, s->peer_origin, 16) != 0) return refuse(s, a, ERR_SIGNATURE);
+	int rc = replica_copies(s->r, s->peer_origin, &c);
+	if (rc || number <= c.survivor) return rc;
+	c.survivor = number;
+	memcpy(c.statement, n->statement.p, NAMED_BYTES);
+	copies_collapse(&c);
+	return replica_copies_keep(s->r, s->peer_origin, &c);
+}
+
 static int say_hello(struct session *s, struct session_actions *a)
 {
 	struct message m = {.type = MSG_HELLO};
@@ -650,10 +803,16 @@ static int say_hello(struct session *s, struct session_actions *a)
 	h->protocol_max = s->c.protocol_max;
 	h->run = s->r->s.run;
 	memcpy(h->cert, s->r->cert.id, 8);
+	struct copies met;
+	struct own_copies own;
+	rc = replica_copies(s->r, s->peer_origin, &met);
+	rc = rc ? rc : replica_own_copies(s->r, &own);
+	if (rc) return rc;
+	h->other = other_of(&met);
+	h->survivor = own.survivor;
 	h->schema_version = s->c.schema_version;
 	h->cursor.mark = marks_newest(s);
 	memcpy(s->hello_filter, h->cursor.mark.filter, 8);
-	if (h->last_run == s->r->s.run) h->last_run = 0;
 	if (!told || memcmp(told_filter, s->feed.id, 8) != 0) memcpy(h->filter, s->feed.id, 8);
 	h->clock_ms = s->r->env->now_ms(s->r->env->ctx);
 	s->in_granted = s->c.credit_window;
@@ -682,8 +841,12 @@ static int note_restored(struct session *s)
 {
 	struct peer p;
 	int rc = peer_load(s, &p);
+	struct copies c;
 	p.restored = true;
-	return rc ? rc : store_peer_put(s->r->st, &p);
+	rc = rc ? rc : store_peer_put(s->r->st, &p);
+	rc = rc ? rc : replica_copies(s->r, s->peer_origin, &c);
+	c.back_ms = wall_ms(s);
+	return rc ? rc : replica_copies_keep(s->r, s->peer_origin, &c);
 }
 
 /* Is there nothing to send from this cursor on, and nothing here that is not yet applied? */
@@ -711,7 +874,23 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 		return refuse(s, a, ERR_VERSION);
 	if (memcmp(h->cert, s->c.peer.id, 8) != 0) return refuse(s, a, ERR_CERT_BAD);
 	s->hello_nonce = h->nonce;
-	int rc = patience_recall(s);
+	struct copies met;
+	struct own_copies own;
+	bool two = false;
+	int rc = replica_copies(s->r, s->peer_origin, &met);
+	rc = rc ? rc : told_of_other(s, h->other);
+	rc = rc ? rc : replica_own_copies(s->r, &own);
+	if (rc) return rc;
+	if (met.survivor >
+	    h->survivor) { /* one that was set aside: what it holds is handed in as a file */
+		say_named(s, a, h->nonce, met.statement);
+		return refuse_later(s, a, ERR_SET_ASIDE);
+	}
+	if (replica_stopped(s->r)) return refuse_later(s, a, replica_stopped(s->r));
+	s->p.peer_run = h->run;
+	s->peer_last = h->last_run;
+	rc = meet(s, &met, /* sure= */ false, &two);
+	rc = rc ? rc : patience_recall(s);
 	rc = rc ? rc : begin_work(s);
 	rc = rc ? rc : marks_load(s, h->run, h->last_run);
 	rc = rc ? rc
@@ -728,10 +907,11 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	s->nonce = h->nonce;
 	w->protocol = s->c.protocol_max < h->protocol_max ? s->c.protocol_max : h->protocol_max;
 	w->run = s->r->s.run;
+	w->other = other_of(&met);
+	w->survivor = own.survivor;
 	w->schema_version = s->c.schema_version;
 	w->cursor.mark = marks_newest(s);
 	if (memcmp(h->cursor.mark.filter, s->feed.id, 8) != 0) memcpy(w->filter, s->feed.id, 8);
-	if (w->last_run == w->run) w->last_run = 0;
 	w->clock_ms = s->r->env->now_ms(s->r->env->ctx);
 	w->session = s->nonce;
 	s->in_granted = s->c.credit_window;
@@ -750,13 +930,16 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	s->said_unapplied = held.parked + held.refused;
 	s->in_open = true;
 	s->state = SESSION_OPEN;
-	rc = w->confirmed ? nothing_for(s, &h->cursor.mark, &w->idle) : 0;
+	/* Whoever is in doubt has to answer. */
+	rc = w->confirmed && !s->doubt ? nothing_for(s, &h->cursor.mark, &w->idle) : 0;
 	s->said_idle = w->idle &&
 	               !memcmp(w->state, h->state, 16); /* WELCOME has said all there is to say */
 	if (rc) return rc;
 	send_message(s, a, &m, FRAME_CONTROL);
-	if (w->confirmed) return out_start(s, &h->cursor.mark);
+	rc = met.survivor < h->survivor ? ask_named(s, a) : 0;
+	if (rc || w->confirmed) return rc ? rc : out_start(s, &h->cursor.mark);
 	env_trace(s->r->env, "session: cursor not confirmed, the child's");
+	s->r->s.restored = true; /* our journal went back */
 	return note_restored(s);
 }
 
@@ -784,6 +967,15 @@ static int on_welcome(struct session *s, const struct msg_welcome *w, struct ses
 		return refuse(s, a, ERR_VERSION);
 	s->nonce = w->session;
 	s->p.round_trips++;
+	struct copies met;
+	bool two = false;
+	int told = told_of_other(s, w->other);
+	told = told ? told : replica_copies(s->r, s->peer_origin, &met);
+	if (told) return told;
+	if (met.survivor > w->survivor) {
+		say_named(s, a, s->nonce, met.statement);
+		return refuse(s, a, ERR_SET_ASIDE);
+	}
 	int rc = marks_follow(s, w->run, w->last_run);
 	rc = rc ? rc : greet_peer(s, w->clock_ms, w->schema_version, w->protocol, w->state, w);
 	rc = rc ? rc : keep_own_run(s);
@@ -800,12 +992,19 @@ static int on_welcome(struct session *s, const struct msg_welcome *w, struct ses
 	s->heard.parked = w->unsettled;
 	s->in_open = true;
 	s->state = SESSION_OPEN;
-	if (!w->confirmed) /* the parent's journal went back */
+	s->peer_last = w->last_run;
+	rc = meet(s, &met, /* sure= */ true, &two);
+	if (!rc && met.survivor < w->survivor) rc = ask_named(s, a);
+	if (rc) return rc;
+	if (two) return refuse(s, a, ERR_BUSY); /* greet again, and say so */
+	if (!w->confirmed)                      /* the parent's journal went back */
 		rc = send_marks(s, a);
 	if (!rc && ours) return out_start(s, &w->cursor.mark);
 	if (rc) return rc;
 	env_trace(s->r->env, "session: cursor not confirmed, the parent's");
 	s->r->s.restored = true; /* our journal went back: this disk is a restored or copied one */
+	rc = note_restored(s);
+	if (rc) return rc;
 	m.ask = (struct msg_ask){.session = s->nonce, .what = ASK_MARKS};
 	send_message(s, a, &m, FRAME_CONTROL);
 	return 0;
@@ -870,7 +1069,7 @@ static int on_place(struct session *s, const struct msg_place *p, struct session
 
 /* ---- data */
 
-static bool peers_fault(int rc)
+bool engine_peers_fault(int rc)
 {
 	return rc == -ERR_SIGNATURE || rc == -ERR_UNKNOWN_ORIGIN || rc == -ERR_PROTOCOL ||
 	       rc == -ERR_CERT_BAD || rc == -ERR_CERT_EXPIRED || rc == -ERR_VERSION ||
@@ -886,7 +1085,7 @@ static int on_data(struct session *s, const struct msg_data *d, size_t frame_byt
 	s->in_bytes += frame_bytes;
 	if (s->in_bytes - frame_bytes >= s->in_granted) return refuse(s, a, ERR_LIMIT);
 	int rc = replica_append(s->r, d->kind, d->head, d->body, s->peer_ord, &fresh);
-	if (peers_fault(rc)) return refuse(s, a, -rc);
+	if (engine_peers_fault(rc)) return refuse(s, a, -rc);
 	if (rc) return rc;
 	s->p.entries_in++;
 	s->p.agreed = false;
@@ -920,6 +1119,7 @@ static int on_state(struct session *s, const struct msg_state *st)
 static int on_ask(struct session *s, const struct msg_ask *k, struct session_actions *a)
 {
 	if (k->what == ASK_MARKS) return send_marks(s, a);
+	if (k->what == ASK_NAMED) return on_ask_named(s, a);
 	struct message m = {.type = MSG_CERT};
 	struct cert_row *certs;
 	size_t n;
@@ -937,7 +1137,7 @@ static int on_cert(struct session *s, const struct msg_cert *c, struct session_a
 {
 	bool fresh;
 	int rc = replica_append(s->r, ENTRY_CERT, c->cert, span_of(NULL, 0), s->peer_ord, &fresh);
-	return peers_fault(rc) ? refuse(s, a, -rc) : rc;
+	return engine_peers_fault(rc) ? refuse(s, a, -rc) : rc;
 }
 
 /* The child leaves when it is satisfied; whether we are, its last word of its state tells. */
@@ -965,6 +1165,7 @@ static bool of_this_session(const struct session *s, struct span frame)
 	reader_array(&r);
 	uint64_t type = reader_uint(&r, UINT8_MAX), session = reader_uint(&r, UINT64_MAX);
 	bool greeting = type == MSG_HELLO || type == MSG_WELCOME || type == MSG_REFUSE;
+	if (type == MSG_NAMED && s->state == SESSION_GREETED) return session == s->hello_nonce;
 	return r.bad || greeting || (s->state == SESSION_OPEN && session == s->nonce);
 }
 
@@ -984,6 +1185,12 @@ static int on_frame(struct session *s, struct span frame, struct session_actions
 	if (m.type == MSG_HELLO) return on_hello(s, &m.hello, a);
 	if (m.type == MSG_WELCOME) return on_welcome(s, &m.welcome, a);
 	if (m.type == MSG_REFUSE) return on_refuse(s, &m.refuse, a);
+	if (s->state == SESSION_GREETED) /* instead of WELCOME: another copy than this was named */
+		return m.type == MSG_NAMED ? on_named(s, &m.named, a) : 0;
+	if (s->doubt) {
+		int rc = dispel_doubt(s, a);
+		if (rc || s->state == SESSION_CLOSED) return rc;
+	}
 	switch (m.type) {
 	case MSG_DATA:
 		return on_data(s, &m.data, frame.len, a);
@@ -999,6 +1206,8 @@ static int on_frame(struct session *s, struct span frame, struct session_actions
 		return on_state(s, &m.state);
 	case MSG_CERT:
 		return on_cert(s, &m.cert, a);
+	case MSG_NAMED:
+		return on_named(s, &m.named, a);
 	case MSG_BYE:
 		return on_bye(s, a);
 	default:
@@ -1074,6 +1283,8 @@ int session_step(struct session *s, const struct session_event *e, struct sessio
 		        s, a,
 		        ERR_BUSY); /* a new run was drawn: cursors are per run, so this session ends */
 	}
+	if (!rc && s->c.parent && s->state == SESSION_OPEN && replica_stopped(s->r))
+		rc = refuse_later(s, a, replica_stopped(s->r));
 	rc = rc ? rc : on_feeds(s, a);
 	rc = rc || s->state != SESSION_OPEN ? rc : pump(s, a);
 	rc = rc || s->state != SESSION_OPEN ? rc : tell_state(s, a);

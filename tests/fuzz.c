@@ -12,7 +12,9 @@
 #include "common/ident.h"
 #include "common/pack.h"
 #include "common/squeeze.h"
+#include "proto/bundle.h"
 #include "proto/cert.h"
+#include "proto/copies.h"
 #include "proto/entry.h"
 #include "proto/message.h"
 #include "tests/fuzz/fuzz.h"
@@ -283,6 +285,51 @@ static int fuzz_token(const uint8_t *p, size_t len)
 	return 0;
 }
 
+/* Fed in pieces whose length the first byte says; what reads to its end is written again. */
+static int fuzz_bundle(const uint8_t *p, size_t len)
+{
+	struct bundle_reader b;
+	struct bundle_entry e;
+	struct buf again;
+	struct hash h;
+	size_t step = len ? 1u + p[0] % 64u * 64u : 1u;
+	bool headed = false;
+	int rc = 0;
+
+	bundle_reader_init(&b);
+	buf_init(&again, 2 * len + 1024);
+	if (len) p++, len--;
+	for (size_t at = 0; rc == 0 && at < len; at += step) {
+		bundle_feed(&b, span_of(p + at, len - at < step ? len - at : step));
+		while ((rc = bundle_next(&b, &e, NULL)) == 1) {
+			if (!headed) bundle_put_head(&h, b.origin, b.at_ms, b.entries, &again);
+			headed = true;
+			bundle_put_entry(&h, e.kind, e.head, e.body, &again);
+		}
+		must(b.pending.room <= 2 * BUNDLE_PENDING_MAX);
+	}
+	if (rc == 0 && b.ended) {
+		if (!headed) bundle_put_head(&h, b.origin, b.at_ms, b.entries, &again);
+		bundle_put_end(&h, &again);
+		must(again.len == len && memcmp(again.p, p, len) == 0);
+	}
+	bundle_reader_done(&b);
+	buf_done(&again);
+	return 0;
+}
+
+static int fuzz_named(const uint8_t *p, size_t len)
+{
+	uint8_t origin[16], again[NAMED_BYTES];
+	uint64_t number;
+
+	if (named_open(span_of(p, len), fuzz_secret() + 32, origin, &number, NULL) == 0) {
+		named_make(origin, number, fuzz_secret(), again);
+		must(len == NAMED_BYTES && memcmp(again, p, len) == 0);
+	}
+	return 0;
+}
+
 static const struct fuzz_target {
 	const char *name;
 	int (*run)(const uint8_t *p, size_t len);
@@ -293,7 +340,7 @@ static const struct fuzz_target {
         {"config", fuzz_config},   {"division", fuzz_division},   {"fields", fuzz_fields},
         {"values", fuzz_values},   {"witness", fuzz_witness},     {"seed", fuzz_seed},
         {"json", fuzz_json},       {"clock", fuzz_clock},         {"peer", fuzz_peer},
-        {"session", fuzz_session},
+        {"session", fuzz_session}, {"bundle", fuzz_bundle},       {"named", fuzz_named},
 };
 
 #ifdef FUZZ

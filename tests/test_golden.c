@@ -250,6 +250,24 @@ static void add_certs(struct golden *g)
 	token_text(&t, item_add(g, "token", "token"));
 }
 
+static void add_copies(struct golden *g)
+{
+	static uint8_t seed[32] = {1}; /* of the fuzzers */
+	uint8_t key[32], secret[64], made[NAMED_BYTES], origin[16];
+	struct buf *b = item_add(g, "bundle", "bundle");
+	struct hash h;
+
+	item_prefix(g, "\x01", 1);
+	bundle_put_head(&h, g->o.origin, 1790000000000, 2, b);
+	bundle_put_entry(&h, ENTRY_CERT, span_of("certificate", 11), span_of(NULL, 0), b);
+	bundle_put_entry(&h, ENTRY_SEGMENT, span_of("head", 4), span_of("body", 4), b);
+	bundle_put_end(&h, b);
+	sign_keypair(seed, key, secret);
+	origin_of(key, origin);
+	named_make(origin, UINT64_C(1790000000000) << 16 | 7, secret, made);
+	buf_add(item_add(g, "named", "named"), made, sizeof(made));
+}
+
 static void add_frame(struct golden *g, const char *name, const struct message *m)
 {
 	message_pack(m, NULL, item_add(g, "hello", name));
@@ -293,8 +311,7 @@ static void add_data(struct golden *g)
 
 static void add_messages(struct golden *g)
 {
-	struct cursor cursor = {.journal = {1},
-	                        .mark = {.pos = 70000, .rolling = {2}, .filter = {3}}};
+	struct cursor cursor = {.mark = {.pos = 70000, .rolling = {2}, .filter = {3}}};
 	struct message hello = {.type = MSG_HELLO,
 	                        .hello = {.protocol_min = 1,
 	                                  .protocol_max = 1,
@@ -303,7 +320,8 @@ static void add_messages(struct golden *g)
 	                                  .cert = {6},
 	                                  .schema_version = 1,
 	                                  .cursor = cursor,
-	                                  .journal = {7},
+	                                  .other = 1,
+	                                  .survivor = 7,
 	                                  .filter = {3},
 	                                  .state = {8},
 	                                  .clock_ms = 1790000000000,
@@ -315,7 +333,8 @@ static void add_messages(struct golden *g)
 	                                      .last_run = 11,
 	                                      .schema_version = 1,
 	                                      .cursor = cursor,
-	                                      .journal = {12},
+	                                      .other = 1,
+	                                      .survivor = 12,
 	                                      .filter = {13},
 	                                      .state = {8},
 	                                      .clock_ms = 1790000000500,
@@ -366,6 +385,9 @@ static void add_messages(struct golden *g)
 	                   .chain_count = 2,
 	                   .clock_ms = 1790000000000}};
 
+	struct message named = {.type = MSG_NAMED,
+	                        .named = {.session = 77, .statement = span_of("statement", 9)}};
+
 	add_frame(g, "message-hello", &hello);
 	add_frame(g, "message-welcome", &welcome);
 	add_frame(g, "message-refuse", &refuse);
@@ -376,6 +398,7 @@ static void add_messages(struct golden *g)
 	add_frame(g, "message-state", &state);
 	add_frame(g, "message-bye", &bye);
 	add_frame(g, "message-cert", &cert);
+	add_frame(g, "message-named", &named);
 	add_frame(g, "message-join", &join);
 	add_frame(g, "message-joined", &joined);
 }
@@ -394,6 +417,7 @@ static int golden_make(void **state)
 	add_changesets(g);
 	add_entries(g);
 	add_certs(g);
+	add_copies(g);
 	add_messages(g);
 	add_data(g);
 	*state = g;

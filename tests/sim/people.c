@@ -349,8 +349,9 @@ void people_check_rest(struct world *w, struct chest *c)
 		if (d->replica == NULL || !d->joined || !d->alive ||
 		    status_of(d->replica, &s) < 0 || s.own_complete)
 			continue;
-		if (s.facts.counts.refused || s.facts.counts.parked || s.facts.counts.waiting ||
-		    s.facts.parent.refused || s.facts.parent.parked)
+		if (s.facts.copies.copied_ms || s.facts.copies.aside || s.facts.counts.refused ||
+		    s.facts.counts.parked || s.facts.counts.waiting || s.facts.parent.refused ||
+		    s.facts.parent.parked)
 			continue;
 		world_fail(w, "complete",
 		           "%s rests and does not say so: gaps %" PRId64 " unstated %d restored %d "

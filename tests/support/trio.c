@@ -222,6 +222,22 @@ void trio_backup(struct trio_device *d)
 	if (store_backup(d->store, d->backup, &err)) die("%s: backup: %s", d->name, err.detail);
 }
 
+struct trio_device *trio_copy(struct trio_device *like, const char *name)
+{
+	struct trio_device *d = trio_device_new(like->t, name, like->parent, like->unit);
+
+	trio_backup(like);
+	d->identity = like->identity;
+	d->cert = like->cert;
+	buf_reset(&d->cert_bytes);
+	buf_add(&d->cert_bytes, like->cert_bytes.p, like->cert_bytes.len);
+	memcpy(d->path, like->backup, sizeof(d->path));
+	d->flags = 0;
+	device_open(d);
+	apply_all(d);
+	return d;
+}
+
 void trio_restore(struct trio_device *d)
 {
 	assert(d->backup[0]);
@@ -623,7 +639,7 @@ static void trace_frame(struct trio_link *l, enum trio_way way, struct span fram
 	        [MSG_HELLO] = "HELLO", [MSG_WELCOME] = "WELCOME", [MSG_REFUSE] = "REFUSE",
 	        [MSG_DATA] = "DATA",   [MSG_ACK] = "ACK",         [MSG_PLACE] = "PLACE",
 	        [MSG_MARKS] = "MARKS", [MSG_ASK] = "ASK",         [MSG_STATE] = "STATE",
-	        [MSG_BYE] = "BYE",     [MSG_CERT] = "CERT",
+	        [MSG_BYE] = "BYE",     [MSG_CERT] = "CERT",       [MSG_NAMED] = "NAMED",
 	};
 	unsigned type = trio_frame_type(frame);
 
