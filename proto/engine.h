@@ -37,6 +37,7 @@ struct replica {
 	const struct env *env;
 	const struct identity *id;
 	const struct judge *judge;
+	size_t piece_bytes; /* PIECE_BYTES_MAX, or less */
 	struct error err;
 	struct engine_state s;
 	uint8_t journal_id[16];

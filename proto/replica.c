@@ -149,6 +149,7 @@ int replica_open(struct replica **ret, struct store *st, const struct replica_co
 	r->env = config->env;
 	r->id = config->identity;
 	r->judge = config->judge;
+	r->piece_bytes = config->piece_bytes ? config->piece_bytes : PIECE_BYTES_MAX;
 	arena_init(&r->tx, 0);
 	arena_init(&r->scratch, 0);
 	int rc = store_meta_get(st, "origin", &r->scratch, &m);

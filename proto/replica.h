@@ -53,7 +53,10 @@ struct replica_config {
 	const struct env *env;           /* borrowed */
 	const struct identity *identity; /* borrowed */
 	const struct judge *judge;       /* hubs; NULL at nodes; borrowed */
+	/* Row form of one changeset, of which two fit a segment; what is larger goes in parts.  0: 128 KiB (tests: less) */
+	size_t piece_bytes;
 };
+enum { PIECE_BYTES_MAX = 128 * 1024 };
 
 /* First use of a new database: journal id, the unjoined scope.  Inside a store transaction of its own. */
 int replica_create(struct store *st, const struct env *env, const struct identity *id,

@@ -70,9 +70,11 @@ static bool same_stream(const struct tail_item *x, const struct tail_item *y)
 }
 
 /* Cuts the tail (sorted by stream) into pieces that fit a segment. */
-static size_t cut_pieces(const struct tail_item *items, const struct changeset *cs, size_t n,
-                         struct piece *pieces)
+static size_t cut_pieces(const struct replica *r, const struct tail_item *items,
+                         const struct changeset *cs, size_t n, struct piece *pieces)
 {
+	size_t bytes_max = 2 * r->piece_bytes;
+	if (bytes_max > BODY_BYTES_MAX - 8192) bytes_max = BODY_BYTES_MAX - 8192;
 	size_t count = 0;
 	for (size_t i = 0; i < n; i++) {
 		struct piece *p = count ? &pieces[count - 1] : NULL;
@@ -81,7 +83,7 @@ static size_t cut_pieces(const struct tail_item *items, const struct changeset *
 			known_run |= p->runs[k] == cs[i].run;
 		if (!p || !same_stream(&items[p->first], &items[i]) ||
 		    p->count >= SEGMENT_CHANGESETS_MAX ||
-		    p->bytes + items[i].changeset.len > BODY_BYTES_MAX - 8192 ||
+		    p->bytes + items[i].changeset.len > bytes_max ||
 		    p->ops + cs[i].ops_count > SEGMENT_OPS_MAX ||
 		    (!known_run && p->runs_count == SEGMENT_NONCES_MAX)) {
 			p = &pieces[count++];
@@ -159,7 +161,7 @@ static int seal_tail(struct replica *r, struct tail_item *items, size_t n)
 		rc = changeset_read(items[i].changeset, &r->scratch, &cs[i], &r->err);
 		last = items[i].id > last ? items[i].id : last;
 	}
-	size_t count = rc ? 0 : cut_pieces(items, cs, n, pieces);
+	size_t count = rc ? 0 : cut_pieces(r, items, cs, n, pieces);
 	for (size_t i = 0; i < count; i++) of[items[pieces[i].first].lane]++;
 	r->s.seals++;
 	for (size_t i = 0; i < count && !rc; i++) {

@@ -10,8 +10,6 @@
 #include "common/pack.h"
 #include "common/validate.h"
 
-enum { PIECE_BYTES_MAX = 128 * 1024 /* of one changeset, in row form: two fit a segment */ };
-
 /* One row of the transaction, resolved. */
 struct target {
 	struct write *w;
@@ -352,11 +350,11 @@ int engine_commit_ops(struct replica *r, struct changeset *c, uint32_t scope, un
 	return rc ? engine_fail(r, rc) : 0;
 }
 
-static bool piece_fits(const struct changeset *c)
+static bool piece_fits(const struct replica *r, const struct changeset *c)
 {
 	struct buf b;
 	if (c->ops_count > CHANGESET_OPS_MAX) return false;
-	buf_init(&b, PIECE_BYTES_MAX);
+	buf_init(&b, r->piece_bytes);
 	changeset_pack(c, &b);
 	bool fits = !b.full;
 	buf_done(&b);
@@ -389,7 +387,7 @@ static int commit_draft(struct replica *r, const struct draft *d, const struct c
 		fits = true;
 		for (size_t i = 0; i < n && fits; i++) {
 			struct changeset c = piece_of(d, &whole, i, n);
-			fits = piece_fits(&c);
+			fits = piece_fits(r, &c);
 			if (!fits && c.ops_count <= 1)
 				return error_set(&r->err, ERR_LIMIT, "", "one record is too large");
 		}

@@ -196,8 +196,10 @@ static void start_later(struct device *d)
 /* 0; 1: an error of the disk, or the end of the machine, prevented it: to be started later. */
 static int device_open(struct device *d)
 {
-	struct replica_config config = {
-	        .env = &d->env, .identity = &d->identity, .judge = d->hub ? &d->judge : NULL};
+	struct replica_config config = {.env = &d->env,
+	                                .identity = &d->identity,
+	                                .judge = d->hub ? &d->judge : NULL,
+	                                .piece_bytes = (size_t)d->world->config.piece};
 	bool died;
 	int rc;
 
@@ -945,8 +947,10 @@ static int write_by_command(struct device *d, struct writing *x)
 {
 	struct replica *daemon = d->replica;
 	struct store *st = NULL, *daemon_store = d->store;
-	struct replica_config config = {
-	        .env = &d->env, .identity = &d->identity, .judge = d->hub ? &d->judge : NULL};
+	struct replica_config config = {.env = &d->env,
+	                                .identity = &d->identity,
+	                                .judge = d->hub ? &d->judge : NULL,
+	                                .piece_bytes = (size_t)d->world->config.piece};
 	bool died;
 	int rc;
 

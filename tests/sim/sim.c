@@ -25,7 +25,7 @@ enum {
 	X(tiers) X(counties) X(sites) X(devices) X(writes) X(hours) X(real) X(latency_ms) \
 	X(rate_bytes) X(cut) X(half_open) X(stale) X(stall) X(loss) X(offline) X(crash) \
 	X(fault) X(reboot) X(skew) X(refuse) X(hold) X(command) X(late) X(stay) X(window) \
-	X(mixed) X(twin) X(restore) X(damage) \
+	X(mixed) X(crowd) X(piece) X(twin) X(restore) X(damage) \
 	X(without) X(clock) X(upgrade) X(speak) X(slow) X(pause) X(deaf) X(load) X(whole) \
 	X(disk) X(power) X(die) X(eio) X(full) X(audit)
 /* clang-format on */
@@ -71,6 +71,17 @@ static int64_t rate(struct random *rnd, int64_t most)
 	return random_chance(rnd, 500) ? random_range(rnd, 1, most) : 0;
 }
 
+/* Worlds in which people are in each other's way: what waits, is refused or meets is the rule there. */
+static void crowded(struct config *c, struct random *rnd)
+{
+	c->crowd = 1;
+	c->real = random_range(rnd, 0, 4) * 100;
+	c->hold = random_range(rnd, 100, 600);
+	c->refuse = random_range(rnd, 100, 600);
+	if (random_chance(rnd, 500)) c->window = random_range(rnd, 1, 8) * 256;
+	if (random_chance(rnd, 500)) c->piece = random_range(rnd, 300, 1500);
+}
+
 void sim_config(uint64_t seed, struct config *ret)
 {
 	struct random rnd = random_stream(seed, 77), twin = random_stream(seed, 91);
@@ -107,6 +118,7 @@ void sim_config(uint64_t seed, struct config *ret)
 	c.mixed = random_chance(&rnd, 200) ? 500 : 0;
 	c.damage = damage_config(seed);
 	c.twin = rate(&twin, 500);
+	if (random_chance(&twin, 350)) crowded(&c, &twin);
 	weather_config(&c);
 	storage_config(seed, &c);
 	*ret = c;

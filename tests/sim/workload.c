@@ -123,7 +123,9 @@ static const struct known_row *pick(struct world *w, const struct workload *load
 {
 	/* The last few rows most of the time: that is where concurrent edits are. */
 	for (unsigned tries = 0; tries < 12 && load->count > 0; tries++) {
-		size_t back = random_chance(&w->work, 700) ? 6 : load->count;
+		size_t few = w->config.crowd ? 3 : 6;
+		size_t back =
+		        random_chance(&w->work, w->config.crowd ? 900 : 700) ? few : load->count;
 		const struct known_row *k =
 		        &load->rows[load->count - 1 -
 		                    random_below(&w->work,
