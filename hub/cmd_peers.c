@@ -8,6 +8,7 @@
 #include "common/ident.h"
 #include "hub/coverage.h"
 #include "hub/summary.h"
+#include "hub/tree.h"
 #include "node/status.h"
 #include "proto/figure.h"
 

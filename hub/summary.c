@@ -1,6 +1,7 @@
 #include "common/base.h"
 
 #include "hub/summary.h"
+#include "hub/tree.h"
 
 #include "node/status.h"
 #include "proto/figure.h"

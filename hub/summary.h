@@ -8,8 +8,9 @@
 #ifndef HUB_SUMMARY_H
 #define HUB_SUMMARY_H
 
-#include "hub/tree.h"
 #include "proto/replica.h"
+
+struct tree;
 
 struct summary_part { /* one F or one K */
 	uint32_t scope;

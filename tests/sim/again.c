@@ -7,6 +7,7 @@
 
 #include "common/calendar.h"
 #include "common/ident.h"
+#include "hub/summary.h"
 #include "proto/figure.h"
 
 enum { MARKS_ROOM = 4096 };
@@ -399,4 +400,70 @@ void again_figures(struct world *w, const struct view *v)
 			           d->label, value.type == VALUE_INT ? value.i : 0,
 			           figure_name(c->kind), c->month, c->amount);
 	}
+}
+
+/* ---- what a hub shows */
+
+/* Value and base of a figure or correction row that belongs to the cell. */
+static bool belongs(const struct view *v, const struct oracle_row *row, const uint8_t unit[16],
+                    const struct summary_cell *c, int64_t *ret_value, int64_t *ret_base)
+{
+	bool figure = row->table == TABLE_FIGURE;
+	const char *name = figure_name(c->kind);
+	struct value month, kind, value, base;
+
+	if (!row->exists || (!figure && row->table != TABLE_CORRECTION) ||
+	    memcmp(row->scope, unit, 16) != 0)
+		return false;
+	month = oracle_shown(&v->oracle, row, figure ? 2 : 1, false);
+	kind = oracle_shown(&v->oracle, row, figure ? 3 : 2, false);
+	value = oracle_shown(&v->oracle, row, 4, false);
+	base = oracle_shown(&v->oracle, row, 5, false);
+	*ret_value = value.type == VALUE_INT ? value.i : 0;
+	*ret_base = base.type == VALUE_INT ? base.i : 0;
+	return month.type == VALUE_INT && month.i == c->month && kind.type == VALUE_TEXT &&
+	       kind.s.len == strlen(name) && memcmp(kind.s.p, name, kind.s.len) == 0;
+}
+
+static void check_cell(struct world *w, const struct view *v, const struct summary_cell *c,
+                       const uint8_t unit[16])
+{
+	int64_t stated = 0, corrected = 0, value, base;
+	bool settled = true;
+
+	for (size_t i = 0; i < v->oracle.rows_count; i++)
+		if (v->oracle.rows[i].table == TABLE_FIGURE &&
+		    belongs(v, &v->oracle.rows[i], unit, c, &value, &base))
+			stated += value;
+	for (size_t i = 0; i < v->oracle.rows_count; i++)
+		if (v->oracle.rows[i].table == TABLE_CORRECTION &&
+		    belongs(v, &v->oracle.rows[i], unit, c, &value, &base)) {
+			corrected += value;
+			settled = settled && (value == 0 || base == stated);
+		}
+	if (stated != c->stated || corrected != c->corrected || settled != c->settled)
+		world_fail(w, "summary",
+		           "%s shows %s of %" PRId64 " as %" PRId64 " + %" PRId64
+		           "%s, it is %" PRId64 " + %" PRId64 "%s",
+		           v->device->label, figure_name(c->kind), c->month, c->stated,
+		           c->corrected, c->settled ? "" : " unsettled", stated, corrected,
+		           settled ? "" : " unsettled");
+}
+
+void again_summary(struct world *w, const struct view *v)
+{
+	struct summary s = {0};
+	struct arena a;
+
+	if (!v->device->hub) return;
+	arena_init(&a, 0);
+	if (summary_load(v->device->keeper, &a, &s) < 0)
+		world_fail(w, "summary", "%s: no numbers", v->device->label);
+	for (size_t i = 0; i < s.count; i++) {
+		struct scope scope = {0};
+
+		if (store_scope_get(v->device->keeper, s.cells[i].scope, &scope) == 0)
+			check_cell(w, v, &s.cells[i], scope.id);
+	}
+	arena_done(&a);
 }

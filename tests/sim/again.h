@@ -15,6 +15,9 @@ void again_states(struct world *w, const struct view *v);
 /* The list of edits that deletions did not know of. */
 void again_deleted(struct world *w, const struct view *v);
 
+/* What a hub shows as numbers, by hub/summary.h: sums and whether they are settled. */
+void again_summary(struct world *w, const struct view *v);
+
 /* ---- figures: what a device has to state by its own edits, as it held the rows */
 struct again_cell {
 	uint8_t unit[16]; /* zeros: before it joined */

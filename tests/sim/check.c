@@ -835,6 +835,7 @@ void check_midway(struct world *w, struct chest *c)
 		check_rows(w, &views[i]);
 		again_states(w, &views[i]);
 		again_deleted(w, &views[i]);
+		again_summary(w, &views[i]);
 		views[whole++] = views[i];
 	}
 	check_states(w, views, whole);
@@ -868,6 +869,7 @@ void check_rest(struct world *w, struct chest *c)
 		damage_check_sound(w, views[i].device);
 		again_states(w, &views[i]);
 		again_deleted(w, &views[i]);
+		again_summary(w, &views[i]);
 		again_figures(w, &views[i]);
 		if (counts.alarms != 0)
 			world_fail(w, "alarms",

@@ -745,6 +745,13 @@ static void release(struct device *d, struct steps *steps)
 			world_trace(w, "%s closes conn %u: %d", d->label, s->conn->number,
 			            s->actions.code);
 			w->counts.closed++;
+			/* Whatever went wrong before: peers that hear each other come to an end.  (On the
+			 * slowest links one message takes longer than the silence that ends a session.) */
+			if (s->conn->healthy &&
+			    (!w->config.rate_bytes || w->config.rate_bytes > 20) &&
+			    s->actions.code != 0 && s->actions.code != ERR_BUSY)
+				world_fail(w, "session", "%s ends a healthy session with %d",
+				           d->label, s->actions.code);
 			link_leave(w, s->conn, s->side);
 		} else if (s->side == SIDE_PARENT) {
 			supersede(d, s->conn);
@@ -818,6 +825,16 @@ static void check_rc(struct device *d, int rc, const char *what)
 		           replica_error(d->replica) ? replica_error(d->replica)->detail : "");
 }
 
+/* A seal closes all: figures first, so that they go with what they count. */
+static void check_sealed(struct device *d)
+{
+	int64_t count = 0, bytes = 0;
+
+	if (store_tail_size(d->keeper, &count, &bytes) == 0 && count > 0)
+		world_fail(d->world, "seal", "%s: %" PRId64 " changesets are left by a seal",
+		           d->label, count);
+}
+
 void device_turn(struct device *d)
 {
 	struct world *w = d->world;
@@ -847,6 +864,7 @@ void device_turn(struct device *d)
 		rc = device_transaction(d, "seal", work_seal, &sealed);
 		if (rc == 1) return;
 		check_rc(d, rc, "seal");
+		if (rc == 0) check_sealed(d);
 		if (rc < 0) d->seal_at_ms = w->now_ms + 1000;
 		if (sealed) {
 			pump_all(d);

@@ -127,6 +127,7 @@ struct conn *link_open(struct world *w, struct device *child)
 	c->number = (unsigned)w->conns_count;
 	c->call = child->calls;
 	c->opened_ms = w->now_ms;
+	c->healthy = w->healed;
 	w->conns[w->conns_count++] = c;
 	c->ends[SIDE_CHILD].device = child;
 	c->ends[SIDE_PARENT].device = child->parent;

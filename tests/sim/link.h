@@ -44,6 +44,7 @@ struct conn {
 	unsigned number;
 	unsigned call; /* of this child, from 1 */
 	bool broken;   /* nothing passes any more */
+	bool healthy;  /* opened after the world was healed */
 	bool stay;     /* its session stays open when idle */
 	int64_t opened_ms;
 	struct conn_end ends[2];
