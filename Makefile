@@ -6,6 +6,7 @@
 # make sim SEEDS=200 [SEED=7] [TRACE=1]   run the simulator
 # make sim-campaign SEEDS=5000 [SMALL=8]  many worlds on all cores, 8 of 10 small; fails too if something that can happen never did
 # make campaign [KILLS=1000] [SEED=1]     real processes under kills, cuts, restores, clocks and full disks
+# make sim-mutants [M=tie-break]   plant the bugs of tests/mutants, one after the other; each must be found
 # make demo                   install, build, and play the demonstration
 # make fuzz F=segment         build the fuzzer of one decoder (clang); fuzz-all MINUTES=5 builds and runs them all
 # make dictionary             train a dictionary of segment bodies from generated rows (a new one needs a new number)
@@ -159,6 +160,11 @@ campaign:
 	@$(again) -j$(JOBS) all
 	@JINGUO_BUILD=$(B) KILLS=$(or $(KILLS),1000) $(if $(SEED),SEED=$(SEED)) tests/campaign.py
 
+# Known mistakes in a copy of the tree; tests/mutants/run says how.
+sim-mutants:
+	@deploy/deps build test
+	@JOBS=$(JOBS) $(if $(SEEDS),SEEDS=$(SEEDS)) tests/mutants/run $(M)
+
 # One program a file of tests/bench (bench.c is what they share), release build; tests/bench/run runs them.
 BENCHES := $(filter-out bench,$(basename $(notdir $(wildcard tests/bench/*.c))))
 $(BENCHES:%=$(B)/bench/%): $(B)/bench/%: $(B)/tests/bench/%.o $(B)/tests/bench/bench.o $(call objs,tests/support) $(B)/libjinguo.a
@@ -213,6 +219,7 @@ layers:
 # ctuuninitvar takes every array that a callee fills for one that is read.  clang-tidy gets one file at a
 # time: with several its va_list check (14) reports what is not there.
 lint: layers $(text) $(data)
+	tests/mutants/run --check
 	clang-format --dry-run -Werror $(SRC) $(HDR)
 	cppcheck -q -j2 --std=c11 -UNDEBUG -I. -I$(B) --enable=warning,portability,performance --inline-suppr \
 	--suppress=ctuuninitvar --error-exitcode=1 $(wildcard $(ROOMS) tests)
@@ -220,7 +227,7 @@ lint: layers $(text) $(data)
 clean: ; rm -rf build
 
 FORCE:
-.PHONY: all check check-threads dictionary suites test test-asan test-tsan demo sim sim-campaign campaign bench bench-programs fuzz fuzz-all layers lint clean FORCE
+.PHONY: sim-mutants all check check-threads dictionary suites test test-asan test-tsan demo sim sim-campaign campaign bench bench-programs fuzz fuzz-all layers lint clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
