@@ -7,6 +7,7 @@
 # make sim-campaign SEEDS=5000 [SMALL=8]  many worlds on all cores, 8 of 10 small; fails too if something that can happen never did
 # make campaign [KILLS=1000] [SEED=1]     real processes under kills, cuts, restores, clocks and full disks
 # make sim-mutants [M=tie-break]   plant the bugs of tests/mutants, one after the other; each must be found
+# make sim-small [EVERY=20]   all interleavings of three operations at two sites and a hub (every 20th script of them)
 # make demo                   install, build, and play the demonstration
 # make fuzz F=segment         build the fuzzer of one decoder (clang); fuzz-all MINUTES=5 builds and runs them all
 # make dictionary             train a dictionary of segment bodies from generated rows (a new one needs a new number)
@@ -68,7 +69,7 @@ BINARIES := $(patsubst tests/test_%.c,$(B)/tests/test_%,$(wildcard tests/test_*.
 SCRIPTS  := $(wildcard tests/suite_*.sh)
 ONE      := $(filter $(B)/tests/test_$(S) tests/suite_$(S).sh,$(BINARIES) $(SCRIPTS))
 # Suites that play in the simulated world.
-WORLD    := $(filter $(addprefix $(B)/tests/,test_sim% test_permute test_schema_mix test_figures \
+WORLD    := $(filter $(addprefix $(B)/tests/,test_sim% test_small test_permute test_schema_mix test_figures \
             test_province_signature),$(BINARIES))
 # Suites whose code has threads; all of them while none has.
 THREADS  := $(filter $(addprefix $(B)/tests/test_,thread% tsan% transport% daemon%),$(BINARIES))
@@ -153,6 +154,8 @@ sim: $(B)/sim
 	$< --seeds $(or $(SEEDS),200) $(if $(SEED),--seed $(SEED)) $(if $(TRACE),--trace)
 sim-campaign: $(B)/sim
 	$< --seeds $(or $(SEEDS),5000) $(if $(SEED),--seed $(SEED)) --jobs $(JOBS) --small $(or $(SMALL),8) --coverage
+sim-small: $(B)/sim
+	$< --scope $(or $(EVERY),1) --jobs $(JOBS)
 
 # Long (KILLS=1000 takes a quarter of an hour on an idle machine); `make check S=campaign` is its short form.
 campaign:

@@ -1,10 +1,15 @@
 /*
- * main.c - sim --seeds N --seed S [--jobs J] [--small N] [--coverage] [--trace] [--shrink] [--twice] [--first]
- *     [name=value ...]
+ * main.c - sim --seeds N --seed S [--jobs J] [--small N] [--coverage] [--trace] [--raw] [--shrink] [--only FILE]
+ *     [--twice] [--first] [name=value ...]; sim --scope N [--jobs J]
  *
  * Runs N worlds from seed S on, in J processes.  A world that breaks a rule is printed with its seed, its
  * configuration (name=value arguments that repeat it, shrunk on request) and the rule; the exit code is then 1.
- * --small N: N of ten worlds are small, for campaigns that want many.  --first ends at the first such world.  --coverage prints what was reached, and something that never was is a failure too.
+ * --small N: N of ten worlds are small, for campaigns that want many.  --first ends at the first that fails.
+ * --coverage prints what was reached, and something that never was is a failure too.
+ * --trace tells the story of a world in sentences, --raw every line of its trace.
+ * --shrink makes a failing world small: its numbers, then what happens in it; prints the story of what is left, and its
+ * schedule, which --only FILE (with the same settings) plays again.
+ * --scope N plays the small scope instead, every N-th script of it (small.h).
  */
 #include "common/base.h"
 
@@ -14,13 +19,27 @@
 
 #include "common/ident.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/small.h"
 
 enum { JOBS_MAX = 64 };
 
-static uint64_t arg_seed = 1, arg_seeds = 1, arg_jobs = 1, arg_small;
-static bool arg_trace, arg_shrink, arg_twice, arg_coverage, arg_first;
+static uint64_t arg_seed = 1, arg_seeds = 1, arg_jobs = 1, arg_small, arg_scope;
+static bool arg_trace, arg_raw, arg_shrink, arg_twice, arg_coverage, arg_first;
+static const struct schedule *arg_only;
 static char **arg_settings;
 static int arg_settings_count;
+
+static bool read_only(const char *path)
+{
+	static struct schedule only;
+	FILE *f = fopen(path, "r");
+	bool well = f != NULL && schedule_read(&only, f);
+
+	if (f != NULL) (void)fclose(f);
+	if (!well) (void)fprintf(stderr, "sim: %s is not a schedule\n", path);
+	arg_only = &only;
+	return well;
+}
 
 static int parse(int argc, char **argv)
 {
@@ -31,27 +50,35 @@ static int parse(int argc, char **argv)
 			arg_seed = strtoull(argv[++i], NULL, 10);
 		else if (strcmp(argv[i], "--jobs") == 0 && i + 1 < argc)
 			arg_jobs = strtoull(argv[++i], NULL, 10);
+		else if (strcmp(argv[i], "--scope") == 0 && i + 1 < argc)
+			arg_scope = strtoull(argv[++i], NULL, 10);
 		else if (strcmp(argv[i], "--small") == 0 && i + 1 < argc)
 			arg_small = strtoull(argv[++i], NULL, 10);
 		else if (strcmp(argv[i], "--coverage") == 0)
 			arg_coverage = true;
 		else if (strcmp(argv[i], "--trace") == 0)
 			arg_trace = true;
+		else if (strcmp(argv[i], "--raw") == 0)
+			arg_raw = true;
 		else if (strcmp(argv[i], "--shrink") == 0)
 			arg_shrink = true;
 		else if (strcmp(argv[i], "--twice") == 0)
 			arg_twice = true;
-		else if (strcmp(argv[i], "--first") == 0)
+		else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
+			if (!read_only(argv[++i])) return -1;
+		} else if (strcmp(argv[i], "--first") == 0)
 			arg_first = true;
 		else if (strchr(argv[i], '=') != NULL) {
 			arg_settings = &argv[i];
 			arg_settings_count = argc - i;
 			return 0;
 		} else {
-			(void)fprintf(stderr,
-			              "usage: sim [--seeds N] [--seed S] [--jobs J] "
-			              "[--small N] [--coverage] [--trace] [--shrink] [--twice] "
-			              "[name=value ...]\n");
+			(void)fprintf(
+			        stderr,
+			        "usage: sim [--seeds N] [--seed S] [--jobs J] "
+			        "[--small N] [--coverage] [--trace] [--raw] [--shrink] [--only "
+			        "FILE] "
+			        "[--twice] [--first] [name=value ...]; sim --scope N [--jobs J]\n");
 			return -1;
 		}
 	}
@@ -86,6 +113,9 @@ static void add(struct counts *sum, const struct counts *x)
 
 static void report(const struct config *c, const struct sim_result *r)
 {
+	struct sim_how how = {.story = true};
+	struct schedule only = {0};
+	struct sim_result again;
 	struct config small;
 
 	(void)printf("seed %" PRIu64 " breaks %s: %s\n  ", c->seed, r->rule, r->failure);
@@ -94,6 +124,14 @@ static void report(const struct config *c, const struct sim_result *r)
 	sim_shrink(c, r->rule, &small);
 	(void)printf("  shrunk: ");
 	sim_config_print(&small, stdout);
+	if (!sim_shrink_schedule(&small, r->rule, &only)) return;
+	(void)printf("  %zu events are enough:\n", only.count);
+	(void)fflush(stdout);
+	how.only = &only;
+	sim_run_how(&small, &how, &again);
+	(void)printf("  schedule: ");
+	schedule_print(&only, stdout);
+	schedule_done(&only);
 }
 
 /* What one process did; in memory that it shares with the one that started it, so that a world which ends its
@@ -108,13 +146,14 @@ struct share {
 
 static void run_one(struct share *s)
 {
+	struct sim_how how = {.trace = arg_raw, .story = arg_trace, .only = arg_only};
 	struct sim_result r = {0}, again;
 	struct config c;
 
 	sim_config(s->seed, &c);
 	if (s->seed % 10 < arg_small) sim_config_small(&c);
 	(void)settle_config(&c); /* looked at by main already */
-	sim_run(&c, arg_trace, &r);
+	sim_run_how(&c, &how, &r);
 	add(&s->counts, &r.counts);
 	coverage_add(&s->coverage, &r.coverage);
 	memcpy(s->trace, r.trace, 16);
@@ -138,6 +177,31 @@ static bool is_enough(const struct share *shares, uint64_t seed)
 	for (uint64_t i = 0; arg_first && i < arg_jobs; i++)
 		if (shares[i].failed > 0 && shares[i].seed <= seed) return true;
 	return false;
+}
+
+/* The small scope, every arg_scope-th script of it, this process's share. */
+static int run_scope(void)
+{
+	int status = 0;
+	bool well = true;
+
+	for (uint64_t i = 0; i < arg_jobs; i++) {
+		struct small_result r[2] = {0};
+		unsigned parts = (unsigned)(arg_jobs * arg_scope);
+
+		(void)fflush(stdout);
+		if (fork() != 0) continue;
+		small_merges(/* full= */ true, (unsigned)i, parts, &r[0]);
+		small_interleavings(&small_full, (unsigned)i, parts, &r[1]);
+		(void)printf("%" PRIu64 " deliveries, %" PRIu64 " failed %s\n%" PRIu64
+		             " interleavings, %" PRIu64 " failed %s\n",
+		             r[0].schedules, r[0].failed, r[0].first, r[1].schedules, r[1].failed,
+		             r[1].first);
+		(void)fflush(stdout);
+		_exit(r[0].failed + r[1].failed > 0);
+	}
+	while (wait(&status) > 0) well &= status == 0;
+	return well ? EXIT_DONE : EXIT_UNEXPECTED;
 }
 
 /* Seeds from s->seed on, every arg_jobs-th. */
@@ -225,6 +289,7 @@ int main(int argc, char **argv)
 	sim_config(arg_seed, &c);
 	if (!settle_config(&c)) return EXIT_USAGE;
 	if (arg_jobs < 1 || arg_jobs > JOBS_MAX) arg_jobs = 1;
+	if (arg_scope > 0) return run_scope();
 	if (arg_jobs > arg_seeds) arg_jobs = arg_seeds;
 	shares = mmap(NULL, JOBS_MAX * sizeof(*shares), PROT_READ | PROT_WRITE,
 	              MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -579,3 +579,56 @@ void sim_shrink(const struct config *c, const char *rule, struct config *ret)
 		}
 	}
 }
+
+/* ---- delta debugging over what happens (Zeller, Hildebrandt 2002, by complements) */
+enum { SHRINK_RUNS_MAX = 3000 };
+
+/* Does it still break when of what is drawn only this happens?  *ret: what then did happen. */
+static bool still_with(const struct config *c, const char *rule, const struct schedule *only,
+                       struct schedule *ret)
+{
+	struct sim_how how = {.only = only, .happened = ret};
+	struct sim_result r;
+
+	sim_run_how(c, &how, &r);
+	return r.failed && strcmp(r.rule, rule) == 0;
+}
+
+bool sim_shrink_schedule(const struct config *c, const char *rule, struct schedule *ret)
+{
+	struct schedule now = {0};
+	size_t chunk, at = 0;
+	unsigned runs = 0;
+
+	*ret = (struct schedule){0};
+	if (!still_with(c, rule, /* only= */ NULL, ret)) {
+		schedule_done(ret);
+		return false;
+	}
+	schedule_sort(ret);
+	/* Ranges are taken from the end, where most has nothing to do with it, in ever smaller pieces. */
+	for (chunk = ret->count / 2 + 1; chunk > 0 && runs < SHRINK_RUNS_MAX;) {
+		struct schedule less = {0};
+		size_t from = ret->count > at + chunk ? ret->count - at - chunk : 0,
+		       until = ret->count > at ? ret->count - at : 0;
+
+		for (size_t i = 0; i < ret->count; i++)
+			if (i < from || i >= until) schedule_add(&less, &ret->p[i]);
+		runs++;
+		if (until > from && still_with(c, rule, &less, &now)) {
+			schedule_sort(&now);
+			schedule_done(ret);
+			*ret = now; /* at most what was allowed */
+			now = (struct schedule){0};
+		} else {
+			schedule_done(&now);
+			at += chunk;
+		}
+		schedule_done(&less);
+		if (at >= ret->count) {
+			at = 0;
+			chunk = chunk > 1 ? (chunk + 1) / 2 : 0;
+		}
+	}
+	return true;
+}

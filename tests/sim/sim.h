@@ -41,6 +41,8 @@ struct sim_how {
 void sim_run_how(const struct config *c, const struct sim_how *how, struct sim_result *ret);
 /* Takes away whatever can be taken away while the same rule still breaks. */
 void sim_shrink(const struct config *c, const char *rule, struct config *ret);
+/* The few drawn events (schedule.h) that it takes for the rule to break; sorted.  False: it does not break. */
+bool sim_shrink_schedule(const struct config *c, const char *rule, struct schedule *ret);
 
 /* The parts, for suites that direct a world by hand. */
 void sim_init(struct sim *s, const struct config *c, bool trace);
