@@ -71,11 +71,52 @@ static void one_seed_one_trace(void **state)
 	}
 }
 
+/* What happened, allowed alone, happens again to the byte; a part of it is all that happens if it alone is allowed. */
+static void events_can_be_left_out(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 3; seed < 60; seed += 19) {
+		struct schedule all = {0}, again = {0}, half = {0}, left = {0}, read = {0};
+		struct sim_how how = {.happened = &all};
+		struct sim_result first, second;
+		struct config c;
+		FILE *f = tmpfile();
+
+		sim_config(seed, &c);
+		sim_run_how(&c, &how, &first);
+		schedule_sort(&all);
+		how = (struct sim_how){.only = &all, .happened = &again};
+		sim_run_how(&c, &how, &second);
+		schedule_sort(&again);
+		assert_memory_equal(first.trace, second.trace, sizeof(first.trace));
+		assert_int_equal(all.count, again.count);
+		for (size_t i = 0; i < all.count; i += 2) schedule_add(&half, &all.p[i]);
+		assert_non_null(f);
+		schedule_print(&half, f);
+		rewind(f);
+		assert_true(schedule_read(&read, f));
+		(void)fclose(f);
+		assert_int_equal(read.count, half.count);
+		how = (struct sim_how){.only = &read, .happened = &left};
+		sim_run_how(&c, &how, &second);
+		assert_false(second.failed);
+		assert_true(left.count > 0 && left.count <= half.count);
+		for (size_t i = 0; i < left.count; i++)
+			assert_true(schedule_has(&half, &left.p[i]));
+		schedule_done(&all);
+		schedule_done(&again);
+		schedule_done(&half);
+		schedule_done(&left);
+		schedule_done(&read);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(sim),
 	        cmocka_unit_test(one_seed_one_trace),
+	        cmocka_unit_test(events_can_be_left_out),
 	};
 
 	if (crypt_init() != 0) return 1;

@@ -21,7 +21,7 @@
 
 /* clang-format off */
 #define DRAWN_KINDS(X) \
-	X(WRITE, "write") X(WEATHER, "weather") X(OFFLINE, "offline") X(JUMP, "jump") X(KILL, "kill") \
+	X(WRITE, "write") X(CHANGE, "change") X(WEATHER, "weather") X(OFFLINE, "offline") X(JUMP, "jump") X(KILL, "kill") \
 	X(CALL, "call") X(LOSS, "loss") X(CUT, "cut") X(STALL, "stall") X(STALE, "stale") \
 	X(HALF_OPEN, "half-open") X(CRASH, "crash") X(DISK, "disk") X(CRASH_AFTER, "crash-after") \
 	X(REBOOT, "reboot") X(SKEW, "skew") X(CHECK, "check") X(COMMAND, "command") \

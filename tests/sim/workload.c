@@ -449,6 +449,19 @@ static bool not_done(const struct world *w, const struct device *d, const struct
 	return (w->config.without & classes) != 0;
 }
 
+/* Single changes of a transaction can be left out. */
+static void leave_out(struct world *w, const struct device *d, struct draft *x)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < x->count; i++) {
+		uint64_t at = (uint64_t)(w->now_ms - w->start_ms) * WRITES_MAX + i;
+
+		if (world_allows(w, DRAWN_CHANGE, d->number, at)) x->writes[kept++] = x->writes[i];
+	}
+	x->count = kept;
+}
+
 void workload_write_at(struct world *w, struct workload *load, struct device *d)
 {
 	struct draft *x = mem_alloc(sizeof(*x));
@@ -473,6 +486,7 @@ void workload_write_at(struct world *w, struct workload *load, struct device *d)
 			if (x->count == 0 && writes == 1) break;
 		}
 	}
+	leave_out(w, d, x);
 	rc = x->count == 0 ? -1 : device_write(d, x->writes, x->count, whole, command);
 	world_trace(w, "%s writes %zu%s%s: %d", d->label, x->count, whole ? ", whole" : "",
 	            command ? ", by command" : "", rc);
