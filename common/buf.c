@@ -218,6 +218,25 @@ void arena_reset(struct arena *a)
 	a->full = false;
 }
 
+struct arena_mark arena_mark(const struct arena *a)
+{
+	return (struct arena_mark){a->blocks, a->blocks ? a->blocks->used : 0, a->bytes};
+}
+
+void arena_rewind(struct arena *a, const struct arena_mark *m)
+{
+	while (a->blocks && a->blocks != m->block) {
+		struct arena_block *next = a->blocks->next;
+
+		free(a->blocks);
+		a->blocks = next;
+	}
+	assert(a->blocks == m->block);
+	if (a->blocks) a->blocks->used = m->used;
+	a->bytes = m->bytes;
+	a->full = false;
+}
+
 void *arena_take(struct arena *a, size_t bytes)
 {
 	size_t size;

@@ -68,6 +68,13 @@ void arena_reset(struct arena *a); /* frees all but one block */
 /* Zeroed, aligned to 16.  NULL when the bound would be passed; aborts when memory is out. */
 void *arena_take(struct arena *a, size_t bytes);
 void *arena_copy(struct arena *a, const void *p, size_t len);
+/* A place to go back to: arena_rewind frees what was taken since, as if it had never been. */
+struct arena_mark {
+	struct arena_block *block; /* NULL: the arena was empty */
+	size_t used, bytes;
+};
+struct arena_mark arena_mark(const struct arena *a);
+void arena_rewind(struct arena *a, const struct arena_mark *m);
 struct span arena_span(struct arena *a, struct span s); /* a copy of s in the arena */
 char *arena_text(struct arena *a, struct span s);       /* a copy with a final 0 */
 /* TYPE may be an array type: uint8_t[16]. */

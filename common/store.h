@@ -291,11 +291,19 @@ struct held {
 int store_parked_add(struct store *st,
                      const struct held *h); /* no-op when (recv, ordinal) is parked */
 int store_parked_remove(struct store *st, int64_t id);
-int store_parked_by_wait(struct store *st, const uint8_t wait[16], struct arena *a,
-                         struct held **ret, size_t *ret_count); /* by id */
-/* How many on this row and lane stand before a place (segment's position, ordinal): those that it waits behind. */
+/* The records of one segment in a range of ordinals leave the list. */
+int store_parked_drop(struct store *st, int64_t recv, uint32_t ordinal, size_t count);
+/* What waits for this id, by place (segment's position, ordinal), from behind a place (-1, 0: from the start), at most
+ * `limit`. */
+int store_parked_by_wait(struct store *st, const uint8_t wait[16], int64_t recv, uint32_t ordinal,
+                         size_t limit, struct arena *a, struct held **ret, size_t *ret_count);
+/* Does any on this row and lane stand before a place: one that it waits behind? */
 int store_parked_on_row(struct store *st, const uint8_t row[16], unsigned lane, int64_t recv,
-                        uint32_t ordinal, int64_t *ret_count);
+                        uint32_t ordinal, bool *ret_any);
+/* The same, of those only that wait for something else than the row itself: one that waits for the row is nothing that the
+ * row's creation could wait for. */
+int store_parked_holds_row(struct store *st, const uint8_t row[16], unsigned lane, int64_t recv,
+                           uint32_t ordinal, bool *ret_any);
 int store_parked_list(struct store *st, int64_t after_id, size_t limit, struct arena *a,
                       struct held **ret, size_t *ret_count);
 int store_parked_count(struct store *st, int64_t *ret_count);

@@ -738,27 +738,58 @@ int store_parked_remove(struct store *st, int64_t id)
 	return step_done(st, s);
 }
 
-int store_parked_by_wait(struct store *st, const uint8_t wait[16], struct arena *a,
-                         struct held **ret, size_t *ret_count)
+int store_parked_drop(struct store *st, int64_t recv, uint32_t ordinal, size_t count)
+{
+	sqlite3_stmt *s = query(st, Q_PARKED_DROP);
+
+	STORE_ENTER_WRITE(st);
+	bind_int(s, 1, recv);
+	bind_int(s, 2, ordinal);
+	bind_size(s, 3, count);
+	return step_done(st, s);
+}
+
+int store_parked_by_wait(struct store *st, const uint8_t wait[16], int64_t recv, uint32_t ordinal,
+                         size_t limit, struct arena *a, struct held **ret, size_t *ret_count)
 {
 	sqlite3_stmt *s = query(st, Q_PARKED_BY_WAIT);
 
 	STORE_ENTER(st);
 	bind_span(s, 1, wait, 16);
+	bind_int(s, 2, recv);
+	bind_int(s, 3, ordinal);
+	bind_size(s, 4, limit);
 	return read_all(st, s, sizeof(**ret), read_held, a, ret, ret_count);
 }
 
-int store_parked_on_row(struct store *st, const uint8_t row[16], unsigned lane, int64_t recv,
-                        uint32_t ordinal, int64_t *ret_count)
+static int parked_before(struct store *st, enum store_query q, const uint8_t row[16], unsigned lane,
+                         int64_t recv, uint32_t ordinal, bool *ret_any)
 {
-	sqlite3_stmt *s = query(st, Q_PARKED_ON_ROW);
+	sqlite3_stmt *s = query(st, q);
+	int64_t any = 0;
+	int rc;
 
-	STORE_ENTER(st);
 	bind_span(s, 1, row, 16);
 	bind_int(s, 2, lane);
 	bind_int(s, 3, recv);
 	bind_int(s, 4, ordinal);
-	return step_int(st, s, ret_count);
+	rc = step_int(st, s, &any);
+	if (rc == 0) *ret_any = any != 0;
+	return rc;
+}
+
+int store_parked_on_row(struct store *st, const uint8_t row[16], unsigned lane, int64_t recv,
+                        uint32_t ordinal, bool *ret_any)
+{
+	STORE_ENTER(st);
+	return parked_before(st, Q_PARKED_ON_ROW, row, lane, recv, ordinal, ret_any);
+}
+
+int store_parked_holds_row(struct store *st, const uint8_t row[16], unsigned lane, int64_t recv,
+                           uint32_t ordinal, bool *ret_any)
+{
+	STORE_ENTER(st);
+	return parked_before(st, Q_PARKED_HOLDS_ROW, row, lane, recv, ordinal, ret_any);
 }
 
 int store_parked_list(struct store *st, int64_t after_id, size_t limit, struct arena *a,

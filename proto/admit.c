@@ -11,23 +11,82 @@
 
 /* ---- reading words */
 
-/* May this hub speak of this author's work?  Who issued his certificate may, and who stands above in the chain. */
-static int may_speak(struct replica *r, const uint8_t hub[16], const struct cert *author, bool *ret)
+int engine_stands_above(struct replica *r, const uint8_t hub[16], const struct cert *below,
+                        bool *ret)
 {
 	uint8_t id[16];
-	struct cert speaker;
-	bool known;
-	int rc = engine_cert_of(r, hub, &speaker, &known);
+	int rc = 0;
 	*ret = false;
-	memcpy(id, author->issuer, 16);
-	for (unsigned depth = 0; !rc && known && depth < CERT_CHAIN_MAX && !*ret; depth++) {
+	memcpy(id, below->issuer, 16);
+	for (unsigned depth = 0; !rc && depth < CERT_CHAIN_MAX && !*ret; depth++) {
 		struct cert_row *row;
-		*ret = !memcmp(id, speaker.id, 16);
 		rc = store_cert_by_id(r->st, id, &r->scratch, &row);
 		if (rc || !row) break;
+		*ret = !memcmp(row->origin, hub, 16);
 		memcpy(id, row->issuer, 16);
 	}
 	return rc;
+}
+
+/* Does the way up from one scope, as far as the tree is known here, pass another? */
+static int passes(struct replica *r, uint32_t from, uint32_t by, bool *ret)
+{
+	struct scope s;
+	int rc = 0;
+	*ret = false;
+	for (unsigned depth = 0; !rc && from && depth < 12 && !*ret; depth++) {
+		*ret = from == by;
+		rc = store_scope_get(r->st, from, &s);
+		from = rc ? 0 : s.parent;
+	}
+	return rc;
+}
+
+int engine_outside_hub(struct replica *r, const struct cert *hub, uint32_t scope, bool *ret)
+{
+	uint32_t unit;
+	bool own = false, above = false, below = false, ours = false, higher = false;
+	uint8_t origin[16];
+	origin_of(hub->origin_key, origin);
+	*ret = false;
+	if (!memcmp(origin, r->id->origin, 16)) return 0;
+	int rc = engine_stands_above(r, origin, &r->cert, &above);
+	rc = rc ? rc : store_scope_ord(r->st, hub->unit, true, &unit);
+	rc = rc || above ? rc : passes(r, scope, unit, &own);
+	if (rc || above || own) return rc;
+	rc = engine_stands_above(r, r->id->origin, hub, &below);
+	rc = rc ? rc : passes(r, scope, r->own_scope, &ours);
+	rc = rc ? rc : passes(r, unit, scope, &higher);
+	*ret = !below || ours || higher;
+	return rc;
+}
+
+/* May this hub speak of this author's work in this scope?  Who issued his certificate may, and who stands above in the
+ * chain; but of what is not its own a hub may only say no, whomever it gave certificates to. */
+static int may_speak(struct replica *r, const uint8_t hub[16], const struct cert *author,
+                     uint32_t scope, bool *ret_may, bool *ret_no_only)
+{
+	struct cert speaker;
+	bool known = false;
+	*ret_no_only = false;
+	int rc = engine_stands_above(r, hub, author, ret_may);
+	if (!rc && *ret_may) rc = engine_cert_of(r, hub, &speaker, &known);
+	if (!rc && known) rc = engine_outside_hub(r, &speaker, scope, ret_no_only);
+	*ret_may = *ret_may && known;
+	return rc;
+}
+
+/* What an item refuses, and nothing else of it. */
+static struct admission_item refusals_of(struct arena *a, const struct admission_item *item)
+{
+	struct admission_item no = *item;
+	no.mode = ADMIT_ONLY;
+	no.verdicts = ARENA_ARRAY(a, struct verdict, item->verdicts_count + 1);
+	no.verdicts_count = 0;
+	for (size_t i = 0; i < item->verdicts_count; i++)
+		if (item->verdicts[i].accepted == 0)
+			no.verdicts[no.verdicts_count++] = item->verdicts[i];
+	return no;
 }
 
 static void words_add(struct words *w, struct arena *a, const struct admission_item *item,
@@ -54,7 +113,7 @@ static void words_add(struct words *w, struct arena *a, const struct admission_i
 }
 
 int words_load(struct replica *r, const uint8_t segment[32], const struct cert *author,
-               struct arena *a, struct words *ret)
+               uint32_t scope, struct arena *a, struct words *ret)
 {
 	int64_t *recvs;
 	size_t n;
@@ -65,7 +124,7 @@ int words_load(struct replica *r, const uint8_t segment[32], const struct cert *
 		struct entry *e;
 		struct admission m;
 		uint8_t hash[32], sign[64];
-		bool may;
+		bool may, no_only;
 		rc = store_journal_get(r->st, recvs[i], a, &e);
 		if (rc) return engine_fail(r, rc);
 		if (!e || e->kind != ENTRY_ADMISSION)
@@ -74,12 +133,15 @@ int words_load(struct replica *r, const uint8_t segment[32], const struct cert *
 			ret->damaged = true;
 			continue;
 		}
-		rc = admission_open(e->head, a, &m, hash, sign, &r->err);
-		rc = rc ? rc : may_speak(r, m.hub, author, &may);
+		rc = may_speak(r, e->origin, author, scope, &may, &no_only);
+		rc = rc || !may ? rc : admission_open(e->head, a, &m, hash, sign, &r->err);
 		if (rc) return engine_fail(r, rc);
-		for (size_t k = 0; k < m.items_count && may; k++)
-			if (!memcmp(m.items[k].segment, segment, 32))
-				words_add(ret, a, &m.items[k], &m);
+		for (size_t k = 0; may && k < m.items_count; k++)
+			if (!memcmp(m.items[k].segment, segment, 32)) {
+				struct admission_item item =
+				        no_only ? refusals_of(a, &m.items[k]) : m.items[k];
+				words_add(ret, a, &item, &m);
+			}
 	}
 	return 0;
 }
@@ -110,11 +172,16 @@ enum record_verdict words_verdict(const struct words *w, uint32_t ordinal,
 
 /* ---- making words: collected while a batch is applied, journaled at its end */
 
+/* Verdicts of one admission, at most: with the longest list of items it stays below its limit of bytes. */
+enum { VERDICTS_MAX = ADMISSION_BYTES_MAX / 16 };
+
 struct admitting {
 	struct admitting *next;
 	uint32_t scope;
 	unsigned lane;
 	struct admission_item items[ADMISSION_ITEMS_MAX];
+	size_t rooms
+	        [ADMISSION_ITEMS_MAX]; /* verdicts that an item has room for; 0: the list is not ours */
 	size_t count, verdicts;
 };
 
@@ -164,12 +231,24 @@ int admit_flush(struct replica *r)
 	return rc;
 }
 
-/* Verdicts of two items on one segment in one, by ordinal; of two on one record the later counts. */
-static void join_item(struct replica *r, struct admission_item *into,
+/* Verdicts of two items on one segment in one, by ordinal; of two on one record the later counts.  Mostly the new ones
+ * stand behind the others: thousands of records of one segment that are released one by one must not be copied anew for
+ * each. */
+static void join_item(struct replica *r, struct admitting *m, size_t at,
                       const struct admission_item *item)
 {
-	size_t room = into->verdicts_count + item->verdicts_count, n = 0, i = 0, k = 0;
-	struct verdict *all = ARENA_ARRAY(&r->tx, struct verdict, room);
+	struct admission_item *into = &m->items[at];
+	size_t total = into->verdicts_count + item->verdicts_count, n = 0, i = 0, k = 0;
+	bool behind = into->verdicts_count && item->verdicts_count &&
+	              into->verdicts[into->verdicts_count - 1].ordinal < item->verdicts[0].ordinal;
+	if (behind && total <= m->rooms[at]) {
+		memcpy(&into->verdicts[into->verdicts_count], item->verdicts,
+		       item->verdicts_count * sizeof(*item->verdicts));
+		into->verdicts_count = total;
+		return;
+	}
+	m->rooms[at] = 2 * total;
+	struct verdict *all = ARENA_ARRAY(&r->tx, struct verdict, m->rooms[at]);
 	while (i < into->verdicts_count || k < item->verdicts_count) {
 		bool older = k == item->verdicts_count ||
 		             (i < into->verdicts_count &&
@@ -183,23 +262,61 @@ static void join_item(struct replica *r, struct admission_item *into,
 	into->verdicts_count = n;
 }
 
+static int say_item(struct replica *r, struct admitting *m, const struct admission_item *item)
+{
+	size_t at = m->count;
+	int rc = 0;
+	for (size_t i = 0; i < m->count && at == m->count; i++)
+		if (m->items[i].mode == ADMIT_ONLY && item->mode == ADMIT_ONLY &&
+		    !memcmp(m->items[i].segment, item->segment, 32))
+			at = i;
+	bool fits = m->verdicts + item->verdicts_count <= VERDICTS_MAX;
+	if (at < m->count && fits) {
+		join_item(r, m, at, item);
+	} else {
+		if (m->count == ADMISSION_ITEMS_MAX || !fits) rc = journal_admission(r, m);
+		m->rooms[m->count] = 0;
+		m->items[m->count++] = *item;
+	}
+	m->verdicts += item->verdicts_count;
+	return rc;
+}
+
 int admit_say(struct replica *r, uint32_t scope, unsigned lane, const struct admission_item *item)
 {
 	struct admitting *m = admitting_of(r, scope, lane);
+	struct admission_item piece = *item;
 	int rc = 0;
-	for (size_t i = 0; i < m->count; i++)
-		if (m->items[i].mode == ADMIT_ONLY && item->mode == ADMIT_ONLY &&
-		    !memcmp(m->items[i].segment, item->segment, 32)) {
-			m->verdicts += item->verdicts_count;
-			join_item(r, &m->items[i], item);
-			return 0;
-		}
-	if (m->count == ADMISSION_ITEMS_MAX ||
-	    m->verdicts + item->verdicts_count > ADMISSION_BYTES_MAX / 16)
-		rc = journal_admission(r, m);
-	m->items[m->count++] = *item;
-	m->verdicts += item->verdicts_count;
+	/* What speaks of listed records only can be said in pieces. */
+	assert(item->mode == ADMIT_ONLY || item->verdicts_count <= VERDICTS_MAX);
+	for (size_t at = 0; !rc && (!at || at < item->verdicts_count); at += VERDICTS_MAX) {
+		size_t left = item->verdicts_count - at;
+		piece.verdicts = item->verdicts + at;
+		piece.verdicts_count = left < VERDICTS_MAX ? left : VERDICTS_MAX;
+		rc = say_item(r, m, &piece);
+	}
 	return rc;
+}
+
+struct admission_item admit_list(struct replica *r, const struct admission_item *item, size_t ops)
+{
+	struct admission_item said = *item;
+	size_t k = 0;
+	if (item->mode == ADMIT_ONLY || item->verdicts_count <= VERDICTS_MAX) {
+		said.verdicts = arena_copy(&r->tx, item->verdicts,
+		                           item->verdicts_count * sizeof(*item->verdicts));
+		return said;
+	}
+	/* "All but these" is one list and cannot be said in pieces: so each is named, the accepted too. */
+	said.mode = ADMIT_ONLY;
+	said.verdicts = ARENA_ARRAY(&r->tx, struct verdict, ops);
+	said.verdicts_count = ops;
+	for (size_t i = 0; i < ops; i++) {
+		bool listed = k < item->verdicts_count && item->verdicts[k].ordinal == i;
+		said.verdicts[i] = listed ? item->verdicts[k++]
+		                          : (struct verdict){.ordinal = (uint32_t)i, .accepted = 1};
+	}
+	return said;
 }
 
 /* ---- all that is known of one row */
@@ -285,7 +402,7 @@ static int gather_segment(struct replica *r, struct gathering *g, const struct e
 	s.body = arena_span(a, e->body);
 	rc = segment_changesets(&s, a, &cs, &n, &r->err);
 	rc = rc ? rc : engine_cert_of(r, e->origin, &author, &known);
-	rc = rc ? rc : words_load(r, e->hash, &author, a, &w);
+	rc = rc ? rc : words_load(r, e->hash, &author, e->scope, a, &w);
 	if (rc) return rc;
 	if (w.damaged) (*ret_unread)++;
 	struct known_op like = {.recv = e->recv,
@@ -381,7 +498,8 @@ int admit_annul(struct replica *r, uint16_t table, unsigned lane, const uint8_t 
 	struct lane_state *l = ARENA_ARRAY(&a, struct lane_state, 1);
 	int rc = lane_load(r, table, lane, row, l);
 	rc = rc ? rc : admit_ops_of_rows(r, lane, scope, &one, &a, &ops, &n, &unread);
-	if (!rc && unread) { /* not without all that is known: when the bytes are whole again, audit does it */
+	if (!rc &&
+	    unread) { /* not without all that is known: when the bytes are whole again, audit does it */
 		arena_done(&a);
 		return 0;
 	}

@@ -7,11 +7,48 @@
 #include "proto/copies.h"
 #include "proto/engine.h"
 
-static int alarm_kept_nowhere(struct replica *r, unsigned lane)
+#include "common/ident.h"
+
+/* What nobody here may hold, or who sent it may not say: nothing of it is kept.  The link goes on and the cursor moves: an
+ * honest hub below us may have taken it in good faith. */
+static int alarm_kept_nowhere(struct replica *r, const char *what)
 {
-	r->s.alarms++;
-	env_trace(r->env, "alarm: lane %u was offered above its ceiling", lane);
+	engine_alarm(r, what);
 	return 0;
+}
+
+static int above_ceiling(struct replica *r, unsigned lane)
+{
+	env_trace(r->env, "alarm: lane %u was offered above its ceiling", lane);
+	return alarm_kept_nowhere(r, "nothing of it is kept");
+}
+
+/* ---- scopes: whoever names one brings it into being, and each costs all who walk over them */
+
+enum { SCOPES_NODE_MAX = 64, SCOPES_HUB_MAX = 20000 };
+
+/* *ret 0: he has named as many unknown ones as he may. */
+int engine_scope_named(struct replica *r, const uint8_t scope[16], const uint8_t by[16],
+                       uint32_t *ret)
+{
+	struct cert author;
+	bool known;
+	char key[64], hex[33];
+	uint32_t count = 0;
+	struct span m;
+	int rc = store_scope_ord(r->st, scope, false, ret);
+	if (rc || *ret) return rc ? engine_fail(r, rc) : 0;
+	hex_text(by, 16, hex);
+	snprintf(key, sizeof(key), "scopes/%s", hex);
+	rc = store_meta_get(r->st, key, &r->scratch, &m);
+	rc = rc ? rc : engine_cert_of(r, by, &author, &known);
+	if (!rc && m.len == sizeof(count)) memcpy(&count, m.p, sizeof(count));
+	if (!rc && count >= (known && author.role != CERT_NODE ? SCOPES_HUB_MAX : SCOPES_NODE_MAX))
+		return alarm_kept_nowhere(r, "more unknown scopes than a device may name");
+	count++;
+	rc = rc ? rc : store_meta_put(r->st, key, span_of(&count, sizeof(count)));
+	rc = rc ? rc : store_scope_ord(r->st, scope, true, ret);
+	return rc ? engine_fail(r, rc) : 0;
 }
 
 static int remember_runs(struct replica *r, const struct segment_head *h)
@@ -99,10 +136,14 @@ static int append_hole(struct replica *r, const struct segment *s, struct span h
 	return rc ? engine_fail(r, rc) : 0;
 }
 
-static int author_of(struct replica *r, const uint8_t origin[16], struct cert *ret)
+/* *ret_rival: his certificate was not taken here (cert_rivals), so nothing of him is. */
+static int author_of(struct replica *r, const uint8_t origin[16], struct cert *ret, bool *ret_rival)
 {
 	bool known;
 	int rc = engine_cert_of(r, origin, ret, &known);
+	*ret_rival = false;
+	if (!rc && !known) rc = engine_rival(r, origin, ret_rival);
+	if (!rc && *ret_rival) return alarm_kept_nowhere(r, "work of a device that is not known");
 	if (!rc && !known)
 		rc = error_set(&r->err, ERR_UNKNOWN_ORIGIN, "",
 		               "no certificate of the author is known here");
@@ -161,9 +202,11 @@ static int append_segment(struct replica *r, struct span head, struct span body,
 	if (!rc && known) env_trace(r->env, "known already: segment");
 	if (rc || known) return rc ? engine_fail(r, rc) : 0;
 	if (!r->has_cert || !(r->cert.lanes >> s.head.lane & 1))
-		return alarm_kept_nowhere(r, s.head.lane);
-	rc = author_of(r, s.head.origin, &author);
-	if (rc) return rc;
+		return above_ceiling(r, s.head.lane);
+	uint32_t scope;
+	bool rival;
+	rc = author_of(r, s.head.origin, &author, &rival);
+	if (rc || rival) return rc;
 	int checked = check_segment(r, &s, author.origin_key, &cause);
 	if (!checked && !(author.lanes >> s.head.lane & 1))
 		checked = error_set(&cause, ERR_CEILING, "", "lane above the author's ceiling");
@@ -172,6 +215,8 @@ static int append_segment(struct replica *r, struct span head, struct span body,
 		r->err = cause;
 		return checked;
 	}
+	rc = engine_scope_named(r, s.head.scope, s.head.origin, &scope);
+	if (rc || !scope) return rc;
 	if (checked) return append_hole(r, &s, head, -checked, from, ret_new);
 	struct entry e = {.kind = ENTRY_SEGMENT,
 	                  .lane = s.head.lane,
@@ -179,13 +224,13 @@ static int append_segment(struct replica *r, struct span head, struct span body,
 	                  .seq_first = s.head.seq_first,
 	                  .count = s.head.count,
 	                  .seal = s.head.seal,
+	                  .scope = scope,
 	                  .head = head,
 	                  .body = body};
 	memcpy(e.origin, s.head.origin, 16);
 	memcpy(e.hash, s.hash, 32);
 	memcpy(e.prev, s.head.prev, 32);
-	rc = store_scope_ord(r->st, s.head.scope, true, &e.scope);
-	rc = rc ? rc : remember_runs(r, &s.head);
+	rc = remember_runs(r, &s.head);
 	rc = rc ? rc : journal_one(r, &e, ret_new);
 	int64_t gaps = 0;
 	bool closed = false;
@@ -207,20 +252,33 @@ static int append_admission(struct replica *r, struct span bytes, uint32_t from,
 	int rc = admission_open(bytes, &r->scratch, &m, e.hash, sign, &r->err);
 	rc = rc ? rc : store_journal_find(r->st, e.hash, &known);
 	if (rc || known) return rc ? engine_fail(r, rc) : 0;
-	if (!r->has_cert || !(r->cert.lanes >> m.lane & 1)) return alarm_kept_nowhere(r, m.lane);
-	rc = author_of(r, m.hub, &hub);
-	rc = rc ? rc : entry_check_sign(bytes, hub.origin_key, &r->err);
+	if (!r->has_cert || !(r->cert.lanes >> m.lane & 1)) return above_ceiling(r, m.lane);
+	bool rival;
+	rc = author_of(r, m.hub, &hub, &rival);
+	if (rc || rival) return rc;
+	rc = entry_check_sign(bytes, hub.origin_key, &r->err);
 	if (!rc && hub.role != CERT_HUB)
 		rc = error_set(&r->err, ERR_SIGNATURE, "",
 		               "an admission by a device that is no hub");
 	if (rc) return rc;
 	e.lane = m.lane;
 	memcpy(e.origin, m.hub, 16);
-	rc = store_scope_ord(r->st, m.scope, true, &e.scope);
-	rc = rc ? rc : journal_one(r, &e, ret_new);
+	rc = engine_scope_named(r, m.scope, m.hub, &e.scope);
+	if (rc || !e.scope) return rc;
+	rc = journal_one(r, &e, ret_new);
 	for (size_t i = 0; i < m.items_count && !rc && *ret_new; i++)
 		rc = store_word_add(r->st, m.items[i].segment, e.recv);
 	return rc ? engine_fail(r, rc) : 0;
+}
+
+/* Whose body may this device have cut?  His own; hubs: that of those below them, by their certificates; and who stands above
+ * us may cut what comes to us, since he may withhold it as well.  Anybody else could keep others' work from a third by
+ * sending a hole before the segment comes. */
+static int may_cut(struct replica *r, const struct hole *h, const struct cert *author, bool *ret)
+{
+	*ret = !memcmp(h->remover, h->segment.origin, 16);
+	int rc = *ret ? 0 : engine_stands_above(r, h->remover, author, ret);
+	return rc || *ret ? rc : engine_stands_above(r, h->remover, &r->cert, ret);
 }
 
 static int append_foreign_hole(struct replica *r, struct span bytes, uint32_t from, bool *ret_new)
@@ -234,22 +292,31 @@ static int append_foreign_hole(struct replica *r, struct span bytes, uint32_t fr
 	rc = rc ? rc : store_journal_find(r->st, e.hash, &known);
 	if (rc || known) return rc ? engine_fail(r, rc) : 0;
 	if (!r->has_cert || !(r->cert.lanes >> h.segment.lane & 1))
-		return alarm_kept_nowhere(r, h.segment.lane);
-	rc = author_of(r, h.remover, &remover);
-	rc = rc ? rc : entry_check_sign(bytes, remover.origin_key, &r->err);
-	rc = rc ? rc : author_of(r, h.segment.origin, &author);
+		return above_ceiling(r, h.segment.lane);
+	bool rival;
+	rc = author_of(r, h.remover, &remover, &rival);
+	if (rc || rival) return rc;
+	rc = entry_check_sign(bytes, remover.origin_key, &r->err);
+	rc = rc ? rc : author_of(r, h.segment.origin, &author, &rival);
+	if (!rc && rival) return 0;
 	if (!rc && !sign_check(span_of(h.segment_hash, 32), h.head.p + h.head.len - SIGN_BYTES,
 	                       author.origin_key))
 		rc = error_set(&r->err, ERR_SIGNATURE, "",
 		               "the header in a hole is not its author's");
+	bool may = false, here = false;
+	rc = rc ? rc : may_cut(r, &h, &author, &may);
 	if (rc) return rc;
+	if (!may) return alarm_kept_nowhere(r, "a hole by a device that may not cut there");
+	rc = segment_here(r, h.segment_hash, &here);
+	if (rc || here) return rc ? engine_fail(r, rc) : 0;
 	e.lane = h.segment.lane;
 	e.seq_first = h.segment.seq_first;
 	e.count = h.segment.count;
 	e.seal = h.segment.seal;
 	memcpy(e.origin, h.segment.origin, 16);
-	rc = store_scope_ord(r->st, h.segment.scope, true, &e.scope);
-	rc = rc ? rc : journal_one(r, &e, ret_new);
+	rc = engine_scope_named(r, h.segment.scope, h.segment.origin, &e.scope);
+	if (rc || !e.scope) return rc;
+	rc = journal_one(r, &e, ret_new);
 	if (!rc && *ret_new) {
 		rc = store_word_add(r->st, h.segment_hash, e.recv);
 		rc = rc ? rc : close_gaps(r, h.segment_hash, h.segment.prev, e.recv, NULL);
@@ -268,9 +335,11 @@ static int append_unknown(struct replica *r, unsigned kind, struct span head, st
 		return error_set(&r->err, ERR_PROTOCOL, "",
 		                 "an entry of unknown kind %u without lane and scope", kind);
 	e.lane = head.p[0];
-	if (!r->has_cert || !(r->cert.lanes >> e.lane & 1)) return alarm_kept_nowhere(r, e.lane);
-	int rc = store_scope_ord(r->st, head.p + 1, true, &e.scope);
-	if (rc) return engine_fail(r, rc);
+	if (!r->has_cert || !(r->cert.lanes >> e.lane & 1)) return above_ceiling(r, e.lane);
+	struct run_info peer = {0};
+	int rc = from ? store_run_get(r->st, from, &peer) : 0;
+	rc = rc ? rc : engine_scope_named(r, head.p + 1, peer.origin, &e.scope);
+	if (rc || !e.scope) return rc ? engine_fail(r, rc) : 0;
 	hash_begin(&h, 32);
 	hash_add(&h, head.p, head.len);
 	hash_add(&h, body.p, body.len);

@@ -11,7 +11,14 @@
 
 #include "common/ident.h"
 
-enum { SCAN_ENTRIES = 64, SCAN_BYTES = 4 * 1024 * 1024 };
+enum {
+	SCAN_ENTRIES = 64,
+	SCAN_BYTES = 4 * 1024 * 1024,
+	OP_MEMORY_MAX = 256 * 1024, /* what operations of one entry may leave behind in memory */
+	WOKEN_PAGE = 4096,          /* records that are tried before the next ones are read */
+	HELD_OPEN_MAX = 2,          /* segments kept open while their parked records are tried */
+	FORESIGHT_MS = 60 * 60 * 1000
+};
 
 /* One operation with its place. */
 struct record {
@@ -21,13 +28,29 @@ struct record {
 	unsigned lane;
 	int64_t recv;
 	const uint8_t *origin;
+	const uint8_t *segment; /* its hash; parked records only */
 	const struct cert *author;
 };
 
-/* Ids that came into being in this apply: records may be waiting for them. */
+/* Ids that came into being in this apply: records may be waiting for them.  An id stands in the queue once, however many
+ * of its records came through. */
 struct woken {
 	uint8_t (*ids)[16];
-	size_t count, room;
+	size_t done, count, room;
+	uint32_t *index; /* place in the queue + 1, hashed by id; twice as many as there is room */
+};
+
+/* A segment whose parked records are tried: thousands of them may lie in one, and it is unpacked once. */
+struct held_segment {
+	int64_t recv; /* 0: none */
+	struct arena arena;
+	struct segment s;
+	struct changeset *cs;
+	size_t n;
+	struct cert author;
+	uint8_t origin[16];
+	uint32_t scope;
+	unsigned lane;
 };
 
 enum { CREATED_MAX = 50 };
@@ -39,14 +62,27 @@ struct created {
 	const struct table *table;
 	unsigned lane;
 	bool fresh;
+	int64_t recv;
+	uint32_t ordinal;
+};
+
+/* Creations of rows that lay in another scope already: found when they are written, so that the others cost no look. */
+struct second {
+	struct second *next;
+	int64_t recv;
+	uint32_t ordinal;
 };
 
 struct applying {
 	struct replica *r;
 	struct woken woken;
-	size_t ops;
+	size_t ops; /* operations looked at, merged or not */
+	struct held_segment held[HELD_OPEN_MAX];
+	size_t held_next;
 	struct created created[CREATED_MAX];
 	size_t created_count;
+	struct second *seconds;
+	bool singly; /* rows that come into being are looked at before they are written */
 	const struct table *
 	        last; /* the table that was asked for last, and what of the lane this build knows */
 	uint64_t last_slots;
@@ -54,17 +90,39 @@ struct applying {
 	unsigned last_lane;
 };
 
+static size_t woken_slot(const struct woken *w, const uint8_t id[16])
+{
+	size_t mask = 2 * w->room - 1, at;
+	uint64_t h[2];
+	memcpy(h, id, 16);
+	at = (size_t)((h[0] ^ h[1] * UINT64_C(0x9e3779b97f4a7c15)) >> 20) & mask;
+	while (w->index[at] && memcmp(w->ids[w->index[at] - 1], id, 16) != 0) at = (at + 1) & mask;
+	return at;
+}
+
+static void woken_grow(struct applying *x)
+{
+	struct woken *w = &x->woken, old = *w;
+	w->room = !old.room ? 16 : old.count - old.done > old.room / 2 ? old.room * 2 : old.room;
+	w->ids = ARENA_ARRAY(&x->r->tx, uint8_t[16], w->room);
+	w->index = ARENA_ARRAY(&x->r->tx, uint32_t, 2 * w->room);
+	w->count = old.count - old.done;
+	w->done = 0;
+	for (size_t i = 0; i < w->count; i++) {
+		memcpy(w->ids[i], old.ids[old.done + i], 16);
+		w->index[woken_slot(w, w->ids[i])] = (uint32_t)i + 1;
+	}
+}
+
 static void wake(struct applying *x, const uint8_t id[16])
 {
 	struct woken *w = &x->woken;
 	if (!x->r->parked_any) return;
-	if (w->count == w->room) {
-		uint8_t(*more)[16] = ARENA_ARRAY(&x->r->tx, uint8_t[16], w->room * 2 + 16);
-		if (w->count) memcpy(more, w->ids, w->count * 16);
-		w->ids = more;
-		w->room = w->room * 2 + 16;
-	}
+	if (w->count == w->room) woken_grow(x);
+	size_t at = woken_slot(w, id);
+	if (w->index[at] > w->done) return; /* its turn is still to come */
 	memcpy(w->ids[w->count++], id, 16);
+	w->index[at] = (uint32_t)w->count;
 }
 
 static int run_ord(struct replica *r, uint64_t run, uint32_t *ret)
@@ -93,6 +151,7 @@ static int park(struct applying *x, const struct record *rec, int code, const ch
 {
 	struct held h;
 	int rc = held_of(x->r, rec, code, field, &h);
+	x->ops++;
 	h.admitted = admitted;
 	if (wait) memcpy(h.wait, wait, 16);
 	x->r->parked_any = true;
@@ -176,6 +235,22 @@ static const struct table *creates(struct applying *x, const struct record *rec)
 	return x->last_slots && !(rec->op->slots & ~x->last_slots) ? x->last : NULL;
 }
 
+/* The row is here already.  If it lies in another scope, this creation was said twice: the first one counts. */
+static int created_before(struct applying *x, const struct created *c)
+{
+	uint8_t ids[1][16];
+	struct row *row = NULL;
+	memcpy(ids[0], c->row.id, 16);
+	int rc = store_rows_get(x->r->st, c->table->number, c->lane, (const uint8_t(*)[16])ids, 1,
+	                        &x->r->scratch, &row);
+	if (rc || !row || row->scope == c->row.scope) return rc;
+	engine_alarm(x->r, "one row created in two scopes");
+	struct second *s = ARENA_ARRAY(&x->r->tx, struct second, 1);
+	*s = (struct second){.next = x->seconds, .recv = c->recv, .ordinal = c->ordinal};
+	x->seconds = s;
+	return 0;
+}
+
 static int settle(struct applying *x)
 {
 	size_t n = x->created_count;
@@ -183,12 +258,23 @@ static int settle(struct applying *x)
 	x->created_count = 0;
 	for (size_t i = 0; i < n && !rc; i++) {
 		struct created *c = &x->created[i];
-		if (!c->fresh)
-			continue; /* merged before, or by another insert: the creation stands where nothing else does */
+		if (!c->fresh) { /* merged before, or by another insert: the creation stands where nothing else does */
+			rc = created_before(x, c);
+			continue;
+		}
 		rc = lane_created(x->r, c->table, c->lane, &c->row);
 		wake(x, c->row.id);
 	}
 	return rc ? engine_fail(x->r, rc) : 0;
+}
+
+/* Memory of operations that are done with: an entry may hold thousands, and each may read a whole row. */
+static int forget(struct applying *x, const struct arena_mark *m)
+{
+	if (x->r->scratch.bytes - m->bytes < OP_MEMORY_MAX) return 0;
+	int rc = settle(x);
+	arena_rewind(&x->r->scratch, m);
+	return rc;
 }
 
 static int create(struct applying *x, const struct record *rec, const struct table *t)
@@ -196,7 +282,11 @@ static int create(struct applying *x, const struct record *rec, const struct tab
 	int rc = x->created_count == CREATED_MAX ? settle(x) : 0;
 	if (rc) return rc;
 	struct created *c = &x->created[x->created_count];
-	*c = (struct created){.row.scope = rec->scope, .table = t, .lane = rec->lane};
+	*c = (struct created){.row.scope = rec->scope,
+	                      .table = t,
+	                      .lane = rec->lane,
+	                      .recv = rec->recv,
+	                      .ordinal = rec->ordinal};
 	memcpy(c->row.id, rec->op->row, 16);
 	c->row.v = ARENA_ARRAY(&x->r->scratch, struct value,
 	                       store_slots(x->r->st, t->number, rec->lane));
@@ -232,7 +322,16 @@ static int merge_record(struct applying *x, const struct record *rec, struct lan
 		rc = store_refused_remove(r->st, rec->op->row, rec->lane, ord, rec->op->stamp);
 		rc = rc ? rc : add_claim(r, l, rec, -1);
 	}
+	if (!rc && l->exists && l->scope != rec->scope) {
+		engine_alarm(r, "a change of a row in the name of another scope");
+		return park(x, rec, ERR_NOT_YOURS, NULL, NULL, /* admitted= */ true);
+	}
 	if (rc || (lane_knows(l, rec->op, rec->run) && !rec->op->groups_count)) return rc;
+	/* Nobody judged it who would have kept the row within its bounds. */
+	if (lane_outgrown(l, rec->op, rec->run, 2 * ROW_MARKS_MAX, 2 * ROW_BYTES_MAX)) {
+		engine_alarm(r, "a row that outgrows its bounds");
+		return park(x, rec, ERR_LIMIT, NULL, NULL, /* admitted= */ true);
+	}
 	rc = lane_merge(r, l, rec->op, rec->run, rec->scope, &applied);
 	if (rc) return rc;
 	if (!applied)
@@ -244,6 +343,57 @@ static int merge_record(struct applying *x, const struct record *rec, struct lan
 
 /* ---- judging */
 
+/* Does another parked record of the row go first?  The row's creation is not held by what waits for it. */
+static int stands_behind(struct applying *x, const struct record *rec, bool row_here, bool *ret)
+{
+	struct store *st = x->r->st;
+	*ret = false;
+	if (!x->r->parked_any) return 0;
+	return rec->op->kind == OP_INSERT && !row_here
+	               ? store_parked_holds_row(st, rec->op->row, rec->lane, rec->recv,
+	                                        rec->ordinal, ret)
+	               : store_parked_on_row(st, rec->op->row, rec->lane, rec->recv, rec->ordinal,
+	                                     ret);
+}
+
+/* Does he say that he saw what another's run wrote, later than anybody can have seen?  Such a clock would swallow what that
+ * run is still to write.  An author learns of others' changes through us: so we know them, or they are of our time. */
+static int foresees(struct applying *x, const struct record *rec, const struct lane_state *l,
+                    bool *ret)
+{
+	uint64_t now = stamp_of_ms(x->r->env->now_ms(x->r->env->ctx) + FORESIGHT_MS);
+	int rc = 0;
+	*ret = false;
+	for (size_t i = 0; i < rec->op->groups_count && !rc && !*ret; i++) {
+		const struct clock_group *g = &rec->op->groups[i];
+		struct run_info info = {0};
+		bool seen = g->run == rec->run || g->stamp <= now;
+		for (size_t k = 0; k < l->clock.count && !seen; k++)
+			seen = l->clock.marks[k].run == g->run &&
+			       l->clock.marks[k].stamp >= g->stamp;
+		if (seen) continue;
+		rc = run_ord(x->r, g->run, &info.ord);
+		if (!rc && info.ord) rc = store_run_get(x->r->st, info.ord, &info);
+		*ret = memcmp(info.origin, rec->origin, 16) != 0; /* an earlier run of his own */
+	}
+	return rc;
+}
+
+/* What the program itself does not take, whatever the rules of the table are: a row has a scope, and an end. */
+static int judge_row(struct applying *x, const struct record *rec, const struct lane_state *l,
+                     struct judgement *ret)
+{
+	bool too_late = false;
+	int rc = foresees(x, rec, l, &too_late);
+	if (l->exists && l->scope != rec->scope)
+		*ret = (struct judgement){.code = ERR_NOT_YOURS};
+	else if (too_late)
+		*ret = (struct judgement){.code = ERR_PROTOCOL};
+	else if (lane_outgrown(l, rec->op, rec->run, ROW_MARKS_MAX, ROW_BYTES_MAX))
+		*ret = (struct judgement){.code = ERR_LIMIT};
+	return rc;
+}
+
 static int judge_record(struct applying *x, const struct record *rec, struct lane_state *l,
                         struct judgement *ret)
 {
@@ -254,36 +404,38 @@ static int judge_record(struct applying *x, const struct record *rec, struct lan
 	                   .run = rec->run,
 	                   .lane = rec->lane,
 	                   .row = l->exists ? &row : NULL};
-	int64_t parked = 0;
+	bool parked = false;
 	*ret = (struct judgement){.accepted = 1};
-	if (lane_knows(l, rec->op, rec->run)) return 0;
-	int rc = r->parked_any ? store_parked_on_row(r->st, rec->op->row, rec->lane, rec->recv,
-	                                             rec->ordinal, &parked)
-	                       : 0;
+	if (lane_knows(l, rec->op, rec->run) && l->scope == rec->scope) return 0;
+	int rc = stands_behind(x, rec, l->exists, &parked);
 	if (rc) return rc;
 	if (parked) {
 		*ret = (struct judgement){.accepted = 2, .code = ERR_BEHIND};
 		memcpy(ret->wait, rec->op->row, 16);
 		return 0;
 	}
-	if (!l->exists && (rec->op->kind == OP_UPDATE || rec->op->kind == OP_PROPOSAL)) {
+	memcpy(row.id, rec->op->row, 16);
+	rc = engine_scope_id(r, rec->scope, j.scope);
+	if (!rc && !l->exists && (rec->op->kind == OP_UPDATE || rec->op->kind == OP_PROPOSAL)) {
 		bool refused = false;
 		uint32_t ord = 0;
 		if (id_is_created(rec->op->row)) rc = run_ord(r, id_run(rec->op->row), &ord);
 		if (!rc && ord)
 			rc = store_refused_get(r->st, rec->op->row, rec->lane, ord,
 			                       id_stamp(rec->op->row), &refused);
+		/* Nothing waits for a row that its author could not change if it came. */
+		if (!rc && !refused && r->judge) rc = r->judge->op(r->judge->ctx, r, &j, ret);
+		if (rc || ret->accepted == 0) return rc;
 		*ret = (struct judgement){.accepted = refused ? 0 : 2,
 		                          .code = refused ? ERR_REFUSED : ERR_MISSING_ROW};
 		memcpy(ret->wait, rec->op->row, 16);
 		return rc;
 	}
-	memcpy(row.id, rec->op->row, 16);
-	rc = engine_scope_id(r, rec->scope, j.scope);
 	if (!rc && r->judge)
 		rc = r->judge->op(r->judge->ctx, r, &j, ret);
 	else if (!rc && rec->op->kind == OP_PROPOSAL)
 		*ret = (struct judgement){.accepted = 2, .code = ERR_PROPOSAL};
+	if (!rc && ret->accepted == 1) rc = judge_row(x, rec, l, ret);
 	return rc;
 }
 
@@ -299,6 +451,7 @@ static int refuse_record(struct applying *x, const struct record *rec, const str
 {
 	struct held h;
 	bool before = false;
+	x->ops++;
 	int rc = held_of(x->r, rec, code, field_name(x->r, rec->op->table, field), &h);
 	rc = rc ? rc : store_refused_get(x->r->st, h.row, h.lane, h.run, h.stamp, &before);
 	if (rc || before) return rc;
@@ -317,11 +470,9 @@ static int judge_creation(struct applying *x, const struct record *rec, struct j
 	struct replica *r = x->r;
 	struct judged j = {
 	        .author = rec->author, .op = rec->op, .run = rec->run, .lane = rec->lane};
-	int64_t parked = 0;
+	bool parked = false;
 	*ret = (struct judgement){.accepted = 1};
-	int rc = r->parked_any ? store_parked_on_row(r->st, rec->op->row, rec->lane, rec->recv,
-	                                             rec->ordinal, &parked)
-	                       : 0;
+	int rc = stands_behind(x, rec, /* row_here= */ false, &parked);
 	rc = rc ? rc : engine_scope_id(r, rec->scope, j.scope);
 	if (!rc && !parked && r->judge) rc = r->judge->op(r->judge->ctx, r, &j, ret);
 	*ret_asked = !parked; /* what waits on this row goes first: it may be the same creation */
@@ -333,7 +484,7 @@ static int admit_record(struct applying *x, const struct record *rec, struct ver
 {
 	struct judgement j;
 	bool asked = false;
-	int rc = creates(x, rec) ? judge_creation(x, rec, &j, &asked) : 0;
+	int rc = !x->singly && creates(x, rec) ? judge_creation(x, rec, &j, &asked) : 0;
 	if (rc) return engine_fail(x->r, rc);
 	*ret = (struct verdict){.ordinal = rec->ordinal, .accepted = 1};
 	if (asked && j.accepted == 1) return merge_record(x, rec, /* loaded= */ NULL);
@@ -385,9 +536,12 @@ static bool brings(const struct together *t, const uint8_t id[16])
 /* One verdict for all: a refusal, else the first that holds, else acceptance. */
 static int judge_whole(struct applying *x, const struct together *t, struct judgement *ret)
 {
+	const struct arena_mark memory = arena_mark(&x->r->scratch);
 	*ret = (struct judgement){.accepted = 1};
 	for (size_t k = 0; k < t->count && ret->accepted; k++) {
 		const struct record *rec = &t->recs[k];
+		int forgot = forget(x, &memory);
+		if (forgot) return forgot;
 		struct lane_state *l = ARENA_ARRAY(&x->r->scratch, struct lane_state, 1);
 		struct judgement j;
 		int rc = lane_load(x->r, rec->op->table, rec->lane, rec->op->row, l);
@@ -404,6 +558,7 @@ static int judge_whole(struct applying *x, const struct together *t, struct judg
 static int admit_whole(struct applying *x, const struct together *t, struct verdict *verdicts)
 {
 	struct judgement j;
+	const struct arena_mark memory = arena_mark(&x->r->scratch);
 	int rc = judge_whole(x, t, &j);
 	if (!rc && j.accepted != 1)
 		env_trace(x->r->env, "whole: %s, cause %d", j.accepted ? "held" : "refused",
@@ -427,6 +582,7 @@ static int admit_whole(struct applying *x, const struct together *t, struct verd
 			                        /* mine= */ false);
 			wake(x, rec->op->row);
 		}
+		rc = rc ? rc : forget(x, &memory);
 	}
 	return rc;
 }
@@ -477,23 +633,58 @@ static int segment_hash_at(struct replica *r, int64_t recv, uint8_t ret[32])
 	return rc;
 }
 
-/* Parked records of one changeset that stands or falls together leave the list together. */
-static int unpark_whole(struct replica *r, const struct held *h, uint32_t first, size_t count)
+/* The same for one record after another of the same segment. */
+static int record_held(struct applying *x, const struct held *h, struct record *rec,
+                       const struct changeset **ret_changeset, bool *ret_found)
 {
-	struct held *list;
-	size_t n;
-	int64_t after = 0;
+	struct replica *r = x->r;
+	struct held_segment *s = NULL;
+	bool known;
 	int rc = 0;
-	for (n = 1; n && !rc;) {
-		rc = store_parked_list(r->st, after, 256, &r->scratch, &list, &n);
-		for (size_t i = 0; i < n && !rc; i++) {
-			after = list[i].id;
-			if (list[i].recv == h->recv && list[i].ordinal >= first &&
-			    list[i].ordinal < first + count)
-				rc = store_parked_remove(r->st, list[i].id);
-		}
+	for (size_t i = 0; i < HELD_OPEN_MAX && h->recv; i++)
+		if (x->held[i].recv == h->recv) s = &x->held[i];
+	*ret_found = false;
+	if (!s) {
+		struct entry *e;
+		s = &x->held[x->held_next++ % HELD_OPEN_MAX];
+		s->recv = 0;
+		arena_reset(&s->arena);
+		rc = store_journal_get(r->st, h->recv, &s->arena, &e);
+		if (rc || !e || e->kind != ENTRY_SEGMENT || !entry_sound(e)) return rc;
+		rc = segment_open(e->head, e->body, &s->s, &r->err);
+		rc = rc ? rc : segment_changesets(&s->s, &s->arena, &s->cs, &s->n, &r->err);
+		rc = rc ? rc : engine_cert_of(r, e->origin, &s->author, &known);
+		if (rc) return rc;
+		memcpy(s->origin, e->origin, 16);
+		s->scope = e->scope;
+		s->lane = e->lane;
+		s->recv = h->recv;
 	}
-	return rc;
+	uint32_t ordinal = 0;
+	for (size_t i = 0; i < s->n; i++) {
+		if (h->ordinal >= ordinal + s->cs[i].ops_count) {
+			ordinal += (uint32_t)s->cs[i].ops_count;
+			continue;
+		}
+		*rec = (struct record){.op = &s->cs[i].ops[h->ordinal - ordinal],
+		                       .run = s->cs[i].run,
+		                       .scope = s->scope,
+		                       .lane = s->lane,
+		                       .ordinal = h->ordinal,
+		                       .recv = h->recv,
+		                       .origin = s->origin,
+		                       .segment = s->s.hash,
+		                       .author = &s->author};
+		*ret_found = true;
+		*ret_changeset = &s->cs[i];
+		break;
+	}
+	return 0;
+}
+
+static void held_done(struct applying *x)
+{
+	for (size_t i = 0; i < HELD_OPEN_MAX; i++) arena_done(&x->held[i].arena);
 }
 
 static int still_parked(struct replica *r, const struct held *h, bool *ret)
@@ -512,14 +703,14 @@ static int try_whole(struct applying *x, const struct held *h, struct record *re
 	uint32_t first = rec->ordinal - (uint32_t)(rec->op - c->ops);
 	item.verdicts = ARENA_ARRAY(&x->r->tx, struct verdict, c->ops_count);
 	rec->ordinal = first;
-	int rc = unpark_whole(x->r, h, first, c->ops_count);
+	int rc = store_parked_drop(x->r->st, h->recv, first, c->ops_count);
 	struct together all = together_of(x, rec, c);
 	rc = rc ? rc : admit_whole(x, &all, item.verdicts);
 	if (rc || item.verdicts[0].accepted == 2) return rc;
 	*ret_through = true;
 	for (size_t i = 0; i < c->ops_count; i++) wake(x, c->ops[i].row); /* what stood behind it */
-	rc = segment_hash_at(x->r, rec->recv, item.segment);
-	return rc ? rc : say(x->r, rec->author, rec->scope, rec->lane, &item);
+	memcpy(item.segment, rec->segment, 32);
+	return say(x->r, rec->author, rec->scope, rec->lane, &item);
 }
 
 static int try_held(struct applying *x, const struct held *h, bool *ret_through)
@@ -531,7 +722,8 @@ static int try_held(struct applying *x, const struct held *h, bool *ret_through)
 	*ret_through = false;
 	int rc = still_parked(r, h, &there);
 	if (rc || !there) return rc;
-	rc = record_at(r, h, &rec, &c, &found);
+	x->ops++;
+	rc = record_held(x, h, &rec, &c, &found);
 	if (rc || !found) return rc;
 	if (h->cause == ERR_PART) return 0; /* goes with its other parts */
 	if (!h->admitted && (c->flags & CHANGESET_WHOLE))
@@ -550,27 +742,47 @@ static int try_held(struct applying *x, const struct held *h, bool *ret_through)
 	if (rc || v.accepted == 2) return rc;
 	*ret_through = true;
 	item.verdicts = arena_copy(&r->tx, &v, sizeof(v));
-	rc = segment_hash_at(r, rec.recv, item.segment);
-	rc = rc ? rc : say(r, rec.author, rec.scope, rec.lane, &item);
+	memcpy(item.segment, rec.segment, 32);
+	rc = say(r, rec.author, rec.scope, rec.lane, &item);
 	wake(x, rec.op->row); /* what stood behind it */
+	return rc;
+}
+
+/* All that waits for one id, by place: what stands behind another comes after it, so one walk is enough. */
+static int drain_one(struct applying *x, const uint8_t id[16])
+{
+	const struct arena_mark memory = arena_mark(&x->r->scratch);
+	struct held last = {.recv = -1};
+	int rc = 0;
+	for (size_t n = WOKEN_PAGE; n == WOKEN_PAGE && !rc;) {
+		struct held *h;
+		rc = store_parked_by_wait(x->r->st, id, last.recv, last.ordinal, WOKEN_PAGE,
+		                          &x->r->scratch, &h, &n);
+		if (rc || !n) break;
+		const struct arena_mark page = arena_mark(&x->r->scratch);
+		last = h[n - 1];
+		x->singly = true; /* what is said of it is said at once */
+		for (size_t k = 0; k < n && !rc; k++) {
+			bool through;
+			rc = try_held(x, &h[k], &through);
+			env_trace(x->r->env, "woken: %s", through ? "through" : "still held");
+			rc = rc ? rc : settle(x);
+			rc = rc ? rc : forget(x, &page);
+		}
+		x->singly = false;
+		arena_rewind(&x->r->scratch, &memory);
+	}
 	return rc;
 }
 
 static int drain_woken(struct applying *x)
 {
 	int rc = x->r->parked_any ? settle(x) : 0;
-	for (size_t i = 0; i < x->woken.count && !rc; i++) {
-		struct held *h;
-		size_t n;
-		rc = store_parked_by_wait(x->r->st, x->woken.ids[i], &x->r->scratch, &h, &n);
-		for (size_t k = 0; k < n && !rc; k++) {
-			bool through;
-			rc = try_held(x, &h[k], &through);
-			env_trace(x->r->env, "woken: %s", through ? "through" : "still held");
-			rc = rc ? rc : settle(x);
-		}
+	while (x->woken.done < x->woken.count && !rc) {
+		uint8_t id[16];
+		memcpy(id, x->woken.ids[x->woken.done++], 16);
+		rc = drain_one(x, id);
 	}
-	x->woken.count = 0;
 	return rc;
 }
 
@@ -582,38 +794,57 @@ struct part {
 	const struct changeset *c;
 };
 
-/* What the parts of one transaction wait for: a name that they all have. */
-static void part_group(const struct record *first, const struct changeset *c, uint8_t ret[16])
+/* What the k-th part of a transaction waits for: a name for all parts and this number, so that each is found by itself,
+ * whatever else a peer may park. */
+static void part_id(const struct record *first, const struct changeset *c, size_t k,
+                    uint8_t ret[16])
 {
-	uint8_t place[8 + 8 + 4 + 1];
+	uint8_t place[8 + 8 + 4 + 1 + 2];
 	uint64_t seq = c->seq - c->part;
 	for (size_t i = 0; i < 8; i++) place[i] = (uint8_t)(seq >> (8 * i));
 	for (size_t i = 0; i < 8; i++) place[8 + i] = (uint8_t)(c->run >> (8 * i));
 	for (size_t i = 0; i < 4; i++) place[16 + i] = (uint8_t)(first->scope >> (8 * i));
 	place[20] = (uint8_t)first->lane;
+	place[21] = (uint8_t)k;
+	place[22] = (uint8_t)(k >> 8);
 	struct span parts[] = {{first->origin, 16}, {place, sizeof(place)}};
 	id_derive("parts", parts, ARRAY_COUNT(parts), ret);
 }
 
-/* The parts that are here, by number; *ret_all: none is missing. */
-static int parts_here(struct applying *x, const uint8_t group[16], size_t count, struct part **ret,
-                      bool *ret_all)
+static int part_get(struct applying *x, const uint8_t id[16], struct held **ret, bool *ret_there)
 {
-	struct held *h;
-	size_t n, found = 0;
-	struct part *parts = ARENA_ARRAY(&x->r->scratch, struct part, count + 1);
-	int rc = store_parked_by_wait(x->r->st, group, &x->r->scratch, &h, &n);
-	for (size_t i = 0; i < n && !rc; i++) {
-		struct part p = {.held = h[i]};
-		bool there;
-		rc = record_at(x->r, &h[i], &p.first, &p.c, &there);
-		if (rc || !there || !p.c->part || p.c->part > count || parts[p.c->part - 1].c)
-			continue;
-		parts[p.c->part - 1] = p;
-		found++;
+	size_t n = 0;
+	int rc = store_parked_by_wait(x->r->st, id, -1, 0, 1, &x->r->scratch, ret, &n);
+	*ret_there = !rc && n;
+	return rc;
+}
+
+/* The parts that are here, by number; *ret_all: none is missing.  Neighbours first: while parts come one after the other,
+ * one look tells that there are more to come. */
+static int parts_here(struct applying *x, const struct record *first, const struct changeset *c,
+                      struct part **ret, bool *ret_all)
+{
+	size_t count = c->parts, own = c->part - 1u;
+	const struct arena_mark memory = arena_mark(&x->r->scratch);
+	struct part *parts = ARENA_ARRAY(&x->r->scratch, struct part, count);
+	int rc = 0;
+	*ret_all = true;
+	for (size_t i = 0; i <= count && !rc && *ret_all; i++) {
+		size_t k = i ? (own + i) % count : (own + count - 1) % count;
+		uint8_t id[16];
+		struct held *h;
+		part_id(first, c, k + 1, id);
+		rc = part_get(x, id, &h, ret_all);
+		if (!rc && *ret_all) parts[k].held = *h;
 	}
+	for (size_t k = 0; k < count && !rc && *ret_all; k++) {
+		struct part *p = &parts[k];
+		rc = record_at(x->r, &p->held, &p->first, &p->c, ret_all);
+		/* A writer who says a different number of parts in each is not believed in any. */
+		*ret_all = *ret_all && p->c->part == k + 1 && p->c->parts == count;
+	}
+	if (!*ret_all) arena_rewind(&x->r->scratch, &memory);
 	*ret = parts;
-	*ret_all = !rc && found == count;
 	return rc;
 }
 
@@ -650,14 +881,21 @@ static int release_parts(struct applying *x, const struct part *parts, size_t co
 		all.count += t.count;
 		rc = store_parked_remove(x->r->st, parts[i].held.id);
 	}
+	const struct arena_mark memory = arena_mark(&x->r->scratch);
+	x->singly = true;
 	if (rc || judged)
-		for (size_t k = 0; k < total && !rc; k++)
+		for (size_t k = 0; k < total && !rc; k++) {
 			rc = merge_record(x, &all.recs[k], /* loaded= */ NULL);
+			rc = rc ? rc : forget(x, &memory);
+		}
 	else if (parts[0].c->flags & CHANGESET_WHOLE)
 		rc = admit_whole(x, &all, verdicts);
 	else
-		for (size_t k = 0; k < total && !rc; k++)
+		for (size_t k = 0; k < total && !rc; k++) {
 			rc = admit_record(x, &all.recs[k], &verdicts[k]);
+			rc = rc ? rc : forget(x, &memory);
+		}
+	x->singly = false;
 	return rc || judged ? rc : say_parts(x, parts, count, verdicts);
 }
 
@@ -665,15 +903,15 @@ static int release_parts(struct applying *x, const struct part *parts, size_t co
 static int take_part(struct applying *x, const struct record *first, const struct changeset *c,
                      struct verdict *verdicts)
 {
-	uint8_t group[16];
+	uint8_t id[16];
 	struct part *parts;
 	bool all;
-	part_group(first, c, group);
+	part_id(first, c, c->part, id);
 	for (size_t k = 0; k < c->ops_count && verdicts; k++)
 		verdicts[k] = (struct verdict){
 		        .ordinal = first->ordinal + (uint32_t)k, .accepted = 2, .code = ERR_PART};
-	int rc = park(x, first, ERR_PART, NULL, group, /* admitted= */ !verdicts);
-	rc = rc ? rc : parts_here(x, group, c->parts, &parts, &all);
+	int rc = park(x, first, ERR_PART, NULL, id, /* admitted= */ !verdicts);
+	rc = rc ? rc : parts_here(x, first, c, &parts, &all);
 	return rc || !all ? rc : release_parts(x, parts, c->parts, /* judged= */ !verdicts);
 }
 
@@ -696,7 +934,7 @@ static int open_entry(struct replica *r, const struct entry *e, struct opened *r
 	if (!rc && !ret->cs)
 		rc = segment_changesets(&ret->s, &r->scratch, &ret->cs, &ret->n, &r->err);
 	rc = rc ? rc : engine_cert_of(r, e->origin, &ret->author, &known);
-	rc = rc ? rc : words_load(r, e->hash, &ret->author, &r->scratch, &ret->words);
+	rc = rc ? rc : words_load(r, e->hash, &ret->author, e->scope, &r->scratch, &ret->words);
 	return rc;
 }
 
@@ -713,6 +951,23 @@ static struct record record_of(const struct entry *e, const struct opened *o, si
 	                       .author = &o->author};
 }
 
+/* Creations that turned out to be second ones: refused after all. */
+static void take_back(struct applying *x, int64_t recv, struct admission_item *item)
+{
+	for (struct second *s = x->seconds; s; s = s->next) {
+		struct verdict v = {.ordinal = s->ordinal, .code = ERR_NOT_YOURS};
+		size_t at = item->verdicts_count;
+		if (s->recv != recv) continue;
+		while (at && item->verdicts[at - 1].ordinal >= v.ordinal) at--;
+		if (at == item->verdicts_count || item->verdicts[at].ordinal != v.ordinal) {
+			memmove(&item->verdicts[at + 1], &item->verdicts[at],
+			        (item->verdicts_count - at) * sizeof(v));
+			item->verdicts_count++;
+		}
+		item->verdicts[at] = v;
+	}
+}
+
 /* A segment of our own child: judge what no word has settled, and say so. */
 /* NOLINTNEXTLINE(readability-function-cognitive-complexity): one walk; its two cases share the ordinal */
 static int take_childs(struct applying *x, const struct entry *e, struct opened *o)
@@ -724,6 +979,7 @@ static int take_childs(struct applying *x, const struct entry *e, struct opened 
 	for (size_t i = 0; i < o->n; i++) total += o->cs[i].ops_count;
 	item.verdicts = ARENA_ARRAY(&x->r->scratch, struct verdict, total + 1);
 	memcpy(item.segment, e->hash, 32);
+	const struct arena_mark memory = arena_mark(&x->r->scratch);
 	for (size_t i = 0; i < o->n && !rc; i++) {
 		const struct changeset *c = &o->cs[i];
 		bool waits = words_verdict(&o->words, ordinal, NULL, NULL) == VERDICT_WAITS;
@@ -737,6 +993,7 @@ static int take_childs(struct applying *x, const struct entry *e, struct opened 
 				item.verdicts_count += c->ops_count;
 			ordinal += (uint32_t)c->ops_count;
 			rc = rc ? rc : drain_woken(x);
+			rc = rc ? rc : forget(x, &memory);
 			continue;
 		}
 		for (size_t k = 0; k < c->ops_count && !rc; k++, ordinal++) {
@@ -752,43 +1009,14 @@ static int take_childs(struct applying *x, const struct entry *e, struct opened 
 					item.verdicts[item.verdicts_count++] = v;
 			}
 			rc = rc ? rc : drain_woken(x);
+			rc = rc ? rc : forget(x, &memory);
 		}
 	}
+	rc = rc ? rc : settle(x);
+	if (!rc) take_back(x, e->recv, &item);
 	if (rc || (item.mode == ADMIT_ONLY && !item.verdicts_count)) return rc;
-	item.verdicts =
-	        arena_copy(&x->r->tx, item.verdicts, item.verdicts_count * sizeof(*item.verdicts));
+	item = admit_list(x->r, &item, total);
 	return say(x->r, &o->author, e->scope, e->lane, &item);
-}
-
-/* Does the way up from one scope, as far as the tree is known here, pass another? */
-static int passes(struct replica *r, uint32_t from, uint32_t by, bool *ret)
-{
-	struct scope s;
-	int rc = 0;
-	*ret = false;
-	for (unsigned depth = 0; !rc && from && depth < 12 && !*ret; depth++) {
-		*ret = from == by;
-		rc = store_scope_get(r->st, from, &s);
-		from = rc ? 0 : s.parent;
-	}
-	return rc;
-}
-
-/* Does a hub below us speak of a scope that is not its own?  What is above us came down to us and is not ours to doubt;
- * a scope whose place is not known yet is given the benefit. */
-static int outside_hub(struct replica *r, const struct cert *hub, uint32_t scope, bool *ret)
-{
-	uint32_t unit;
-	bool below = false, own = false, ours = false, above = false;
-	int rc = store_scope_ord(r->st, hub->unit, true, &unit);
-	rc = rc || unit == r->own_scope ? rc : passes(r, unit, r->own_scope, &below);
-	if (!rc && below) {
-		rc = passes(r, scope, unit, &own);
-		rc = rc ? rc : passes(r, scope, r->own_scope, &ours);
-		rc = rc ? rc : passes(r, unit, scope, &above);
-	}
-	*ret = below && !own && (ours || above);
-	return rc;
 }
 
 /* What a hub states outside its own subtree is held, with an alarm, for a person. */
@@ -796,13 +1024,34 @@ static int hold_foreign(struct applying *x, const struct entry *e, const struct 
 {
 	uint32_t ordinal = 0;
 	int rc = 0;
-	x->r->s.alarms++;
-	env_trace(x->r->env, "alarm: a hub speaks of a scope that is not its own");
+	engine_alarm(x->r, "a hub speaks of a scope that is not its own");
 	for (size_t i = 0; i < o->n && !rc; i++)
 		for (size_t k = 0; k < o->cs[i].ops_count && !rc; k++, ordinal++) {
 			struct record rec = record_of(e, o, i, k, ordinal);
 			rc = park(x, &rec, ERR_NOT_YOURS, NULL, NULL, /* admitted= */ true);
 		}
+	return rc;
+}
+
+/* Does a hub below us hang a unit below one that is not its own? */
+static int takes_unit(struct applying *x, const struct record *rec, bool *ret)
+{
+	const struct table *t = schema_table(store_schema(x->r->st), TABLE_ORG_UNIT);
+	const struct field *f = t ? table_field_named(t, "parent") : NULL;
+	uint32_t parent = 0;
+	int rc = 0;
+	*ret = false;
+	if (!f || rec->op->table != TABLE_ORG_UNIT || rec->op->kind > OP_UPDATE ||
+	    rec->lane != LANE_OPEN || !memcmp(rec->op->row, rec->author->unit, 16))
+		return 0;
+	for (size_t i = 0; i < rec->op->values_count && !rc; i++) {
+		struct value v = rec->op->values[i].value;
+		if (rec->op->values[i].slot != field_slot(f) || v.type != VALUE_BYTES ||
+		    v.s.len != 16)
+			continue;
+		rc = store_scope_ord(x->r->st, v.s.p, false, &parent);
+		if (!rc && parent) rc = engine_outside_hub(x->r, rec->author, parent, ret);
+	}
 	return rc;
 }
 
@@ -817,13 +1066,16 @@ static int take_words(struct applying *x, const struct entry *e, struct opened *
 	if (!free_of_words && !o->words.count) return store_waiting_set(r->st, e->recv, true);
 	rc = store_waiting_set(r->st, e->recv, false);
 	bool outside = false;
-	if (!rc && free_of_words && !mine) rc = outside_hub(r, &o->author, e->scope, &outside);
+	if (!rc && free_of_words && !mine)
+		rc = engine_outside_hub(r, &o->author, e->scope, &outside);
 	if (!rc && outside) return hold_foreign(x, e, o);
+	const struct arena_mark memory = arena_mark(&x->r->scratch);
 	for (size_t i = 0; i < o->n && !rc; i++) {
 		if (free_of_words && o->cs[i].parts > 1) {
 			struct record first = record_of(e, o, i, 0, ordinal);
 			rc = take_part(x, &first, &o->cs[i], /* verdicts= */ NULL);
 			ordinal += (uint32_t)o->cs[i].ops_count;
+			rc = rc ? rc : forget(x, &memory);
 			continue;
 		}
 		for (size_t k = 0; k < o->cs[i].ops_count && !rc; k++, ordinal++) {
@@ -833,9 +1085,14 @@ static int take_words(struct applying *x, const struct entry *e, struct opened *
 			enum record_verdict v =
 			        free_of_words ? VERDICT_ACCEPTED
 			                      : words_verdict(&o->words, ordinal, &said, &by);
-			if (v == VERDICT_ACCEPTED) {
+			bool taken = false;
+			if (free_of_words && !mine) rc = takes_unit(x, &rec, &taken);
+			if (!rc && taken) {
+				engine_alarm(r, "a hub takes a unit that is not its own");
+				rc = park(x, &rec, ERR_NOT_YOURS, NULL, NULL, /* admitted= */ true);
+			} else if (!rc && v == VERDICT_ACCEPTED) {
 				rc = merge_record(x, &rec, /* loaded= */ NULL);
-			} else if (v == VERDICT_REFUSED) {
+			} else if (!rc && v == VERDICT_REFUSED) {
 				rc = refuse_record(x, &rec, NULL, said->code, said->field, by,
 				                   mine);
 				if (!rc && mine && rec.op->kind <= OP_UPDATE)
@@ -843,6 +1100,7 @@ static int take_words(struct applying *x, const struct entry *e, struct opened *
 					                 rec.scope);
 			}
 			rc = rc ? rc : drain_woken(x);
+			rc = rc ? rc : forget(x, &memory);
 		}
 	}
 	return rc;
@@ -884,6 +1142,23 @@ static int first_word(struct replica *r, int64_t recv, const int64_t *recvs, siz
 	return rc;
 }
 
+static int speaks_of_others(struct replica *r, const uint8_t hub[16], uint32_t scope, bool *ret)
+{
+	struct cert speaker;
+	bool known;
+	*ret = false;
+	int rc = engine_cert_of(r, hub, &speaker, &known);
+	return rc || !known ? rc : engine_outside_hub(r, &speaker, scope, ret);
+}
+
+static bool accepts(const struct admission_item *item)
+{
+	bool any = item->mode == ADMIT_ALL_BUT;
+	for (size_t i = 0; i < item->verdicts_count && !any; i++)
+		any = item->verdicts[i].accepted == 1;
+	return any;
+}
+
 static int take_admission(struct applying *x, const struct entry *e)
 {
 	struct replica *r = x->r;
@@ -897,6 +1172,7 @@ static int take_admission(struct applying *x, const struct entry *e)
 		int64_t recv, *recvs;
 		struct entry *s;
 		size_t words;
+		bool outside;
 		rc = store_journal_find(r->st, m.items[i].segment, &recv);
 		if (rc || !recv || recv > r->s.applied) continue;
 		rc = store_journal_get(r->st, recv, &r->scratch, &s);
@@ -906,6 +1182,10 @@ static int take_admission(struct applying *x, const struct entry *e)
 		for (size_t k = 0; k < i; k++)
 			first &= memcmp(m.items[k].segment, m.items[i].segment, 32) != 0;
 		if (first) rc = first_word(r, e->recv, recvs, words, &first);
+		if (rc) break;
+		rc = speaks_of_others(r, e->origin, s->scope, &outside);
+		if (!rc && outside && accepts(&m.items[i]))
+			engine_alarm(r, "a hub accepts what is not its own");
 		if (rc) break;
 		if (first) r->s.merged += s->count;
 		if (s->merged && m.items[i].mode == ADMIT_ALL_BUT && !m.items[i].verdicts_count &&
@@ -978,6 +1258,7 @@ int replica_apply(struct replica *r, size_t ops_max, bool *ret_more)
 		arena_reset(&a);
 	}
 	rc = rc ? rc : admit_flush(r);
+	held_done(&x);
 	arena_done(&a);
 	if (ret_more) *ret_more = more;
 	return rc ? engine_fail(r, rc) : 0;
@@ -1018,12 +1299,14 @@ int replica_retry(struct replica *r, int64_t parked_id, size_t *ret_mended)
 		bool through;
 		if (!parked_id && h[i].cause == ERR_NOT_YOURS)
 			continue; /* a hub spoke of what is not its own: that takes a person's word, for each */
+		x.singly = true;
 		rc = try_held(&x, &h[i], &through);
 		*ret_mended += !rc && through;
 		rc = rc ? rc : settle(&x);
 		rc = rc ? rc : drain_woken(&x);
 	}
 	rc = rc ? rc : admit_flush(r);
+	held_done(&x);
 	return rc ? engine_fail(r, rc) : 0;
 }
 
@@ -1073,6 +1356,7 @@ int replica_settle(struct replica *r, int64_t parked_id, bool accept, const uint
 	wake(&x, rec.op->row);
 	rc = rc ? rc : drain_woken(&x);
 	rc = rc ? rc : admit_flush(r);
+	held_done(&x);
 	return rc ? engine_fail(r, rc) : 0;
 }
 

@@ -128,6 +128,9 @@ int changeset_check_form(const struct changeset *c, struct error *err)
 	if (c->run > RUN_MASK) return error_set(err, ERR_PROTOCOL, NULL, "a run out of range");
 	if (!c->part || c->part > c->parts)
 		return error_set(err, ERR_PROTOCOL, NULL, "part %u of %u", c->part, c->parts);
+	if (c->parts > CHANGESET_PARTS_MAX || (c->parts > 1 && !c->ops_count))
+		return error_set(err, ERR_LIMIT, NULL, "a part of %u with %zu operations", c->parts,
+		                 c->ops_count);
 	if (c->person_sign.len && c->person_sign.len != 64)
 		return error_set(err, ERR_PROTOCOL, NULL, "a person's signature of %zu bytes",
 		                 c->person_sign.len);

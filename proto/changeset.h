@@ -17,6 +17,7 @@ enum {
 	BODY_BYTES_MAX = 256 * 1024, /* plain body, before compression */
 	SEGMENT_CHANGESETS_MAX = 1000,
 	CHANGESET_OPS_MAX = 4096,
+	CHANGESET_PARTS_MAX = 64, /* all are in memory at once when they are applied */
 	SEGMENT_OPS_MAX = 16384,
 	CLOCK_GROUPS_MAX = 256,
 	SEGMENT_NONCES_MAX = 16,

@@ -101,6 +101,11 @@ int lane_put(struct replica *r, struct lane_state *l);
 struct cell lane_stated(const struct lane_state *l);
 /* What lane_save does beside the row for a row that only its creation speaks of. */
 int lane_created(struct replica *r, const struct table *t, unsigned lane, const struct row *row);
+/* Would the row pass these bounds if the operation were merged: marks of its clock that hold one of the written slots, bytes
+ * of its values, the standing ones included; or ROW_MARKS_ALL marks in all? */
+enum { ROW_MARKS_MAX = 240, ROW_MARKS_ALL = 2048, ROW_BYTES_MAX = 256 * 1024 };
+bool lane_outgrown(const struct lane_state *l, const struct op *op, uint64_t run, size_t marks_max,
+                   size_t bytes_max);
 /* Takes the lane of the row away, with all that was derived from it. */
 int lane_drop(struct replica *r, struct lane_state *l);
 uint64_t op_written(const struct op *op);           /* slots, with alive for an insert */
@@ -110,6 +115,7 @@ size_t lane_cells(const struct lane_state *l,
 
 /* ---- replica.c */
 #define RUN_NOBODY UINT64_C(1) /* what came out of a file is from this run, which nobody has */
+void engine_alarm(struct replica *r, const char *what); /* counted, told */
 int engine_fail(struct replica *r, int rc);     /* takes over the store's error; returns rc */
 bool engine_peers_fault(int rc); /* of replica_append: the entry is at fault, not the store */
 int engine_new_run(struct replica *r, const char *why); /* from here on */
@@ -120,12 +126,17 @@ int engine_cert_of(struct replica *r, const uint8_t origin[16], struct cert *ret
 int engine_org_changed(struct replica *r,
                        const uint8_t unit[16]); /* an org_unit row was merged: parents, feeds */
 int engine_feeds(struct replica *r);            /* recomputes feeds of all scopes */
+int engine_rival(struct replica *r, const uint8_t origin[16],
+                 bool *ret); /* was its certificate turned away here? */
 int engine_take_cert(struct replica *r, struct span body, uint32_t from, bool *ret_new);
 
 /* ---- upgrade.c */
 int engine_upgrade(struct replica *r); /* once for each change of the schema of this build */
 
 /* ---- append.c */
+/* The scope that an entry of this device names; 0: unknown, and it has named as many as it may (an alarm). */
+int engine_scope_named(struct replica *r, const uint8_t scope[16], const uint8_t by[16],
+                       uint32_t *ret);
 int segment_here(struct replica *r, const uint8_t hash[32], bool *ret); /* whole, or as a hole */
 struct changeset *
 opened_find(struct replica *r,
@@ -149,14 +160,23 @@ struct words { /* what all known admissions say of one segment */
 	size_t count, room;
 	bool damaged; /* some word does not read: nothing is to be concluded from the others */
 };
-/* Only the words of hubs that may speak of this author. */
+/* Only the words of hubs that may speak of this author, in the scope of his segment. */
 int words_load(struct replica *r, const uint8_t segment[32], const struct cert *author,
-               struct arena *a, struct words *ret);
+               uint32_t scope, struct arena *a, struct words *ret);
+/* Did this device issue the certificate, or stand above in the chain who did? */
+int engine_stands_above(struct replica *r, const uint8_t hub[16], const struct cert *below,
+                        bool *ret);
+/* Does a hub speak of a scope that is not its own?  What is above us came down to us and is not ours to doubt; a hub below us
+ * has the benefit where the place of the scope is not known yet; any other speaks of its own unit and what lies below. */
+int engine_outside_hub(struct replica *r, const struct cert *hub, uint32_t scope, bool *ret);
 enum record_verdict words_verdict(const struct words *w, uint32_t ordinal,
                                   const struct verdict **ret_said, const uint8_t **ret_hub);
 int admit_annul(struct replica *r, uint16_t table, unsigned lane, const uint8_t row[16],
                 uint32_t scope);
 int admit_say(struct replica *r, uint32_t scope, unsigned lane, const struct admission_item *item);
+/* The item as it can be said, in the memory of the transaction: one that lists more than an admission holds names every
+ * record of the segment, ops in all. */
+struct admission_item admit_list(struct replica *r, const struct admission_item *item, size_t ops);
 int admit_flush(struct replica *r); /* journals the verdicts collected in this apply */
 /* All operations on a row known here, with what is known of each; by journal position, then tail. */
 struct known_op {
@@ -164,7 +184,8 @@ struct known_op {
 	const struct changeset *changeset;
 	uint64_t run;
 	int64_t recv; /* 0: tail */
-	uint32_t ordinal, first; /* of the operation in its segment; of the first one of its changeset */
+	uint32_t ordinal,
+	        first; /* of the operation in its segment; of the first one of its changeset */
 	uint8_t origin[16];
 	bool merged, hub_authored;
 	enum record_verdict verdict;

@@ -12,6 +12,9 @@
 #include "common/ident.h"
 #include "common/pack.h"
 
+/* More than a row can need within lane_outgrown's bounds. */
+enum { CLOCK_BYTES_MAX = 512 * 1024, EXTRA_BYTES_MAX = 5 * 1024 * 1024 };
+
 uint64_t op_written(const struct op *op)
 {
 	return op->kind == OP_INSERT ? op->slots | 1 : op->slots;
@@ -127,6 +130,33 @@ bool lane_knows(const struct lane_state *l, const struct op *op, uint64_t run)
 	if (!l->exists) return false;
 	if (op_creates(op, run)) return true;
 	return clock_covers(&l->clock, run, op->stamp, op_written(op));
+}
+
+static size_t bytes_of(struct value v)
+{
+	return v.type == VALUE_TEXT || v.type == VALUE_BYTES ? v.s.len : 8;
+}
+
+bool lane_outgrown(const struct lane_state *l, const struct op *op, uint64_t run, size_t marks_max,
+                   size_t bytes_max)
+{
+	uint64_t written = op_written(op);
+	size_t marks = op->groups_count + 1, bytes = 0;
+	for (size_t i = 0; i < l->clock.count; i++)
+		marks += (l->clock.marks[i].slots & written) && l->clock.marks[i].run != run;
+	/* Groups that name what is known add nothing; only near the bound is it worth a closer look. */
+	for (size_t k = 0; marks > marks_max && k < op->groups_count; k++) {
+		bool known = false;
+		for (size_t i = 0; i < l->clock.count && !known; i++)
+			known = l->clock.marks[i].run == op->groups[k].run &&
+			        (l->clock.marks[i].slots & op->groups[k].slots & written);
+		marks -= known;
+	}
+	for (size_t s = 0; s < SLOTS_MAX; s++) bytes += bytes_of(l->v[s]);
+	for (size_t i = 0; i < l->candidates_count; i++) bytes += bytes_of(l->candidates[i].value);
+	for (size_t i = 0; i < op->values_count; i++) bytes += bytes_of(op->values[i].value);
+	return marks > marks_max || bytes > bytes_max ||
+	       l->clock.count + op->groups_count + 1 > ROW_MARKS_ALL * (marks_max / ROW_MARKS_MAX);
 }
 
 /* A standing value and its name. */
@@ -443,8 +473,8 @@ static int save_state(struct replica *r, const struct lane_state *l)
 int lane_save(struct replica *r, struct lane_state *l, uint64_t touched)
 {
 	struct buf clock, extra;
-	buf_init(&clock, 64 * 1024);
-	buf_init(&extra, 4 * 1024 * 1024);
+	buf_init(&clock, CLOCK_BYTES_MAX);
+	buf_init(&extra, EXTRA_BYTES_MAX);
 	int rc = clock_store(r->st, l->id, &l->clock, &clock);
 	extra_save(l, &extra);
 	struct row row = {
@@ -511,8 +541,8 @@ int lane_save_adopted(struct replica *r, struct lane_state *l)
 {
 	struct buf clock, extra;
 	bool fresh;
-	buf_init(&clock, 64 * 1024);
-	buf_init(&extra, 4 * 1024 * 1024);
+	buf_init(&clock, CLOCK_BYTES_MAX);
+	buf_init(&extra, EXTRA_BYTES_MAX);
 	int rc = clock_store(r->st, l->id, &l->clock, &clock);
 	extra_save(l, &extra);
 	struct row row = {

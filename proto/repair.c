@@ -302,7 +302,8 @@ static bool same_candidate(const struct candidate *x, const struct candidate *y)
 	       x->stamp == y->stamp && value_equal(x->value, y->value);
 }
 
-static bool same_candidates(const struct candidate *x, size_t n, const struct candidate *y, size_t m)
+static bool same_candidates(const struct candidate *x, size_t n, const struct candidate *y,
+                            size_t m)
 {
 	if (n != m) return false;
 	for (size_t i = 0; i < n; i++) {
@@ -388,6 +389,30 @@ static int row_note(struct mending *m, uint16_t table, const uint8_t id[16], uns
 	return rc ? rc : note(m->r, x);
 }
 
+/* Does the row lie in another scope, by an insert that stands there?  Then what is said of it in this one has no part in it:
+ * a peer may say anything of any row. */
+static int lies_elsewhere(struct mending *m, uint16_t table, const uint8_t id[16], bool *ret)
+{
+	struct replica *r = m->r;
+	struct known_op *ops;
+	struct row *row = NULL;
+	struct arena a;
+	uint8_t ids[1][16];
+	size_t n = 0;
+	*ret = false;
+	memcpy(ids[0], id, 16);
+	int rc = store_rows_get(r->st, table, m->lane, (const uint8_t(*)[16])ids, 1, &r->scratch,
+	                        &row);
+	if (rc || !row || row->scope == m->scope) return rc;
+	arena_init(&a, 0);
+	rc = admit_ops_of_row(r, m->lane, id, row->scope, &a, &ops, &n);
+	for (size_t i = 0; i < n && !rc && !*ret; i++)
+		*ret = ops[i].op->kind == OP_INSERT && ops[i].op->table == table &&
+		       admit_stands(ops, n, &ops[i]);
+	arena_done(&a);
+	return rc;
+}
+
 /* In its table, or in the one where it stands by mistake. */
 static int mend_row(struct mending *m, const struct known_op *ops, size_t n, uint16_t table,
                     const uint8_t id[16])
@@ -397,6 +422,7 @@ static int mend_row(struct mending *m, const struct known_op *ops, size_t n, uin
 	bool same = true, usable = true;
 	int rc = expected(r, &m->waiting, ops, n, m->scope, m->lane, table, id, want);
 	rc = rc ? rc : stands_so(r, want, &same, &usable);
+	if (!rc && !same && usable) rc = lies_elsewhere(m, table, id, &same);
 	if (rc || same) return rc;
 	m->off++;
 	if (m->look || (m->unread && usable && !m->force))
@@ -486,8 +512,8 @@ static int mend_groundless_all(struct mending *m, const struct known_op *ops, si
 		bool started = false;
 		for (size_t count = 1; count && !rc;) {
 			struct row *rows;
-			rc = store_rows_scan(m->r->st, t, m->lane, m->scope,
-			                     started ? after : NULL, PAGE_ROWS, &a, &rows, &count);
+			rc = store_rows_scan(m->r->st, t, m->lane, m->scope, started ? after : NULL,
+			                     PAGE_ROWS, &a, &rows, &count);
 			for (size_t i = 0; i < count && !rc; i++) {
 				memcpy(after, rows[i].id, 16);
 				started = true;
@@ -609,7 +635,8 @@ static int sum_row(struct summing *s, uint16_t table, unsigned lane, const struc
 	size_t n = l->table && l->number != TABLE_FIGURE && engine_custodian(s->r)
 	                   ? figure_cells(l->table, lane, l->v, cells)
 	                   : 0;
-	for (size_t i = 0; i < n; i++) cell_count(s, cells[i].month, cells[i].kind, cells[i].amount, 0);
+	for (size_t i = 0; i < n; i++)
+		cell_count(s, cells[i].month, cells[i].kind, cells[i].amount, 0);
 	return 0;
 }
 
@@ -679,7 +706,8 @@ static int sums_cells(struct summing *s, bool quiet)
 	size_t n = 0;
 	arena_init(&a, 0);
 	int rc = replica_is_hub(s->r) ? store_cells_all(s->r->st, s->scope, &a, &kept, &n) : 0;
-	for (size_t i = 0; i < n; i++) /* what is kept of it is taken off; what is left is the difference */
+	for (size_t i = 0; i < n;
+	     i++) /* what is kept of it is taken off; what is left is the difference */
 		cell_count(s, kept[i].month, kept[i].kind,
 		           engine_custodian(s->r) ? -kept[i].truth : 0, -kept[i].stated);
 	for (size_t i = 0; i < s->count && !rc; i++) {
@@ -738,11 +766,8 @@ static int audit_lane(struct replica *r, uint32_t scope, unsigned lane, struct a
 	unsigned parts;
 	int rc = parts_of(r, scope, lane, &parts);
 	for (unsigned part = 0; part < parts && !rc; part++) {
-		struct mending m = {.r = r,
-		                    .scope = scope,
-		                    .lane = lane,
-		                    .look = x->look,
-		                    .report = x->report};
+		struct mending m = {
+		        .r = r, .scope = scope, .lane = lane, .look = x->look, .report = x->report};
 		struct row_choice c = {.part = part, .parts = parts};
 		struct known_op *ops;
 		struct arena a;

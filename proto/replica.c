@@ -41,6 +41,12 @@ int engine_fail(struct replica *r, int rc)
 	return rc;
 }
 
+void engine_alarm(struct replica *r, const char *what)
+{
+	r->s.alarms++;
+	env_trace(r->env, "alarm: %s", what);
+}
+
 /* ---- the engine's own memory */
 
 static void state_pack(const struct engine_state *s, struct buf *b)
@@ -406,11 +412,62 @@ static int cert_journal(struct replica *r, const struct cert *c, struct span bod
 	return rc ? engine_fail(r, rc) : 0;
 }
 
+/* A device has one who answers for it: another certificate for its keys counts only if it comes from the same issuer or from
+ * one who stands above him.  Else any hub could make itself the judge of another's devices, or end their links. */
+static int cert_rivals(struct replica *r, const struct cert *c, const struct cert_row *issuer,
+                       const struct cert_row *known, bool *ret)
+{
+	struct cert_row *was;
+	struct cert before;
+	uint8_t origin[16];
+	*ret = false;
+	if (!known || !memcmp(known->id, c->id, 16) || known->revoked_ms) return 0;
+	origin_of(c->origin_key, origin);
+	*ret = memcmp(known->origin, origin, 16) != 0; /* one link, two devices */
+	if (*ret) return 0;
+	int rc = store_cert_by_id(r->st, known->issuer, &r->scratch, &was);
+	if (rc || (was && !memcmp(was->origin, issuer->origin, 16))) return rc;
+	rc = cert_open(known->body, &before, &r->err);
+	bool above = false;
+	rc = rc ? rc : engine_stands_above(r, issuer->origin, &before, &above);
+	*ret = !above;
+	return rc;
+}
+
+static void rival_key(const uint8_t origin[16], char ret[64])
+{
+	char hex[33];
+	hex_text(origin, 16, hex);
+	snprintf(ret, 64, "rival/%s", hex);
+}
+
+/* What this device signs may come by honest hands, from where nobody knew better: it is dropped, and no link ends for it. */
+static int rival_note(struct replica *r, const uint8_t origin[16])
+{
+	static const uint8_t yes[1] = {1};
+	char key[64];
+	rival_key(origin, key);
+	return store_meta_put(r->st, key, span_of(yes, sizeof(yes)));
+}
+
+int engine_rival(struct replica *r, const uint8_t origin[16], bool *ret)
+{
+	char key[64];
+	struct span m;
+	rival_key(origin, key);
+	int rc = store_meta_get(r->st, key, &r->scratch, &m);
+	*ret = !rc && m.len;
+	return rc ? engine_fail(r, rc) : 0;
+}
+
 /* From a peer: taken only if its issuer is known here (roots come with joining alone). */
 int engine_take_cert(struct replica *r, struct span body, uint32_t from, bool *ret_new)
 {
 	struct cert c, issuer;
-	struct cert_row *row;
+	struct cert_row *row, *same;
+	uint8_t origin[16];
+	uint32_t unit;
+	bool rival = false;
 	int rc = cert_open(body, &c, &r->err);
 	if (rc) return rc;
 	rc = store_cert_by_id(r->st, c.issuer, &r->scratch, &row);
@@ -420,7 +477,25 @@ int engine_take_cert(struct replica *r, struct span body, uint32_t from, bool *r
 		                 "a certificate whose issuer is not known here");
 	rc = cert_open(row->body, &issuer, &r->err);
 	rc = rc ? rc : cert_check_issued(&c, &issuer, &r->err);
-	rc = rc ? rc : cert_keep(r, &c, body);
+	if (rc) return rc;
+	origin_of(c.origin_key, origin);
+	rc = store_cert_by_origin(r->st, origin, &r->scratch, &same);
+	rc = rc ? rc : cert_rivals(r, &c, row, same, &rival);
+	if (!rc && !rival) rc = store_cert_by_link(r->st, c.link_key, &r->scratch, &same);
+	if (!rc && !rival) rc = cert_rivals(r, &c, row, same, &rival);
+	rc = rc ? rc : engine_scope_named(r, c.unit, row->origin, &unit);
+	bool below = false;
+	if (!rc && !rival && unit && r->has_cert)
+		rc = engine_stands_above(r, r->id->origin, &issuer, &below);
+	if (!rc && below) rc = engine_outside_hub(r, &issuer, unit, &rival);
+	if (!rc && (rival || !unit) && from) rc = rival_note(r, origin);
+	if (rc) return engine_fail(r, rc);
+	if (rival && !from)
+		return error_set(&r->err, ERR_CERT_BAD, "",
+		                 "another hub answers for this device or its link");
+	if (rival) engine_alarm(r, "a certificate for what its issuer does not answer for");
+	if (rival || !unit) return 0;
+	rc = cert_keep(r, &c, body);
 	return rc ? rc : cert_journal(r, &c, body, from, ret_new);
 }
 

@@ -24,7 +24,11 @@ enum {
 	PUMP_BYTES_MAX = 1024 * 1024,
 	STOPPED_RETRY_S =
 	        300,        /* how soon a child looks again whether a copied hub was decided on */
-	DATA_OVERHEAD = 256 /* bytes of a DATA message beside head and body, at most */
+	DATA_OVERHEAD = 256, /* bytes of a DATA message beside head and body, at most */
+	CREDIT_MAX =
+	        4 * 1024 *
+	        1024, /* bytes beyond those sent that a peer may grant: what it does not read, we keep */
+	ASKS_MAX = 64 /* questions of a session: their answers need no credit */
 };
 
 struct session {
@@ -47,6 +51,8 @@ struct session {
 	bool out_open, rescanning, out_told;
 	int64_t out_pos, out_last, rescan_until;
 	uint64_t credit, data_out; /* absolute bytes of DATA: granted, sent */
+	unsigned asks;             /* of the peer in this session */
+	bool marks_heard;
 	bool place_due; /* a widened filter was caught up with: the cursor takes its id */
 	struct short_form out_form, in_form;
 
@@ -266,6 +272,19 @@ static int marks_load(struct session *s, uint64_t run, uint64_t last_run)
 	return rc || !moved ? rc : marks_save(s);
 }
 
+/* Is this run another device's?  What came from it, and the cursor on it, are kept under a run's name: who could speak under
+ * another's would move its cursor, and be sent its marks. */
+static int run_taken(struct session *s, uint64_t run, bool *ret)
+{
+	static const uint8_t nobody[16];
+	struct run_info info = {0};
+	int rc = store_run_ord(s->r->st, run, &info.ord);
+	if (!rc && info.ord) rc = store_run_get(s->r->st, info.ord, &info);
+	*ret = !rc && info.ord && memcmp(info.origin, s->peer_origin, 16) != 0 &&
+	       memcmp(info.origin, nobody, 16) != 0;
+	return rc;
+}
+
 /* Child: WELCOME names the parent's run.  The cursor that HELLO told is the one that goes on: what comes is counted from it,
  * and one of another run may be an older one. */
 static int marks_follow(struct session *s, uint64_t run, uint64_t last_run)
@@ -327,6 +346,14 @@ static int confirm(struct session *s, const struct mark *m, bool *ret)
 
 /* ---- sending */
 
+/* A grant, cut to what we are ready to keep for a peer that does not read. */
+static void grant(struct session *s, uint64_t credit)
+{
+	uint64_t most = s->data_out + CREDIT_MAX;
+	credit = credit < most ? credit : most;
+	if (credit > s->credit) s->credit = credit;
+}
+
 static void filter_key(const uint8_t id[8], char ret[64])
 {
 	char hex[17];
@@ -386,30 +413,54 @@ static int out_start(struct session *s, const struct mark *at)
 	return rc;
 }
 
-/* Does this child know the author by now?  Certificates go down with their unit's scope and the scopes above it; who speaks
- * of another unit's scope comes with his certificate, or his word would end the child's link. */
-static int introduce(struct session *s, struct session_actions *a, const struct entry *e)
+/* Does this child know the device by now?  Certificates go down with their unit's scope and the scopes above it; who speaks
+ * of another unit's scope comes with his certificate and those between him and us, or his word would end the child's link. */
+static int introduce_one(struct session *s, struct session_actions *a, uint32_t scope,
+                         const uint8_t origin[16])
 {
 	struct message m = {.type = MSG_CERT};
-	struct cert_row *author;
-	uint32_t unit, at = e->scope;
-	if (!replica_is_parent_of(s->r, &s->c.peer) ||
-	    (e->kind != ENTRY_SEGMENT && e->kind != ENTRY_ADMISSION))
-		return 0;
-	int rc = store_cert_by_origin(s->r->st, e->origin, &s->memory, &author);
-	if (rc || !author) return rc;
-	rc = store_scope_ord(s->r->st, author->unit, true, &unit);
-	for (unsigned depth = 0; !rc && at && depth < 12; depth++) {
-		struct scope scope;
-		if (at == unit) return 0;
-		rc = store_scope_get(s->r->st, at, &scope);
-		at = rc ? 0 : scope.parent;
+	struct cert_row *chain[CERT_CHAIN_MAX];
+	size_t n = 0;
+	uint32_t unit;
+	int rc = store_cert_by_origin(s->r->st, origin, &s->memory, &chain[0]);
+	if (rc || !chain[0]) return rc;
+	rc = store_scope_ord(s->r->st, chain[0]->unit, true, &unit);
+	for (unsigned depth = 0; !rc && scope && depth < 12; depth++) {
+		struct scope at;
+		if (scope == unit) return 0;
+		rc = store_scope_get(s->r->st, scope, &at);
+		scope = rc ? 0 : at.parent;
 	}
-	if (rc || unit == s->r->own_scope || !memcmp(author->origin, s->peer_origin, 16)) return rc;
-	m.cert = (struct msg_cert){.session = s->nonce, .cert = author->body};
-	send_message(s, a, &m, FRAME_CONTROL);
-	env_trace(s->r->env, "session: introduced an author");
-	return 0;
+	if (rc || unit == s->r->own_scope || !memcmp(origin, s->peer_origin, 16)) return rc;
+	for (bool above = false; !rc && !above && chain[n] && n + 1 < CERT_CHAIN_MAX;) {
+		bool ours = !memcmp(chain[n]->issuer, s->r->cert.id, 16);
+		rc = ours ? 0
+		          : store_cert_by_id(s->r->st, chain[n]->issuer, &s->memory, &chain[n + 1]);
+		n++;
+		/* Our own chain is the child's as well. */
+		if (!rc && !ours && chain[n])
+			rc = engine_stands_above(s->r, chain[n]->origin, &s->r->cert, &above);
+		if (ours || !chain[n]) break;
+	}
+	while (n-- > 0 && !rc) {
+		m.cert = (struct msg_cert){.session = s->nonce, .cert = chain[n]->body};
+		send_message(s, a, &m, FRAME_CONTROL);
+		env_trace(s->r->env, "session: introduced an author");
+	}
+	return rc;
+}
+
+static int introduce(struct session *s, struct session_actions *a, const struct entry *e)
+{
+	struct hole h;
+	uint8_t hash[32], sign[64];
+	if (!replica_is_parent_of(s->r, &s->c.peer)) return 0;
+	if (e->kind != ENTRY_SEGMENT && e->kind != ENTRY_ADMISSION && e->kind != ENTRY_HOLE)
+		return 0;
+	int rc = introduce_one(s, a, e->scope, e->origin);
+	if (!rc && e->kind == ENTRY_HOLE && !hole_open(e->head, &h, hash, sign, &s->r->err))
+		rc = introduce_one(s, a, e->scope, h.remover);
+	return rc;
 }
 
 static int send_entry(struct session *s, struct session_actions *a, const struct entry *e)
@@ -623,7 +674,9 @@ static int greet_peer(struct session *s, int64_t clock_ms, uint32_t schema, uint
 	int rc = peer_load(s, &p);
 	p.run = s->p.peer_run;
 	p.last_contact_ms = wall_ms(s);
-	p.clock_offset_ms = s->p.clock_offset_ms = clock_ms - s->r->env->now_ms(s->r->env->ctx);
+	/* A peer may say any time at all. */
+	p.clock_offset_ms = s->p.clock_offset_ms =
+	        (int64_t)((uint64_t)clock_ms - (uint64_t)s->r->env->now_ms(s->r->env->ctx));
 	p.schema_version = schema;
 	p.protocol = protocol;
 	memcpy(p.state, state, 16);
@@ -873,11 +926,17 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	if (h->protocol_min > s->c.protocol_max || h->protocol_max < s->c.protocol_min)
 		return refuse(s, a, ERR_VERSION);
 	if (memcmp(h->cert, s->c.peer.id, 8) != 0) return refuse(s, a, ERR_CERT_BAD);
+	bool taken, last_taken = false;
+	int rc = run_taken(s, h->run, &taken);
+	if (!rc && h->last_run) rc = run_taken(s, h->last_run, &last_taken);
+	if (rc) return rc;
+	if (taken || last_taken || h->run <= RUN_NOBODY || h->run > RUN_MASK || h->last_run > RUN_MASK)
+		return refuse(s, a, ERR_PROTOCOL);
 	s->hello_nonce = h->nonce;
 	struct copies met;
 	struct own_copies own;
 	bool two = false;
-	int rc = replica_copies(s->r, s->peer_origin, &met);
+	rc = replica_copies(s->r, s->peer_origin, &met);
 	rc = rc ? rc : told_of_other(s, h->other);
 	rc = rc ? rc : replica_own_copies(s->r, &own);
 	if (rc) return rc;
@@ -920,7 +979,7 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	rc = held_for_peer(s, &held);
 	w->unsettled = held.parked || held.refused;
 	if (rc) return rc;
-	s->credit = h->credit ? h->credit : CREDIT_DEFAULT;
+	grant(s, h->credit ? h->credit : CREDIT_DEFAULT);
 	static const uint8_t as_before[8];
 	memcpy(s->in_filter,
 	       memcmp(h->filter, as_before, 8) != 0 ? h->filter : marks_newest(s).filter, 8);
@@ -965,6 +1024,12 @@ static int on_welcome(struct session *s, const struct msg_welcome *w, struct ses
 	}
 	if (w->protocol < s->c.protocol_min || w->protocol > s->c.protocol_max)
 		return refuse(s, a, ERR_VERSION);
+	bool taken, last_taken = false;
+	int rc = run_taken(s, w->run, &taken);
+	if (!rc && w->last_run) rc = run_taken(s, w->last_run, &last_taken);
+	if (rc) return rc;
+	if (taken || last_taken || w->run <= RUN_NOBODY || w->run > RUN_MASK || w->last_run > RUN_MASK)
+		return refuse(s, a, ERR_PROTOCOL);
 	s->nonce = w->session;
 	s->p.round_trips++;
 	struct copies met;
@@ -976,7 +1041,7 @@ static int on_welcome(struct session *s, const struct msg_welcome *w, struct ses
 		say_named(s, a, s->nonce, met.statement);
 		return refuse(s, a, ERR_SET_ASIDE);
 	}
-	int rc = marks_follow(s, w->run, w->last_run);
+	rc = marks_follow(s, w->run, w->last_run);
 	rc = rc ? rc : greet_peer(s, w->clock_ms, w->schema_version, w->protocol, w->state, w);
 	rc = rc ? rc : keep_own_run(s);
 	rc = rc ? rc : open_feed(s);
@@ -984,7 +1049,7 @@ static int on_welcome(struct session *s, const struct msg_welcome *w, struct ses
 	rc = rc ? rc : confirm(s, &w->cursor.mark, &ours);
 	if (rc) return rc;
 	static const uint8_t as_before[8];
-	s->credit = w->credit ? w->credit : CREDIT_DEFAULT;
+	grant(s, w->credit ? w->credit : CREDIT_DEFAULT);
 	memcpy(s->in_filter, memcmp(w->filter, as_before, 8) != 0 ? w->filter : s->hello_filter, 8);
 	memcpy(s->heard_state, w->state, 16);
 	s->said_idle = s->heard_idle = w->idle && !memcmp(w->state, s->said_state, 16);
@@ -1015,6 +1080,9 @@ static int on_marks(struct session *s, const struct msg_marks *k, struct session
 {
 	struct message m = {.type = MSG_PLACE};
 	struct mark at = {0};
+	/* Once is enough: each time we begin anew from there. */
+	if (s->marks_heard) return refuse(s, a, ERR_PROTOCOL);
+	s->marks_heard = true;
 	for (size_t i = k->count; i-- > 0;) {
 		bool ours;
 		int rc = confirm(s, &k->marks[i], &ours);
@@ -1093,10 +1161,17 @@ static int on_data(struct session *s, const struct msg_data *d, size_t frame_byt
 	return rc ? rc : send_ack(s, a);
 }
 
+/* Only what was sent can have been received; a place beyond it is of before a restart, or a lie. */
+static int hear_acked(struct session *s, int64_t pos)
+{
+	if (!s->out_open || pos <= s->p.acked || pos > s->out_last) return 0;
+	return acknowledged(s, pos);
+}
+
 static int on_ack(struct session *s, const struct msg_ack *k)
 {
-	if (k->credit > s->credit) s->credit = k->credit;
-	return k->pos > s->p.acked ? acknowledged(s, k->pos) : 0;
+	grant(s, k->credit);
+	return hear_acked(s, k->pos);
 }
 
 static int on_state(struct session *s, const struct msg_state *st)
@@ -1113,11 +1188,12 @@ static int on_state(struct session *s, const struct msg_state *st)
 	p.unapplied = st->unapplied;
 	p.last_contact_ms = wall_ms(s);
 	rc = rc ? rc : store_peer_put(s->r->st, &p);
-	return rc || st->acked <= s->p.acked ? rc : acknowledged(s, st->acked);
+	return rc ? rc : hear_acked(s, st->acked);
 }
 
 static int on_ask(struct session *s, const struct msg_ask *k, struct session_actions *a)
 {
+	if (++s->asks > ASKS_MAX) return refuse(s, a, ERR_LIMIT);
 	if (k->what == ASK_MARKS) return send_marks(s, a);
 	if (k->what == ASK_NAMED) return on_ask_named(s, a);
 	struct message m = {.type = MSG_CERT};

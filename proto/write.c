@@ -383,7 +383,7 @@ static int commit_draft(struct replica *r, const struct draft *d, const struct c
 	whole.run = r->s.run;
 	whole.schema_version = store_schema(r->st)->version;
 	whole.codes_version = CODES_VERSION;
-	for (bool fits = false; !fits; n += !fits) {
+	for (bool fits = false; !fits && n <= CHANGESET_PARTS_MAX; n += !fits) {
 		fits = true;
 		for (size_t i = 0; i < n && fits; i++) {
 			struct changeset c = piece_of(d, &whole, i, n);
@@ -392,8 +392,9 @@ static int commit_draft(struct replica *r, const struct draft *d, const struct c
 				return error_set(&r->err, ERR_LIMIT, "", "one record is too large");
 		}
 	}
-	int rc = n > UINT16_MAX ? error_set(&r->err, ERR_LIMIT, "", "the transaction is too large")
-	                        : 0;
+	int rc = n > CHANGESET_PARTS_MAX
+	                 ? error_set(&r->err, ERR_LIMIT, "", "the transaction is too large")
+	                 : 0;
 	for (size_t i = 0; i < n && !rc; i++) {
 		struct changeset c = piece_of(d, &whole, i, n);
 		rc = engine_commit_ops(r, &c, d->scope, d->lane, first && i == 0);

@@ -1268,7 +1268,7 @@ static void parked_and_refused(void **state)
 	            other, *got;
 	size_t count;
 	int64_t n;
-	bool refused;
+	bool refused, any;
 
 	make_id(1, h.row);
 	make_id(2, h.wait);
@@ -1288,15 +1288,23 @@ static void parked_and_refused(void **state)
 	OK(store_parked_add(p->st, &other));
 	OK(store_parked_count(p->st, &n));
 	assert_int_equal(n, 4);
-	OK(store_parked_on_row(p->st, h.row, 1, INT64_MAX, 0, &n));
-	assert_int_equal(n, 4);
-	OK(store_parked_on_row(p->st, h.row, 0, INT64_MAX, 0, &n));
-	assert_int_equal(n, 0);
-	OK(store_parked_by_wait(p->st, h.wait, &p->a, &got, &count));
+	OK(store_parked_on_row(p->st, h.row, 1, INT64_MAX, 0, &any));
+	assert_true(any);
+	OK(store_parked_on_row(p->st, h.row, 0, INT64_MAX, 0, &any));
+	assert_false(any);
+	OK(store_parked_on_row(p->st, h.row, 1, h.recv, h.ordinal, &any));
+	assert_true(any); /* the local ones */
+	OK(store_parked_by_wait(p->st, h.wait, -1, 0, 9, &p->a, &got, &count));
 	assert_int_equal(count, 4);
-	held_equal(&got[0], &h);
-	assert_true(got[0].id < got[1].id);
-	OK(store_parked_by_wait(p->st, h.row, &p->a, &got, &count));
+	assert_int_equal(got[0].recv, 0); /* by place */
+	assert_true(got[2].recv == h.recv && got[3].recv == h.recv);
+	assert_true(got[2].ordinal < got[3].ordinal);
+	OK(store_parked_by_wait(p->st, h.wait, got[2].recv, got[2].ordinal, 9, &p->a, &got,
+	                        &count));
+	assert_int_equal(count, 1);
+	OK(store_parked_by_wait(p->st, h.wait, -1, 0, 3, &p->a, &got, &count));
+	assert_int_equal(count, 3);
+	OK(store_parked_by_wait(p->st, h.row, -1, 0, 9, &p->a, &got, &count));
 	assert_int_equal(count, 0);
 	OK(store_parked_list(p->st, 0, 2, &p->a, &got, &count));
 	assert_int_equal(count, 2);
@@ -1653,22 +1661,22 @@ static void backups_and_checks(void **state)
 /* Listings that read a whole table because a person asked for the whole table, or that a bound of the
  * design keeps short. */
 static const char *const full_listings[] = {
-        "scope_list",     /* every scope: the tree for people */
-        "peer_list",      /* every peer: the coverage screen */
-        "cert_list",      /* for people */
-        "invite_list",    /* for people */
-        "cell_all",       /* every cell: the report */
-        "candidate_list", /* the conflict inbox, in index order and cut by its limit */
-        "tail_all",       /* at most 1,000 changesets between two seals */
-        "tail_size",      /* the same */
-        "tail_records",   /* the same */
-        "pending_all",    /* the cells touched between two seals */
-        "pending_clear",  /* the same */
+        "scope_list",        /* every scope: the tree for people */
+        "peer_list",         /* every peer: the coverage screen */
+        "cert_list",         /* for people */
+        "invite_list",       /* for people */
+        "cell_all",          /* every cell: the report */
+        "candidate_list",    /* the conflict inbox, in index order and cut by its limit */
+        "tail_all",          /* at most 1,000 changesets between two seals */
+        "tail_size",         /* the same */
+        "tail_records",      /* the same */
+        "pending_all",       /* the cells touched between two seals */
+        "pending_clear",     /* the same */
         "candidate_recount", /* every candidate: an audit that a person asked for */
-        "gap_list",       /* missing segments, cut by its limit */
-        "state_all",      /* the digest over all scopes: one row per scope and lane */
-        "journal_last",   /* the last row, from the end */
-        "waiting_own",    /* asked at nodes: the site's segments of which no hub has spoken */
+        "gap_list",          /* missing segments, cut by its limit */
+        "state_all",         /* the digest over all scopes: one row per scope and lane */
+        "journal_last",      /* the last row, from the end */
+        "waiting_own",       /* asked at nodes: the site's segments of which no hub has spoken */
 };
 
 static bool is_full_listing(const char *line)
@@ -1722,6 +1730,9 @@ static void plans_use_indexes(void **state)
 		assert_null(strstr(buf_cstr(&plans), "journal_scope\tUSE TEMP"));
 		assert_null(strstr(buf_cstr(&plans), "journal_walk\tUSE TEMP"));
 		assert_null(strstr(buf_cstr(&plans), "parked_by_wait\tUSE TEMP"));
+		assert_non_null(strstr(buf_cstr(&plans),
+		                       "parked_on_row\tSEARCH parked USING COVERING "
+		                       "INDEX parked_row"));
 		assert_non_null(
 		        strstr(buf_cstr(&plans),
 		               "row_scan_scope thing.0\tSEARCH thing USING INDEX thing_scope"));

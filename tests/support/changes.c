@@ -194,7 +194,9 @@ struct changeset *changes_random(struct dice *d, struct arena *a, const struct c
 		c->parts = c->part = 1;
 		if (!dice_below(d, 6))
 			c->parts = (uint16_t)(c->part = (uint16_t)(1 + dice_below(d, 9)));
-		c->parts = (uint16_t)(c->parts + (dice_below(d, 6) ? 0 : dice_below(d, 60000)));
+		c->parts =
+		        (uint16_t)(c->parts +
+		                   (dice_below(d, 6) ? 0 : dice_below(d, CHANGESET_PARTS_MAX - 9)));
 		c->flags = (uint8_t)(dice_below(d, 4) ? 0 : dice_next(d));
 		if (dice_below(d, 2)) memset(c->author, (int)dice_below(d, 4), 8);
 		if (!dice_below(d, 9)) {
@@ -205,6 +207,7 @@ struct changeset *changes_random(struct dice *d, struct arena *a, const struct c
 		c->schema_version = (uint32_t)(dice_below(d, 9) ? 1 : dice_next(d));
 		c->codes_version = (uint32_t)(dice_below(d, 9) ? 1 : dice_next(d));
 		c->ops_count = dice_below(d, ops_max + 1);
+		if (!c->ops_count) c->part = c->parts = 1;
 		c->ops = c->ops_count ? ARENA_ARRAY(a, struct op, c->ops_count) : NULL;
 		for (size_t k = 0; k < c->ops_count; k++) {
 			last = stamp;
