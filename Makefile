@@ -69,7 +69,8 @@ BINARIES := $(patsubst tests/test_%.c,$(B)/tests/test_%,$(wildcard tests/test_*.
 SCRIPTS  := $(wildcard tests/suite_*.sh)
 ONE      := $(filter $(B)/tests/test_$(S) tests/suite_$(S).sh,$(BINARIES) $(SCRIPTS))
 # Suites that play in the simulated world.
-WORLD    := $(filter $(addprefix $(B)/tests/,test_sim% test_small test_permute test_schema_mix test_figures \
+WORLD    := $(filter $(addprefix $(B)/tests/,test_sim% test_malice test_small test_permute \
+            test_schema_mix test_figures \
             test_province_signature),$(BINARIES))
 # Suites whose code has threads; all of them while none has.
 THREADS  := $(filter $(addprefix $(B)/tests/test_,thread% tsan% transport% daemon%),$(BINARIES))

@@ -23,7 +23,7 @@ enum {
 	PUMP_FRAMES_MAX = 64, /* DATA frames a step may make: the driver's queue stays short */
 	PUMP_BYTES_MAX = 1024 * 1024,
 	STOPPED_RETRY_S =
-	        300,        /* how soon a child looks again whether a copied hub was decided on */
+	        300,         /* how soon a child looks again whether a copied hub was decided on */
 	DATA_OVERHEAD = 256, /* bytes of a DATA message beside head and body, at most */
 	CREDIT_MAX =
 	        4 * 1024 *
@@ -930,7 +930,8 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	int rc = run_taken(s, h->run, &taken);
 	if (!rc && h->last_run) rc = run_taken(s, h->last_run, &last_taken);
 	if (rc) return rc;
-	if (taken || last_taken || h->run <= RUN_NOBODY || h->run > RUN_MASK || h->last_run > RUN_MASK)
+	if (taken || last_taken || h->run <= RUN_NOBODY || h->run > RUN_MASK ||
+	    h->last_run > RUN_MASK)
 		return refuse(s, a, ERR_PROTOCOL);
 	s->hello_nonce = h->nonce;
 	struct copies met;
@@ -1028,7 +1029,8 @@ static int on_welcome(struct session *s, const struct msg_welcome *w, struct ses
 	int rc = run_taken(s, w->run, &taken);
 	if (!rc && w->last_run) rc = run_taken(s, w->last_run, &last_taken);
 	if (rc) return rc;
-	if (taken || last_taken || w->run <= RUN_NOBODY || w->run > RUN_MASK || w->last_run > RUN_MASK)
+	if (taken || last_taken || w->run <= RUN_NOBODY || w->run > RUN_MASK ||
+	    w->last_run > RUN_MASK)
 		return refuse(s, a, ERR_PROTOCOL);
 	s->nonce = w->session;
 	s->p.round_trips++;

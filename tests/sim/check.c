@@ -103,7 +103,7 @@ static int compare_u64(uint64_t x, uint64_t y)
 	return x < y ? -1 : x > y;
 }
 
-static int compare_record(const void *a, const void *b)
+static int compare_name(const void *a, const void *b)
 {
 	const struct record *x = a, *y = b;
 	int c = memcmp(x->op->row, y->op->row, 16);
@@ -112,6 +112,15 @@ static int compare_record(const void *a, const void *b)
 	if (c == 0) c = compare_u64(x->op->stamp, y->op->stamp);
 	if (c == 0) c = compare_u64(x->run, y->run);
 	return c;
+}
+
+/* An attacker may say one name in two scopes. */
+static int compare_record(const void *a, const void *b)
+{
+	const struct record *x = a, *y = b;
+	int c = compare_name(x, y);
+
+	return c != 0 ? c : memcmp(x->scope, y->scope, 16);
 }
 
 static struct record *view_add(struct view *v, const struct record *r, unsigned words)
@@ -130,6 +139,7 @@ static struct record *view_add(struct view *v, const struct record *r, unsigned 
 
 bool record_merges(const struct record *r)
 {
+	if (r->words & WORD_STRAY) return false;
 	if (r->words & WORD_ACCEPTED) return true;
 	if (r->words & WORD_REFUSED) return false;
 	return (r->words & (WORD_HUB | WORD_MINE)) != 0;
@@ -153,9 +163,23 @@ static unsigned said(const struct admission_item *item, uint32_t ordinal)
 	return item->mode == ADMIT_ALL_BUT ? WORD_ACCEPTED : 0;
 }
 
+/* What words of this hub on this author's work in this scope count: all; of what is not its own, refusals; none. */
+static unsigned speaks(const struct world *w, const struct device *hub, const uint8_t scope[16],
+                       const struct device *author)
+{
+	int unit = world_unit_find(w, scope);
+	bool own =
+	        id_is_zero(scope) || (unit >= 0 && hub != NULL && world_under(w, unit, hub->unit));
+
+	for (; author != NULL && hub != NULL; author = author->parent)
+		if (author == hub) return own ? ~0u : WORD_REFUSED;
+	return 0;
+}
+
 struct known_entry {
 	struct decoded *x;
-	unsigned base; /* WORD_MINE, WORD_HUB */
+	const struct device *author; /* of a segment; NULL: enrolled by an attacker */
+	unsigned base;               /* WORD_MINE, WORD_HUB */
 	bool segment;
 };
 
@@ -186,6 +210,7 @@ static const struct known_entry *find_known(const struct known_entry *k, size_t 
 
 static void gather(struct view *v, const struct known_entry *known, size_t n)
 {
+	const struct world *w = v->device->world;
 	unsigned **words = mem_alloc((n + 1) * sizeof(*words));
 
 	for (size_t i = 0; i < n; i++)
@@ -197,10 +222,13 @@ static void gather(struct view *v, const struct known_entry *known, size_t n)
 		     known[i].x->is_admission && k < known[i].x->admission.items_count; k++) {
 			const struct admission_item *item = &known[i].x->admission.items[k];
 			const struct known_entry *s = find_known(known, n, item->segment);
+			unsigned counts;
 
-			for (size_t o = 0;
-			     s != NULL && words[s - known] != NULL && o < s->x->ops_count; o++)
-				words[s - known][o] |= said(item, (uint32_t)o);
+			if (s == NULL || words[s - known] == NULL || s->x->ops_count == 0) continue;
+			counts = speaks(w, device_of(w, known[i].x->admission.hub),
+			                s->x->ops[0].scope, s->author);
+			for (size_t o = 0; o < s->x->ops_count; o++)
+				words[s - known][o] |= said(item, (uint32_t)o) & counts;
 		}
 	for (size_t i = 0; i < n; i++) {
 		for (size_t o = 0; known[i].segment && o < known[i].x->ops_count; o++)
@@ -242,7 +270,12 @@ static int load_journal(struct chest *c, struct device *d, struct view *v)
 		known[n] = (struct known_entry){.x = decode(c, d->world, e),
 		                                .segment = e->kind == ENTRY_SEGMENT};
 		if (e->merged) known[n].base |= WORD_MINE;
-		if (author != NULL && author->hub) known[n].base |= WORD_HUB;
+		known[n].author = author;
+		if (author != NULL && author->hub && known[n].segment &&
+		    known[n].x->ops_count > 0 &&
+		    speaks(d->world, author, known[n].x->ops[0].scope, author) == ~0u)
+			known[n].base |= WORD_HUB;
+		if (author == NULL || author->hostile) known[n].base |= WORD_EVIL;
 		n++;
 	}
 	qsort(known, n, sizeof(*known), compare_known);
@@ -275,6 +308,24 @@ static int load_tail(struct chest *c, struct device *d, struct view *v)
 	return rc;
 }
 
+/* A row lies where its insert put it. */
+static void note_strays(struct view *v)
+{
+	for (size_t from = 0, to; from < v->count; from = to) {
+		const struct record *insert = NULL, *first = &v->records[from];
+
+		for (to = from; to < v->count && v->records[to].lane == first->lane &&
+		                memcmp(v->records[to].op->row, first->op->row, 16) == 0;
+		     to++)
+			if (insert == NULL && v->records[to].op->kind == OP_INSERT &&
+			    record_merges(&v->records[to]))
+				insert = &v->records[to];
+		for (size_t i = from; insert != NULL && i < to; i++)
+			if (memcmp(v->records[i].scope, insert->scope, 16) != 0)
+				v->records[i].words |= WORD_STRAY;
+	}
+}
+
 int view_load(struct chest *c, struct device *d, struct view *ret)
 {
 	size_t kept = 0;
@@ -300,6 +351,7 @@ int view_load(struct chest *c, struct device *d, struct view *ret)
 		ret->records[kept++] = ret->records[i];
 	}
 	ret->count = kept;
+	note_strays(ret);
 	for (size_t i = 0; i < kept; i++) {
 		const struct record *r = &ret->records[i];
 
@@ -519,7 +571,9 @@ void check_acked(struct world *w, const struct view *v)
 		char id[ID_TEXT];
 
 		memcpy(op.row, d->acked.p[i].row, 16);
-		if (view_find(v, &r) != NULL) continue;
+		if ((v->count > 0 &&
+		     bsearch(&r, v->records, v->count, sizeof(r), compare_name) != NULL))
+			continue;
 		id_text(op.row, id);
 		world_fail(w, "durable",
 		           "%s: recorded change %s lane %u run %" PRIx64 " stamp %" PRIx64
@@ -615,7 +669,8 @@ static void check_waiting(struct world *w, const struct view *v, const struct vi
 		const struct record *r = &v->records[i];
 		char id[ID_TEXT];
 
-		if ((r->words & (WORD_ACCEPTED | WORD_REFUSED | WORD_HUB | WORD_HELD)) != 0)
+		if ((r->words &
+		     (WORD_ACCEPTED | WORD_REFUSED | WORD_HUB | WORD_HELD | WORD_EVIL)) != 0)
 			continue;
 		id_text(r->op->row, id);
 		world_fail(w, "waits",
@@ -814,7 +869,7 @@ static size_t load_all(struct world *w, struct chest *c, struct view *views)
 
 	for (size_t i = 0; i < w->devices_count; i++)
 		if (w->devices[i]->alive && w->devices[i]->joined &&
-		    view_load(c, w->devices[i], &views[n]) == 0)
+		    !device_forsaken(w->devices[i]) && view_load(c, w->devices[i], &views[n]) == 0)
 			n++;
 	return n;
 }
@@ -859,7 +914,7 @@ void check_rest(struct world *w, struct chest *c)
 			           "%s rests with %" PRId64 " unapplied and %" PRId64
 			           " in the tail",
 			           views[i].device->label, counts.unapplied, counts.tail);
-		if (counts.gaps != 0)
+		if (counts.gaps != 0 && !world_hostile(w))
 			world_fail(w, "gaps", "%s: %" PRId64 " gaps at rest",
 			           views[i].device->label, counts.gaps);
 		w->counts.runs += (uint64_t)counts.runs;
@@ -871,7 +926,7 @@ void check_rest(struct world *w, struct chest *c)
 		again_deleted(w, &views[i]);
 		again_summary(w, &views[i]);
 		again_figures(w, &views[i]);
-		if (counts.alarms != 0)
+		if (counts.alarms != 0 && !world_hostile(w))
 			world_fail(w, "alarms",
 			           "%s: %" PRId64 " alarms, and all who spoke are honest",
 			           views[i].device->label, counts.alarms);

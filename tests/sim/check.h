@@ -12,7 +12,15 @@
 #include "tests/sim/device.h"
 #include "tests/sim/oracle.h"
 
-enum { WORD_ACCEPTED = 1, WORD_REFUSED = 2, WORD_HELD = 4, WORD_MINE = 8, WORD_HUB = 16 };
+enum {
+	WORD_ACCEPTED = 1,
+	WORD_REFUSED = 2,
+	WORD_HELD = 4,
+	WORD_MINE = 8,
+	WORD_HUB = 16,
+	WORD_STRAY = 32, /* of a row that lies in another scope: merges nowhere */
+	WORD_EVIL = 64   /* an attacker's: need not have a word */
+};
 struct record { /* one operation as one replica holds it */
 	const struct op *op;
 	uint64_t run;

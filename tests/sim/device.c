@@ -77,6 +77,7 @@ static int on_storage(void *ctx, const char *what)
 {
 	struct device *d = ctx;
 
+	d->storage_calls++;
 	if (d->dying) return -ERR_STORAGE;
 	if (!d->working || d->fault_after < 0 || d->fault_after-- > 0) return 0;
 	d->faulted = true;
@@ -127,6 +128,20 @@ struct device *device_new(struct world *w, struct device *parent, int unit, bool
 	else if (replica_create(d->keeper, &d->env, &d->identity, &d->err) < 0)
 		world_fail(w, "setup", "%s: create: %s", d->label, d->err.detail);
 	return d;
+}
+
+bool device_forsaken(const struct device *d)
+{
+	for (; d != NULL; d = d->parent)
+		if (d->hostile) return true;
+	return false;
+}
+
+bool world_hostile(const struct world *w)
+{
+	for (size_t i = 0; i < w->devices_count; i++)
+		if (w->devices[i]->hostile) return true;
+	return false;
 }
 
 void device_free(struct device *d)

@@ -50,7 +50,9 @@ struct device {
 	struct device *parent; /* NULL: the top */
 	int unit;              /* index */
 	bool hub, next_schema, joined, alive;
-	bool damaged; /* behind its engine's back, and not audited since */
+	bool damaged;         /* behind its engine's back, and not audited since */
+	size_t storage_calls; /* made, ever */
+	bool hostile;         /* in an attacker's hands: nothing is asked of it */
 	bool restored; /* its database is or was an older copy: what it acknowledged may be gone here */
 	struct identity identity;
 	struct cert cert;
@@ -96,6 +98,9 @@ struct device {
 struct device *device_new(struct world *w, struct device *parent, int unit, bool hub,
                           bool next_schema);
 void device_free(struct device *d);
+/* In an attacker's hands, or below such a hub: what comes to rest there is as he likes. */
+bool device_forsaken(const struct device *d);
+bool world_hostile(const struct world *w); /* has an attacker any? */
 /* Another machine with the same keys and certificate and an empty database; not in the world's list.  Joins by
  * device_adopt, which does not enrol. */
 struct device *device_twin(struct device *like, unsigned number);

@@ -37,7 +37,7 @@ struct oracle {
 	bool settled;
 	bool clash; /* two operations of one name with different bytes were added */
 };
-enum { ORACLE_STANDING_MAX = 64 };
+enum { ORACLE_STANDING_MAX = 256 };
 
 void oracle_done(struct oracle *o); /* accepts a zeroed oracle */
 void oracle_add(struct oracle *o, const uint8_t scope[16], unsigned lane, uint64_t run,

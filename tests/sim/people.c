@@ -194,7 +194,7 @@ static void check_agreed(struct world *w, struct device *child, struct device *d
 	uint8_t mine[STATE_BYTES], theirs[STATE_BYTES];
 	int64_t since = opened_at(child, d);
 
-	if (other->keeper == NULL) return;
+	if (other->keeper == NULL || device_forsaken(other)) return;
 	note_pair(child, other); /* a database may have been changed between commits: restored */
 	state_of(d, child, mine);
 	state_of(other, child, theirs);
@@ -296,7 +296,9 @@ void people_check(struct world *w, struct chest *c, struct device *d)
 	struct status s;
 	struct view v;
 
-	if (d->replica == NULL || !d->joined || !d->alive || w->failed_rule[0] != '\0') return;
+	if (d->replica == NULL || !d->joined || !d->alive || device_forsaken(d) ||
+	    w->failed_rule[0] != '\0')
+		return;
 	if (status_of(d->replica, &s) < 0) {
 		world_fail(w, "complete", "%s: no status", d->label);
 		return;
@@ -342,6 +344,7 @@ void people_check_all(struct world *w, struct chest *c)
 void people_check_rest(struct world *w, struct chest *c)
 {
 	people_check_all(w, c);
+	if (world_hostile(w)) return; /* he may keep any of them from saying so */
 	for (size_t i = 0; i < w->devices_count && w->failed_rule[0] == '\0'; i++) {
 		struct device *d = w->devices[i];
 		struct status s;

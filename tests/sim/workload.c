@@ -48,6 +48,25 @@ static int judge_reference(struct replica *r, struct value ref, uint8_t field,
 	return 0;
 }
 
+/* Authority over the scope, as hub/judge.c has it. */
+static int judge_scope(const struct device *d, struct replica *r, const struct judged *j,
+                       struct judgement *ret)
+{
+	int scope = world_unit_find(d->world, j->scope),
+	    unit = world_unit_find(d->world, j->author->unit);
+	uint32_t ord = 0;
+	int rc = j->row != NULL ? store_scope_ord(replica_store(r), j->scope, false, &ord) : 0;
+
+	if (scope < 0) {
+		*ret = (struct judgement){.accepted = 2, .code = ERR_MISSING_ROW};
+		memcpy(ret->wait, j->scope, 16);
+	} else if (!world_under(d->world, scope, unit) ||
+	           (j->row != NULL && j->row->scope != ord)) {
+		*ret = (struct judgement){.accepted = 0, .code = ERR_NOT_YOURS};
+	}
+	return rc;
+}
+
 static int judge_op(void *ctx, struct replica *r, const struct judged *j, struct judgement *ret)
 {
 	struct device *d = ctx;
@@ -55,6 +74,8 @@ static int judge_op(void *ctx, struct replica *r, const struct judged *j, struct
 	int rc = 0;
 
 	*ret = (struct judgement){.accepted = 1};
+	rc = judge_scope(d, r, j, ret);
+	if (rc != 0 || ret->accepted != 1) return rc;
 	if (op->table == TABLE_THING && j->lane == LANE_OPEN) {
 		/* f is closed once g is locked; one value of f is never allowed. */
 		if ((op->slots & 2) && op->kind == OP_UPDATE && j->row != NULL &&
