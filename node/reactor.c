@@ -18,6 +18,7 @@
 #include "node/line.h"
 #include "node/status.h"
 #include "node/transport.h"
+#include "proto/copies.h"
 
 enum {
 	ARRIVALS_MAX = 256, /* frames in one transaction */
@@ -271,15 +272,26 @@ static void session_settings(const struct reactor *r, bool parent, const struct 
 	                               .stay = parent || !r->c->once};
 }
 
+/* The other session of this device, if there is one: its run may be that of a copy. */
+static void pump_key(struct reactor *r, const struct line *of)
+{
+	for (struct line *l = r->lines.first; l; l = l->next)
+		if (l != of && !l->up && l->session && !memcmp(l->link_key, of->link_key, 32))
+			l->pump = true;
+}
+
 static int step(struct reactor *r, struct line *l, enum session_event_kind kind, struct span frame)
 {
 	struct session_event e = {.kind = kind, .now_ms = r->now, .frame = frame};
 	struct session_actions a = {0};
+	uint32_t met;
 	int rc;
 
 	if (!l->session || l->closed) return 0;
 	l->stepped = r->dirty = true;
+	met = replica_met(r->replica);
 	rc = session_step(l->session, &e, &a);
+	if (met != replica_met(r->replica)) pump_key(r, l);
 	if (!rc) {
 		bool quiet = a.count == 0;
 		struct session_progress p;

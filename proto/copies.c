@@ -267,6 +267,11 @@ int replica_own_copies_keep(struct replica *r, const struct own_copies *c)
 	return rc ? engine_fail(r, rc) : 0;
 }
 
+uint32_t replica_met(const struct replica *r)
+{
+	return r->met_changed;
+}
+
 int replica_stopped(struct replica *r)
 {
 	struct own_copies own;

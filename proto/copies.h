@@ -66,6 +66,8 @@ int replica_copies(struct replica *r, const uint8_t origin[16], struct copies *r
 int replica_copies_keep(struct replica *r, const uint8_t origin[16], const struct copies *c);
 int replica_own_copies(struct replica *r, struct own_copies *ret);
 int replica_own_copies_keep(struct replica *r, const struct own_copies *c);
+/* Changes whenever a run of a peer was met that is new: the driver then pumps the other sessions of this peer's key. */
+uint32_t replica_met(const struct replica *r);
 /* A hub that knows of another copy of itself, or was set aside, takes nothing from below: its code, or 0. */
 int replica_stopped(struct replica *r);
 /* This copy is the one: draws a new run, states it.  Inside a transaction. */

@@ -46,6 +46,7 @@ struct replica {
 	uint32_t own_scope;
 	struct arena tx;               /* memory of one transaction */
 	struct arena scratch;          /* memory of one entry or call within it */
+	uint32_t met_changed;          /* counts new runs of peers: copies.h */
 	uint32_t feeds_changed;        /* counts changes of feeds: sessions look at theirs again */
 	bool parked_any;               /* is anything parked?  spares a look per operation */
 	struct admitting *admitting;   /* verdicts of this apply, not yet journaled */

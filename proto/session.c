@@ -66,6 +66,8 @@ struct session {
 
 	uint64_t counted_in, counted_out; /* bytes already in struct peer */
 
+	uint32_t met_seen;
+	bool told_other; /* WELCOME has said that two of the peer are alive */
 	bool doubt; /* the peer's run may be that of a copy: to be believed once it has answered */
 	uint64_t peer_last;
 
@@ -765,6 +767,7 @@ static int meet(struct session *s, struct copies *c, bool sure, bool *ret_two)
 	*ret_two =
 	        copies_meet(c, s->p.peer_run, s->peer_last, wall_ms(s), sure, &s->doubt, &changed);
 	if (*ret_two) env_trace(s->r->env, "copies: two of the peer are alive");
+	if (changed) s->r->met_changed++;
 	return changed ? replica_copies_keep(s->r, s->peer_origin, c) : 0;
 }
 
@@ -784,6 +787,21 @@ static int dispel_doubt(struct session *s, struct session_actions *a)
 	rc = rc ? rc : meet(s, &c, /* sure= */ true, &two);
 	s->doubt = false;
 	return rc || !two ? rc : refuse(s, a, ERR_BUSY); /* it greets again, and is told */
+}
+
+/* Parent: another run of this peer came while this session was open.  Is this one alive as well?  It greets again if it is,
+ * and is told what there is to tell; nothing is believed of a session that may only be late. */
+static int look_at_met(struct session *s, struct session_actions *a)
+{
+	struct copies c;
+	if (!s->c.parent || s->state != SESSION_OPEN || s->doubt ||
+	    s->met_seen == s->r->met_changed)
+		return 0;
+	s->met_seen = s->r->met_changed;
+	int rc = replica_copies(s->r, s->peer_origin, &c);
+	if (rc || !c.lines_count) return rc;
+	bool left = c.lines[0].tip != s->p.peer_run && !c.copied_ms;
+	return left || (c.copied_ms && !s->told_other) ? refuse(s, a, ERR_BUSY) : 0;
 }
 
 static int on_ask_named(struct session *s, struct session_actions *a)
@@ -968,6 +986,8 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	w->protocol = s->c.protocol_max < h->protocol_max ? s->c.protocol_max : h->protocol_max;
 	w->run = s->r->s.run;
 	w->other = other_of(&met);
+	s->told_other = w->other != 0;
+	s->met_seen = s->r->met_changed;
 	w->survivor = own.survivor;
 	w->schema_version = s->c.schema_version;
 	w->cursor.mark = marks_newest(s);
@@ -1361,6 +1381,7 @@ int session_step(struct session *s, const struct session_event *e, struct sessio
 		        s, a,
 		        ERR_BUSY); /* a new run was drawn: cursors are per run, so this session ends */
 	}
+	rc = rc ? rc : look_at_met(s, a);
 	if (!rc && s->c.parent && s->state == SESSION_OPEN && replica_stopped(s->r))
 		rc = refuse_later(s, a, replica_stopped(s->r));
 	rc = rc ? rc : on_feeds(s, a);

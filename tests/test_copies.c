@@ -140,6 +140,29 @@ static void copies_of_a_device_merge_and_both_sides_are_told(void **state)
 	assert_true(own(twin).copied_ms > 0);
 }
 
+/* Both stay connected and have nothing to say: the older one is asked to greet again, and what is alive does. */
+static void copies_that_stay_connected_are_found(void **state)
+{
+	struct trio *t = *state;
+	struct trio_device *twin = trio_copy(t->site, "twin");
+	struct trio_link *l = trio_link(t->site);
+
+	l->config[TRIO_UP].stay = true;
+	trio_run(t);
+	assert_false(l->closed[TRIO_UP]);
+	assert_int_equal(calls(twin), 0);
+	assert_int_equal(known(t->county, t->site).copied_ms, 0);
+	trio_pump(t->county);
+	trio_run(t);
+	assert_true(l->closed[TRIO_UP]);
+	assert_int_equal(l->codes[TRIO_UP], ERR_BUSY);
+	assert_int_equal(known(t->county, t->site).copied_ms,
+	                 0); /* it might be a line that broke */
+	assert_int_equal(calls(t->site), 0);
+	assert_true(known(t->county, t->site).copied_ms > 0);
+	assert_true(own(t->site).copied_ms > 0);
+}
+
 static void one_that_is_restored_is_no_copy(void **state)
 {
 	struct trio *t = *state;
@@ -611,6 +634,7 @@ int main(void)
 	        cmocka_unit_test(lines),
 #define SCENE(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
 	        SCENE(copies_of_a_device_merge_and_both_sides_are_told),
+	        SCENE(copies_that_stay_connected_are_found),
 	        SCENE(one_that_is_restored_is_no_copy),
 	        SCENE(a_lost_answer_is_no_copy),
 	        SCENE(a_late_greeting_is_no_copy),

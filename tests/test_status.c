@@ -63,6 +63,10 @@ static void every_lamp_has_its_cause(void **state)
 	lamp_is(&f, "identity", "red", false);
 	f = good(), f.counts.alarms = 1;
 	lamp_is(&f, "identity", "red", true);
+	f = good(), f.copies.copied_ms = NOW;
+	lamp_is(&f, "identity", "red", false);
+	f = good(), f.copies.aside = 7, f.hub = true;
+	lamp_is(&f, "identity", "red", false);
 	f = good(), f.counts.refused = 2;
 	lamp_is(&f, "refused", "amber", false);
 	f = good(), f.not_after_ms = NOW - 1;
@@ -103,6 +107,8 @@ static void complete_needs_all(void **state)
 	f = good(), f.counts.unapplied = 1;
 	assert_false(judged(&f).complete);
 	f = good(), f.counts.gaps = 1;
+	assert_false(judged(&f).complete);
+	f = good(), f.counts.unadmitted = 1;
 	assert_false(judged(&f).complete);
 	f = good(), f.parent.refused = 1;
 	assert_false(judged(&f).complete);
@@ -171,6 +177,97 @@ static void every_lamp_has_words(void **state)
 		}
 }
 
+/* The states that hold are exactly these, in this order. */
+static void told_are(const struct status_facts *f, const char *names)
+{
+	enum told told[TOLD_COUNT];
+	size_t n = status_told(f, told);
+	struct buf b;
+
+	buf_init(&b, 1024);
+	for (size_t i = 0; i < n; i++) {
+		buf_print(&b, "%s ", told_name(told[i]));
+		for (enum language g = LANGUAGE_EN; g <= LANGUAGE_ZH; g++) {
+			struct buf text;
+
+			buf_init(&text, 4096);
+			told_text(told[i], f, g, &text);
+			assert_true(text.len > 8);
+			assert_null(strstr(buf_cstr(&text), "{}"));
+			assert_true(strlen(told_next(told[i], g)) > 3);
+			buf_done(&text);
+		}
+	}
+	assert_string_equal(buf_cstr(&b), names);
+	buf_done(&b);
+}
+
+static void what_is_told_beside_the_lamp(void **state)
+{
+	struct status_facts f = good();
+	struct status s;
+	struct buf b;
+
+	(void)state;
+	told_are(&f, "");
+	f.counts.restored = true;
+	told_are(&f, "restored ");
+	f.copies.copied_ms = NOW;
+	told_are(&f, "copied restored ");
+	f.hub = true;
+	told_are(&f, "stopped restored ");
+	f.copies.aside = 7, f.copies.aside_ms = NOW;
+	told_are(&f, "set_aside restored ");
+	s = judged(&f);
+	buf_init(&b, 1024);
+	status_text(&s, LANGUAGE_EN, &b); /* the lamp names the gravest */
+	assert_non_null(strstr(buf_cstr(&b), "set aside"));
+	buf_done(&b);
+	f = good(), f.parent.clock_offset_ms = STATUS_CLOCK_MS;
+	told_are(&f, "");
+	f.parent.clock_offset_ms = STATUS_CLOCK_MS + 1;
+	told_are(&f, "clock ");
+	f = good(), f.counts.refused = 2, f.parent.parked = 1, f.hub = true, f.children_copied = 1;
+	told_are(&f, "below_copied refused waits_above ");
+	f = good(), f.counts.parked = 3;
+	f.waits[0] = (struct waits){ERR_MISSING_REF, 2};
+	f.waits[1] = (struct waits){ERR_BEHIND, 1};
+	f.waits_count = 2;
+	told_are(&f, "waits_here ");
+	buf_init(&b, 1024);
+	told_text(TOLD_WAITS_HERE, &f, LANGUAGE_ZH, &b); /* in words */
+	assert_non_null(strstr(buf_cstr(&b), error_info(ERR_MISSING_REF)->zh));
+	assert_non_null(strstr(buf_cstr(&b), error_info(ERR_BEHIND)->zh));
+	buf_done(&b);
+}
+
+static void what_a_hub_tells_of_a_child(void **state)
+{
+	struct child_facts f = {0};
+	enum told told[TOLD_COUNT];
+
+	(void)state;
+	assert_int_equal(status_told_child(&f, told), 0);
+	f.copies.copied_ms = f.copies.back_ms = NOW;
+	f.copies.lines_count = 2;
+	f.peer.restored = true;
+	f.peer.clock_offset_ms = -STATUS_CLOCK_MS - 1;
+	f.parked = 1, f.refused = 2;
+	assert_int_equal(status_told_child(&f, told), 5);
+	for (size_t i = 0; i < 5; i++)
+		for (enum language g = LANGUAGE_EN; g <= LANGUAGE_ZH; g++) {
+			struct buf text;
+
+			buf_init(&text, 4096);
+			told_text_child(told[i], &f, g, &text);
+			assert_true(text.len > 3);
+			assert_null(strstr(buf_cstr(&text), "{}"));
+			assert_true(strlen(told_next_child(told[i], g)) > 3);
+			buf_done(&text);
+		}
+	assert_int_equal(told[0], TOLD_COPIED);
+}
+
 static size_t places(const char *text)
 {
 	size_t n = 0;
@@ -222,6 +319,8 @@ int main(void)
 	        cmocka_unit_test(first_match_wins_and_the_rest_is_counted),
 	        cmocka_unit_test(a_hub_needs_its_children),
 	        cmocka_unit_test(every_lamp_has_words),
+	        cmocka_unit_test(what_is_told_beside_the_lamp),
+	        cmocka_unit_test(what_a_hub_tells_of_a_child),
 	        cmocka_unit_test(both_languages_have_the_same_places),
 	        cmocka_unit_test(language_of_the_environment),
 	        cmocka_unit_test(nearest_words),

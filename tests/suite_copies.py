@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+"""suite_copies.py - a county's data directory is copied while it is stopped; both copies run, on two ports, and sites meet
+one, the other, or both.  Prints `ok NAME` or `not ok NAME`.  Uses 127.0.0.1 only; ends what it started, and only that.
+"""
+import json
+import os
+import shutil
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
+import world as w  # noqa: E402
+from world import Failure, must, wait_for  # noqa: E402
+
+PROVINCE, COUNTY = "350000000000", "350104000000"
+SITE_A, SITE_B = "350104001003", "350104002001"
+REFUSED, PARTLY = 4, 10
+
+tests = []
+
+
+def test(f):
+    tests.append(f)
+    return f
+
+
+def volunteer(name):
+    return json.dumps({"table": "volunteer", "name": name, "vstat": "active", "registered": "2025-03-08"},
+                      ensure_ascii=False)
+
+
+def states(items):
+    return [s["state"] for s in items["states"]]
+
+
+class Two:
+    """A province, a county and its copy, two sites."""
+
+    def __init__(self, world):
+        self.world = world
+        self.province, self.county, self.copy = world.hub("province"), world.hub("county"), world.hub("copy")
+        self.province.init("--org", PROVINCE, "--name", "福建省", "--listen", f"tcp://127.0.0.1:{world.port()}")
+        self.province.run("org", "import", w.DIVISIONS)
+        self.province.start()
+        self.ports = world.port(), world.port()
+        self.county.init("--listen", f"tcp://127.0.0.1:{self.ports[0]}")
+        self.county.join(self.province, COUNTY)
+        self.county.start()
+        wait_for(lambda: self.county.status()["own_complete"], 20, "the county has its part of the tree")
+        self.a, self.b = world.node("a"), world.node("b")
+        for node, code in ((self.a, SITE_A), (self.b, SITE_B)):
+            node.init()
+            node.join(self.county, code)
+            node.run("sync")
+
+    def at(self, node, port):
+        """From now on the site goes to this copy."""
+        path = os.path.join(node.dir, "jinguo.ini")
+        with open(path) as f:
+            lines = [l for l in f.read().splitlines() if not l.startswith("parent =")]
+        at = lines.index("[link]") + 1
+        lines.insert(at, f"parent = tcp://127.0.0.1:{port}")
+        with open(path, "w") as f:
+            f.write("\n".join(lines) + "\n")
+
+    def sync(self, node, port, expect=0):
+        self.at(node, port)
+        return node.run("sync", "--timeout", "20", expect=expect)
+
+
+@test
+def both_copies_run_and_are_found(t):
+    """The province meets them in turns: both stop taking, and say why; the sites keep their work."""
+    t.county.stop()
+    shutil.copytree(t.county.dir, t.copy.dir, dirs_exist_ok=True)
+    with open(os.path.join(t.copy.dir, "jinguo.ini")) as f:
+        ini = f.read().replace(str(t.ports[0]), str(t.ports[1]))
+    with open(os.path.join(t.copy.dir, "jinguo.ini"), "w") as f:
+        f.write(ini)
+    t.county.start()
+    t.copy.start()
+    t.only_a = t.a.record([volunteer("陈桂兰")])
+    t.only_b = t.b.record([volunteer("林秀英")])
+    wait_for(lambda: "stopped" in states(t.county.status()), 30, "the county knows of its copy")
+    wait_for(lambda: "stopped" in states(t.copy.status()), 30, "the copy knows of the county")
+    for hub in (t.county, t.copy):
+        s = hub.status()
+        must(s["lamp"] == "identity" and s["colour"] == "red" and not s["complete"], f"{hub.name} says {s['lamp']}")
+        must(any("survive" in x["next"] for x in s["states"]), f"{hub.name} does not say what to do", str(s["states"]))
+    for port in t.ports:
+        r = t.sync(t.a, port, expect=REFUSED)
+        must("4115" in r.err, "the site is not told why", r.err)
+    must(t.a.status()["unsent"] > 0, "the site believes that it sent something")
+    device = t.county.status()["device"]
+    peer = next(p for p in t.province.json("peers")["items"] if p["device"] == device)
+    must("copied" in states(peer) and peer["runs_alive"] == 2, "the province does not name the county", str(peer))
+    must(device in t.province.run("peers").out, "peers does not print it")
+
+
+@test
+def one_is_named_and_the_other_refused(t):
+    """Whatever is restarted."""
+    must(t.county.run("survive", "--no-input", expect=None).code != 0, "survive goes on unasked")
+    t.county.run("survive", "--yes")
+    wait_for(lambda: not t.county.status()["states"] or "stopped" not in states(t.county.status()), 10, "it goes on")
+    t.sync(t.a, t.ports[0])
+    must(w.has(t.county, "volunteer", t.only_a, 1), "the county does not have what the site kept")
+    r = t.sync(t.a, t.ports[1], expect=REFUSED)
+    must("4115" in r.err or "4116" in r.err, "the copy takes the site's work", r.err)
+    t.copy.stop()
+    t.county.stop()
+    t.county.start()
+    wait_for(lambda: t.county.status()["own_complete"], 30, "the county is complete")
+    t.copy.start()
+    wait_for(lambda: "set_aside" in states(t.copy.status()), 30, "the copy learns that it was set aside")
+    must("4116" in t.sync(t.b, t.ports[1], expect=REFUSED).err, "the copy does not say that it was set aside")
+    must(t.county.run("status").code == 0 and t.county.status()["survivor"], "the county does not say that it was named")
+
+
+@test
+def what_the_copy_holds_is_handed_in(t):
+    """Its own records, and those of a site that only it had met, without loss; cut and repeated."""
+    own = t.copy.record([volunteer("郑文华")])
+    path = t.world.path("copy.jgb")
+    out = t.copy.json("hand-out", path)
+    must(out["entries"] > 0 and os.path.exists(path), "nothing was written")
+    t.copy.run("hand-out", path, expect=5)  # it overwrites nothing
+    with open(path, "rb") as f:
+        whole = f.read()
+    cut = t.world.path("cut.jgb")
+    with open(cut, "wb") as f:
+        f.write(whole[:len(whole) * 2 // 3])
+    must("7103" in t.county.run("hand-in", cut, expect=REFUSED).err, "a cut file is taken for a whole one")
+    first = t.county.json("hand-in", path)
+    again = t.county.json("hand-in", path)
+    must(first["whole"] and not first["refused"] and again["new"] == 0, "it is not taken once", str(first), str(again))
+    t.copy.run("hand-in", path, expect=REFUSED)  # not at the one that was set aside
+    must(w.has(t.county, "volunteer", own, 1), "the copy's own record is not at the county")
+    t.copy.stop()
+    t.sync(t.b, t.ports[0])
+    must(w.has(t.county, "volunteer", t.only_b, 1), "the other site's work is not at the county")
+    wait_for(lambda: w.corrected(t.county), 30, "the county has stated its corrections")
+    for node in (t.a, t.b):
+        t.sync(node, t.ports[0])
+        t.sync(node, t.ports[0])
+        s = node.status()
+        must(s["complete"], f"{node.name} says: {s['lamp_text']}")
+    wait_for(lambda: t.county.status()["own_complete"], 30, "the county is complete")
+    county = w.Book(t.county)
+    for node in (t.a, t.b):
+        book = w.Book(node)
+        rows, bad = w.differences(book, county, (0, 1), {book.unit(node.code, 6)})
+        must(not bad and rows, f"{node.name} and the county differ", *bad)
+    rows, bad = w.differences(county, w.Book(t.province), (0,), set(county.scopes.values()))
+    must(not bad and rows, "county and province differ", *bad)
+    t.county.run("verify")
+
+
+@test
+def a_restored_county_is_not_stopped(t):
+    """One copy alone, from a backup: it gets everything back and says so meanwhile."""
+    backup = t.world.path("county.db")
+    t.county.run("backup", backup)
+    late = t.a.record([volunteer("王丽珍")])
+    t.sync(t.a, t.ports[0])
+    must(w.has(t.county, "volunteer", late, 1), "the county does not have it")
+    t.county.stop()
+    for end in ("", "-wal", "-shm"):
+        if os.path.exists(os.path.join(t.county.dir, "jinguo.db" + end)):
+            os.remove(os.path.join(t.county.dir, "jinguo.db" + end))
+    shutil.copy(backup, os.path.join(t.county.dir, "jinguo.db"))
+    t.county.start()
+    t.sync(t.a, t.ports[0])
+    must(w.has(t.county, "volunteer", late, 1), "the site did not bring it back")
+    wait_for(lambda: t.county.status()["own_complete"], 30, "the county is complete again")
+    must("stopped" not in states(t.county.status()), "a restored county was stopped")
+    peer = next(p for p in t.county.json("peers")["items"] if p["device"] == t.a.status()["device"])
+    must(peer["restored_at"] and not peer["copied_since"], "nobody says that it was restored", str(peer))
+
+
+def main(wanted):
+    chosen = [f for f in tests if not wanted or any(x in f.__name__ for x in wanted) or f is tests[0]]
+    failed, two, why = 0, None, ""
+    with w.World("copies") as world:
+        try:
+            two = Two(world)
+        except Failure as e:
+            why = f"the world could not be set up: {e}"
+        for f in chosen:
+            started = time.monotonic()
+            try:
+                must(two, why)
+                f(two)
+                print(f"ok {f.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
+            except Exception as e:  # a test that breaks is a test that fails; the others still say what they find
+                failed += 1
+                text = str(e) if isinstance(e, Failure) else f"{type(e).__name__}: {e} (line {e.__traceback__.tb_next.tb_lineno})"
+                print(f"not ok {f.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
+                print("    " + text.replace("\n", "\n    "), flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
