@@ -280,7 +280,11 @@ int replica_commit(struct replica *r)
 
 void replica_rollback(struct replica *r)
 {
+	struct error why = r->err;
 	if (store_in_transaction(r->st)) store_rollback(r->st);
+	/* What the transaction had got to is undone too: who looks now sees what there is. */
+	if (state_load(r) || identity_load(r)) env_trace(r->env, "state unread after a rollback");
+	r->err = why;
 	r->admitting = NULL;
 	r->stale = false;
 }

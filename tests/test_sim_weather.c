@@ -195,6 +195,32 @@ static void two_words_at_once(void **state)
 	play_free(s);
 }
 
+/* After a transaction that failed (a full disk), what is counted is what is there. */
+static void undone_is_not_counted(void **state)
+{
+	struct sim *s = play_new(12, 2, 1, 1, 1);
+	struct device *site = play_device(s, false, 0);
+	struct replica_counts counts;
+	uint8_t id[16];
+	bool sealed = false, more = false;
+
+	(void)state;
+	settle(s);
+	assert_int_equal(play_insert(site, "thing", FIELDS({"f", value_int(1)}), id), 0);
+	assert_int_equal(replica_begin(site->replica), 0);
+	assert_int_equal(replica_seal(site->replica, &sealed), 0);
+	assert_int_equal(replica_commit(site->replica), 0);
+	assert_int_equal(replica_counts(site->replica, &counts), 0);
+	assert_true(sealed && counts.unapplied > 0);
+	assert_int_equal(replica_begin(site->replica), 0);
+	assert_int_equal(replica_apply(site->replica, 1000, &more), 0);
+	replica_rollback(site->replica);
+	assert_int_equal(replica_counts(site->replica, &counts), 0);
+	assert_true(counts.unapplied > 0);
+	settle(s);
+	play_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +229,7 @@ int main(void)
 	        cmocka_unit_test(jumps_draw_runs),
 	        cmocka_unit_test(no_version_in_common),
 	        cmocka_unit_test(two_words_at_once),
+	        cmocka_unit_test(undone_is_not_counted),
 	};
 
 	if (crypt_init() != 0) return 1;
