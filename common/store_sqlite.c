@@ -735,6 +735,7 @@ void store_close(struct store *st)
 	if (st == NULL) return;
 	for (size_t i = 0; i < Q_COUNT; i++) sqlite3_finalize(st->queries[i]);
 	for (size_t i = 0; i < FEEDS_MAX; i++) sqlite3_finalize(st->feeds[i]);
+	for (size_t i = 0; i < FIXED_COUNT; i++) sqlite3_finalize(st->fixed[i]);
 	sqlite3_finalize(st->data_version);
 	store_rows_close(st);
 	if (st->db != NULL) {
@@ -783,7 +784,20 @@ static void drop_caches(struct store *st)
 	memset(st->known, 0, sizeof(st->known));
 }
 
-static int begin(struct store *st, const char *sql)
+/* Asked for at every transaction, so not made anew at each. */
+static int run_fixed(struct store *st, enum fixed which)
+{
+	static const char *const texts[] = {[FIXED_BEGIN] = "BEGIN IMMEDIATE",
+	                                    [FIXED_BEGIN_READ] = "BEGIN",
+	                                    [FIXED_COMMIT] = "COMMIT"};
+	int rc = 0;
+
+	if (st->fixed[which] == NULL)
+		rc = store_prepare(st, texts[which], strlen(texts[which]), &st->fixed[which]);
+	return rc != 0 ? rc : step_done(st, st->fixed[which]);
+}
+
+static int begin(struct store *st, enum fixed which)
 {
 	int64_t version = 0;
 	int rc;
@@ -791,7 +805,7 @@ static int begin(struct store *st, const char *sql)
 	assert(!st->in_transaction);
 	st->failed = false;
 	st->refused = REFUSED_UNKNOWN;
-	rc = run_text(st, sql);
+	rc = run_fixed(st, which);
 	if (rc != 0) return rc;
 	rc = step_int(st, st->data_version, &version); /* also fixes the snapshot of a reader */
 	if (rc != 0) {
@@ -807,13 +821,13 @@ static int begin(struct store *st, const char *sql)
 int store_begin(struct store *st)
 {
 	STORE_ENTER(st);
-	return begin(st, "BEGIN IMMEDIATE");
+	return begin(st, FIXED_BEGIN);
 }
 
 int store_begin_read(struct store *st)
 {
 	STORE_ENTER(st);
-	return begin(st, "BEGIN");
+	return begin(st, FIXED_BEGIN_READ);
 }
 
 int store_commit(struct store *st)
@@ -824,7 +838,7 @@ int store_commit(struct store *st)
 	assert(st->later.rows_count == 0); /* they are borrowed: whoever lent them settles */
 	rc = later_sums(st);
 	if (rc != 0) return rc;
-	rc = run_text(st, "COMMIT");
+	rc = run_fixed(st, FIXED_COMMIT);
 	if (rc == 0) st->in_transaction = false;
 	if (rc == -ERR_STORAGE) st->lost = true;
 	return rc;

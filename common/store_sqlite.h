@@ -52,6 +52,8 @@ enum {
 	CACHED_MAX = 64
 };
 
+enum fixed { FIXED_BEGIN, FIXED_BEGIN_READ, FIXED_COMMIT, FIXED_COUNT };
+
 /* Of one lane of one table; the last (LATER_ROWS creations) is made when first used. */
 enum lane_query {
 	LANE_GET,
@@ -133,6 +135,7 @@ struct store {
 	void *fault_ctx;
 	sqlite3_stmt *queries[Q_COUNT], *feeds[FEEDS_MAX], *data_version;
 	struct span sql[Q_COUNT]; /* of store.sql */
+	sqlite3_stmt *fixed[FIXED_COUNT];
 	struct table_rows *tables[TABLES_MAX];
 	struct cached cached[CACHED_MAX];
 	uint64_t cached_tick;
