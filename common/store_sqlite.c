@@ -590,7 +590,7 @@ static int bring_up(struct store *st, const char *const *steps, size_t steps_cou
 	if (rc == 0) rc = check_kind(st, &k, steps_count);
 	if (rc == 0 && k.format < (int64_t)steps_count)
 		rc = run_steps(st, k.format, steps, steps_count);
-	if (rc == 0) rc = bring_domain(st, ddl);
+	if (rc == 0) rc = is_empty(&k) ? run_sql(st, buf_span(ddl)) : bring_domain(st, ddl);
 	if (rc == 0) rc = keep_hash(st, hash);
 	if (rc == 0) rc = run_text(st, "COMMIT");
 	if (rc != 0 && sqlite3_get_autocommit(st->db) == 0)

@@ -921,7 +921,9 @@ void check_rest(struct world *w, struct chest *c)
 		check_acked(w, &views[i]);
 		check_received(w, views[i].device);
 		check_rows(w, &views[i]);
-		damage_check_sound(w, views[i].device);
+		/* A second way to what check_rows says, and dear: in some worlds. */
+		if (w->config.damage > 0 || w->config.seed % 4 == 0)
+			damage_check_sound(w, views[i].device);
 		again_states(w, &views[i]);
 		again_deleted(w, &views[i]);
 		again_summary(w, &views[i]);

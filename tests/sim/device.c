@@ -533,6 +533,7 @@ void device_disconnected(struct world *w, struct device *d)
 	int64_t wait;
 
 	least *= 1 + (int64_t)w->conns_count / 200;
+	if (w->config.calm > 1) least *= w->config.calm;
 	wait = least + (int64_t)random_below(&rnd, (uint64_t)least);
 
 	d->conn = NULL;

@@ -22,7 +22,7 @@ enum {
 /* A list that clang-format moves further with every run. */
 /* clang-format off */
 #define CONFIG_FIELDS(X) \
-	X(tiers) X(counties) X(sites) X(devices) X(writes) X(hours) X(real) X(latency_ms) \
+	X(tiers) X(counties) X(sites) X(devices) X(writes) X(calm) X(hours) X(real) X(latency_ms) \
 	X(rate_bytes) X(cut) X(half_open) X(stale) X(stall) X(loss) X(offline) X(crash) \
 	X(fault) X(reboot) X(skew) X(refuse) X(hold) X(command) X(late) X(stay) X(window) \
 	X(mixed) X(crowd) X(piece) X(twin) X(restore) X(damage) \
@@ -131,6 +131,7 @@ void sim_config_small(struct config *c)
 	if (c->devices > 2 || c->sites > 1) c->devices = 2 - (int64_t)(c->seed / 20 % 2);
 	c->writes = 3 + c->writes / 6;
 	c->hours = 1 + c->hours % 3;
+	c->calm = 4;
 }
 
 /* ---- building */

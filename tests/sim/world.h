@@ -24,6 +24,7 @@ struct config {
 	int64_t tiers; /* 1: one hub alone; 2: county and nodes; 3: province, counties, nodes */
 	int64_t counties, sites, devices; /* counties; sites per county; devices per site */
 	int64_t writes;                   /* local transactions in all */
+	int64_t calm;                     /* sites call so many times more seldom; 0: once */
 	int64_t hours;                    /* virtual length of the safety phase */
 	int64_t real; /* share of writes that go to the real tables, the others to the small ones */
 	int64_t latency_ms, rate_bytes; /* of links; bytes per ms, 0: no limit */
