@@ -127,6 +127,8 @@ int store_row_drop(struct store *st, uint16_t table, unsigned lane, const uint8_
 /* Which tables hold this id, in any lane: fills ret_tables (TABLES_MAX entries at most). */
 int store_row_tables(struct store *st, const uint8_t id[16], uint16_t *ret_tables,
                      size_t *ret_count);
+/* The next table number above `after` under which rows may stand: all of this build, then those of later ones; 0: none. */
+int store_table_next(struct store *st, uint16_t after, uint16_t *ret);
 /* The generic table, also for tables and lanes that this build knows by now: the engine moves their rows. */
 int store_other_scan(struct store *st, uint16_t table, unsigned lane, const uint8_t *after,
                      size_t limit, struct arena *a, struct row **ret_rows, size_t *ret_count);

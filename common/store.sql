@@ -168,6 +168,8 @@ ORDER BY id LIMIT ?4
 -- name: other_scan_scope
 SELECT id, scope, alive, clock, extra FROM other WHERE tbl = ?1 AND lane = ?2 AND id > ?3 AND scope = ?5
 ORDER BY id LIMIT ?4
+-- name: other_next
+SELECT min(tbl) FROM other WHERE tbl > ?1
 -- name: other_tables
 SELECT DISTINCT tbl FROM other WHERE id = ?1 ORDER BY tbl
 

@@ -584,6 +584,22 @@ int store_row_tables(struct store *st, const uint8_t id[16], uint16_t *ret_table
 	return rc;
 }
 
+int store_table_next(struct store *st, uint16_t after, uint16_t *ret)
+{
+	sqlite3_stmt *s = query(st, Q_OTHER_NEXT);
+	int64_t next = 0;
+	int rc;
+
+	STORE_ENTER(st);
+	*ret = (uint16_t)(after + 1);
+	if (after + 1 < TABLES_MAX) return 0;
+	if (later_rows(st) != 0) return -st->err.code;
+	bind_int(s, 1, after);
+	rc = step_int(st, s, &next);
+	*ret = rc == 0 ? (uint16_t)next : 0;
+	return rc;
+}
+
 static int scan(struct store *st, sqlite3_stmt *s, const struct lane_rows *l, struct arena *a,
                 struct row **ret_rows, size_t *ret_count)
 {

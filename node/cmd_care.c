@@ -1,5 +1,5 @@
 /*
- * cmd_care.c - verify, backup, conflicts, parked, refused: what a person looks after.
+ * cmd_care.c - verify, audit, backup, conflicts, parked, refused: what a person looks after.
  */
 #include "common/base.h"
 
@@ -71,6 +71,151 @@ out:
 	buf_done(&line);
 	buf_done(&report);
 	return rc;
+}
+
+/* ---- audit: what was found to differ, and what became of it */
+
+static const char *const repair_names[] = {[REPAIR_ROW] = "row",
+                                           [REPAIR_STATE] = "state",
+                                           [REPAIR_FIGURE] = "figure",
+                                           [REPAIR_ENTRY] = "entry",
+                                           [REPAIR_DIFFERS] = "differs"};
+static const char *const outcome_names[] = {
+        [REPAIR_OPEN] = "open", [REPAIR_OWN] = "own_journal", [REPAIR_PEER] = "peer"};
+
+static json_t *repair_json(struct call *c, const struct repair *x)
+{
+	const struct table *t = schema_table(&schema_current, x->table);
+	const struct error_info *info = error_info(x->cause);
+	json_t *j = json_object();
+	char hex[40];
+
+	json_object_set_new(j, "what", json_string(repair_names[x->what]));
+	json_object_set_new(j, "outcome", json_string(outcome_names[x->outcome]));
+	json_object_set_new(j, "at", json_time(x->at_ms));
+	json_object_set_new(j, "scope", json_org(c, x->scope));
+	json_object_set_new(j, "lane", json_integer(x->lane));
+	json_object_set_new(j, "table",
+	                    t          ? json_string(t->name)
+	                    : x->table ? json_integer(x->table)
+	                               : json_null());
+	hex_text(x->id, 16, hex);
+	json_object_set_new(j, "row",
+	                    x->what == REPAIR_ROW || x->what == REPAIR_DIFFERS ? json_id(x->id)
+	                                                                       : json_null());
+	json_object_set_new(j, "entry",
+	                    x->what == REPAIR_ENTRY ? json_integer(x->recv) : json_null());
+	json_object_set_new(j, "hash",
+	                    x->what == REPAIR_ENTRY ? json_string(hex) : json_null());
+	json_object_set_new(j, "code", json_integer(info->code));
+	json_object_set_new(j, "rule", json_string(info->name));
+	return j;
+}
+
+static void repair_text(struct call *c, const struct repair *x, struct buf *b)
+{
+	static const enum word words[] = {[REPAIR_ROW] = WORD_AUDIT_ROW,
+	                                  [REPAIR_STATE] = WORD_AUDIT_STATE,
+	                                  [REPAIR_FIGURE] = WORD_AUDIT_FIGURE,
+	                                  [REPAIR_ENTRY] = WORD_AUDIT_ENTRY,
+	                                  [REPAIR_DIFFERS] = WORD_AUDIT_DIFFERS};
+	static const enum word outcomes[] = {[REPAIR_OPEN] = WORD_AUDIT_OPEN,
+	                                     [REPAIR_OWN] = WORD_AUDIT_OWN,
+	                                     [REPAIR_PEER] = WORD_AUDIT_PEER};
+	const struct table *t = schema_table(&schema_current, x->table);
+	const char *table = !t ? call_number(c, x->table) : c->language == LANGUAGE_ZH ? t->zh : t->en;
+
+	buf_print(b, "%s ", call_time(c, x->at_ms));
+	if (x->what == REPAIR_ROW || x->what == REPAIR_DIFFERS)
+		word_fill(b, c->language, words[x->what], table, call_id(c, x->id), WORD_END);
+	else if (x->what == REPAIR_ENTRY)
+		word_fill(b, c->language, words[x->what], call_number(c, x->recv), WORD_END);
+	else
+		word_fill(b, c->language, words[x->what], call_org_name(c, x->scope), WORD_END);
+	buf_print(b, " (%s)\n", word_text(c->language, outcomes[x->outcome]));
+}
+
+static void audit_progress(struct call *c, const struct audit *x)
+{
+	struct buf b;
+
+	if (!c->terminal || c->json) return;
+	buf_init(&b, 256);
+	word_fill(&b, c->language, WORD_AUDIT_GOING, call_number(c, x->done),
+	          call_number(c, x->of), call_number(c, x->found), call_number(c, x->mended),
+	          WORD_END);
+	call_progress(c, &b);
+	buf_done(&b);
+}
+
+/* One piece of work a transaction, so that the daemon goes on beside it. */
+static int audit_deep(struct call *c)
+{
+	struct audit x = {0};
+	int rc = 0, tries = 0;
+
+	while (!rc && !x.finished) {
+		struct audit before = x;
+
+		rc = call_begin(c);
+		if (rc) return rc;
+		rc = replica_audit(c->replica, &x);
+		if (!rc) rc = call_commit(c);
+		if (!rc) {
+			audit_progress(c, &x);
+			continue;
+		}
+		call_failed(c, rc);
+		if (store_in_transaction(c->store)) replica_rollback(c->replica);
+		/* A row that could not even be used: the next transaction begins with rebuilding it. */
+		if (rc != -ERR_DATABASE_DAMAGED || tries++ == REPAIRS_MAX) return rc;
+		x = before;
+		rc = 0;
+	}
+	call_progress_end(c);
+	return rc;
+}
+
+static int audit_show(struct call *c, const struct repair *list, size_t count, int64_t open)
+{
+	struct buf b;
+
+	if (c->json) {
+		json_t *items = json_array();
+		for (size_t i = 0; i < count; i++)
+			json_array_append_new(items, repair_json(c, &list[i]));
+		return call_items(c, "audit", items, NULL);
+	}
+	buf_init(&b, (size_t)LINE_MAX * 4);
+	if (count)
+		word_fill(&b, c->language, WORD_AUDIT_DONE, call_number(c, (int64_t)count),
+		          call_number(c, (int64_t)count - open), call_number(c, open), WORD_END);
+	else
+		buf_text(&b, word_text(c->language, WORD_AUDIT_SOUND));
+	call_say(c, &b);
+	buf_reset(&b);
+	for (size_t i = 0; i < count; i++) {
+		repair_text(c, &list[i], &b);
+		call_print(c, &b);
+	}
+	buf_done(&b);
+	return 0;
+}
+
+static int run_audit(struct call *c)
+{
+	struct repair *list = NULL;
+	size_t count = 0;
+	int64_t open = 0, mended = 0;
+	int rc = call_open(c, 0);
+
+	if (!rc && call_option(c, "deep")) rc = audit_deep(c);
+	if (rc) return rc;
+	rc = replica_repairs(c->replica, &c->arena, &list, &count);
+	rc = rc ? rc : replica_repair_counts(c->replica, &open, &mended);
+	if (rc) return call_failed(c, rc);
+	rc = audit_show(c, list, count, open);
+	return rc ? rc : open ? EXIT_PARTLY : 0;
 }
 
 static int run_backup(struct call *c)
@@ -370,6 +515,14 @@ const struct command commands_care[] = {
          .args_min = 0,
          .args_max = 0,
          .run = run_verify},
+        {.name = "audit",
+         .zh = "列出发现的不一致和修复结果;--deep 逐条核对并修复。",
+         .en = "What was found to differ and what was repaired; --deep checks everything and mends.",
+         .options = "deep",
+         .examples = "audit --dir jinguo\naudit --deep --dir jinguo",
+         .args_min = 0,
+         .args_max = 0,
+         .run = run_audit},
         {.name = "backup",
          .args = "FILE",
          .zh = "备份数据库到一个新文件。",

@@ -304,7 +304,7 @@ static int step(struct reactor *r, struct line *l, enum session_event_kind kind,
 		    l->due_ms > r->now)
 			l->due_ms = 0;
 		/* A timer that has come and changed nothing is not asked for again at once. */
-		if (quiet && l->due_ms && l->due_ms <= r->now)
+		if (quiet && !a.busy && l->due_ms && l->due_ms <= r->now)
 			l->due_ms = r->now + settings(r)->welcome_timeout_ms;
 		l->closed = a.close;
 		l->code = a.code;

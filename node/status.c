@@ -50,7 +50,7 @@ static bool own_complete(const struct status_facts *f)
 
 	if (!f->joined || f->revoked || f->copies.copied_ms || f->copies.aside || n->restored ||
 	    n->gaps || n->unstated || n->refused || n->parked || n->waiting || n->unapplied ||
-	    n->unadmitted)
+	    n->unadmitted || n->differing)
 		return false;
 	if (f->root) return true;
 	return !n->unsent && !n->tail && !n->received && agrees(f) && !f->parent.refused &&
@@ -89,7 +89,7 @@ static bool holds(const struct status_facts *f, enum lamp lamp, bool complete)
 	case LAMP_UNAPPROVED:
 		return f->joined && f->unapproved;
 	case LAMP_REPAIRING:
-		return false; /* no repair in this version: `differs` shows as checking */
+		return f->joined && n->differing > 0;
 	case LAMP_SENDING:
 		return f->joined && f->sending;
 	case LAMP_OFFLINE:
@@ -576,7 +576,9 @@ void status_text(const struct status *s, enum language l, struct buf *out)
 		buf_text(out, word_text(l, WORD_LAMP_UNAPPROVED));
 		break;
 	case LAMP_REPAIRING:
-		fill_number(out, l, WORD_LAMP_REPAIRING, n->gaps);
+		(void)snprintf(sent, sizeof sent, "%" PRId64, n->differing + n->mended);
+		(void)snprintf(all, sizeof all, "%" PRId64, n->mended);
+		word_fill(out, l, WORD_LAMP_REPAIRING, sent, all, WORD_END);
 		break;
 	case LAMP_SENDING:
 		(void)snprintf(sent, sizeof sent, "%" PRId64, f->parent.acked);

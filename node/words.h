@@ -71,6 +71,18 @@
 	W(VERIFY_SOUND, "完好。", "Sound.")                                                        \
 	W(VERIFY_FOUND, "发现 {} 处问题:", "{} findings:")                                         \
 	W(VERIFY_GOING, "核对 {}/{}", "checked {}/{}")                                             \
+	W(AUDIT_GOING, "检查 {}/{},发现 {},已修复 {}", "audited {}/{}, found {}, repaired {}")     \
+	W(AUDIT_SOUND, "没有不一致。", "Nothing differs.")                                         \
+	W(AUDIT_DONE, "发现 {} 处不一致,已修复 {},尚未修复 {}:",                                   \
+	  "{} found that differ, {} repaired, {} not yet:")                                        \
+	W(AUDIT_ROW, "{} {} 与流水不符", "{} {} is not what the journal says")                     \
+	W(AUDIT_STATE, "{} 的校验和不符", "the state hash of {} was off")                          \
+	W(AUDIT_FIGURE, "{} 的数字不符", "a figure of {} was off")                                 \
+	W(AUDIT_ENTRY, "流水第 {} 条已损坏", "entry {} of the journal is damaged")                 \
+	W(AUDIT_DIFFERS, "{} {} 与上级不同", "{} {} differs from the parent's")                    \
+	W(AUDIT_OPEN, "未修复", "not repaired")                                                    \
+	W(AUDIT_OWN, "已按本机流水修复", "repaired from the own journal")                          \
+	W(AUDIT_PEER, "已从对方取回", "taken from a peer again")                                   \
 	W(BACKUP_DONE, "已备份到 {} (不含密钥)", "backed up to {} (without the keys)")             \
 	W(STATUS_DEVICE, "设备", "device")                                                         \
 	W(STATUS_ORG, "单位", "org unit")                                                          \
@@ -105,7 +117,7 @@
 	W(LAMP_UNJOINED, "未入网;本机已存 {} 条", "not joined; {} recorded here")                  \
 	W(LAMP_UNAPPROVED, "县级未批准;照常记录",                                                  \
 	  "not approved by the county yet; go on recording")                                       \
-	W(LAMP_REPAIRING, "{} 条不一致,正在修复", "{} differ, being repaired")                     \
+	W(LAMP_REPAIRING, "{} 条不一致,已修复 {}", "{} differ, {} repaired")                       \
 	W(LAMP_SENDING, "正在传 {}/{}", "sending {}/{}")                                           \
 	W(LAMP_OFFLINE, "无网络,照常记录,待传 {}", "no network, go on recording; {} unsent")       \
 	W(LAMP_PENDING, "待传 {} 条,将自动传", "{} unsent, will be sent")                          \

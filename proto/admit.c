@@ -397,7 +397,10 @@ static int gather_segment(struct replica *r, struct gathering *g, const struct e
 		return 0;
 	}
 	int rc = segment_open(e->head, e->body, &s, &r->err);
-	rc = rc ? rc : segment_changesets(&s, spare, &cs, &n, &r->err);
+	if (!rc && segment_changesets(&s, spare, &cs, &n, NULL)) { /* no program of ours wrote it */
+		(*ret_unread)++;
+		return 0;
+	}
 	if (rc || !any_chosen(cs, n, c)) return rc;
 	s.body = arena_span(a, e->body);
 	rc = segment_changesets(&s, a, &cs, &n, &r->err);

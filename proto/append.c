@@ -92,6 +92,7 @@ static int close_gaps(struct replica *r, const uint8_t hash[32], const uint8_t p
 	if (!rc && closed) env_trace(r->env, "gap: closed");
 	if (!rc && memcmp(prev, zero, 32) != 0) rc = segment_here(r, prev, &before);
 	if (rc || before) return rc;
+	r->wants_changed++;
 	env_trace(r->env, "gap: opened before entry %" PRId64, recv);
 	return store_gap_add(r->st, prev, recv);
 }

@@ -6,6 +6,7 @@
 
 #include "proto/clock.h"
 #include "proto/figure.h"
+#include "proto/message.h"
 #include "proto/replica.h"
 
 /* What the engine itself must remember between transactions; one meta value, read at begin, written at commit. */
@@ -47,6 +48,7 @@ struct replica {
 	struct arena tx;               /* memory of one transaction */
 	struct arena scratch;          /* memory of one entry or call within it */
 	uint32_t met_changed;          /* counts new runs of peers: copies.h */
+	uint32_t wants_changed;        /* counts damaged entries and gaps found: sessions ask for them */
 	uint32_t feeds_changed;        /* counts changes of feeds: sessions look at theirs again */
 	bool parked_any;               /* is anything parked?  spares a look per operation */
 	struct admitting *admitting;   /* verdicts of this apply, not yet journaled */
@@ -217,14 +219,14 @@ bool entry_sound(const struct entry *e); /* do the bytes fit the hash under whic
 int repair_entry_damaged(struct replica *r, const struct entry *e);
 /* Rebuilds these rows of one scope and lane from the own journal, where they are not what it says; *ret_mended: how many
  * were not.  tables: of each, or 0 where not known. */
-struct named_row {
-	uint16_t table;
-	uint8_t id[16];
-};
 int repair_rows(struct replica *r, uint32_t scope, unsigned lane, const struct named_row *rows,
                 size_t count, size_t *ret_mended);
 /* State hash and cells of a scope, counted anew from its rows; *ret_off: how many were not what they should be. */
 int repair_sums(struct replica *r, uint32_t scope, size_t *ret_off);
+/* A row that still differs from the parent's though both hold to their journals; all such are settled by agreement. */
+int repair_differs(struct replica *r, const uint8_t scope[16], unsigned lane,
+                   const struct named_row *row);
+int repair_agreed(struct replica *r);
 int repair_hurt(struct replica *r); /* the row that could not be read or merged */
 /* Bytes that a peer sent again for an entry whose own are damaged, or that is not here; *ret_new: something came of it. */
 int repair_entry(struct replica *r, unsigned kind, struct span head, struct span body,

@@ -801,6 +801,23 @@ void message_pack(const struct message *m, struct short_form *s, struct buf *out
 		pack_uint(out, m->named.session);
 		pack_bytes(out, m->named.statement.p, m->named.statement.len);
 		return;
+	case MSG_RANGE:
+		range_pack(&m->range, out);
+		return;
+	case MSG_TALLY:
+		tally_pack(&m->tally, out);
+		return;
+	case MSG_NAMES:
+		names_pack(&m->names, out);
+		return;
+	case MSG_AGAIN:
+		pack_array(out, 5);
+		pack_uint(out, MSG_AGAIN);
+		pack_uint(out, m->again.session);
+		pack_uint(out, m->again.kind);
+		pack_bytes(out, m->again.head.p, m->again.head.len);
+		pack_bytes(out, m->again.body.p, m->again.body.len);
+		return;
 	case MSG_JOIN:
 		put_join(&m->join, out);
 		return;
@@ -814,11 +831,12 @@ void message_pack(const struct message *m, struct short_form *s, struct buf *out
 /* Elements of the array, the type included; 0: unknown type. */
 static uint32_t message_elements(uint8_t type)
 {
-	static const uint8_t elements[MSG_JOINED + 1] = {
+	static const uint8_t elements[MSG_AGAIN + 1] = {
 	        [MSG_HELLO] = 7,  [MSG_WELCOME] = 8, [MSG_REFUSE] = 6, [MSG_DATA] = 8,
 	        [MSG_ACK] = 4,    [MSG_PLACE] = 7,   [MSG_MARKS] = 3,  [MSG_ASK] = 4,
 	        [MSG_STATE] = 8,  [MSG_BYE] = 2,     [MSG_CERT] = 3,   [MSG_JOIN] = 7,
-	        [MSG_JOINED] = 3, [MSG_NAMED] = 3,
+	        [MSG_JOINED] = 3, [MSG_NAMED] = 3,   [MSG_RANGE] = 6,  [MSG_TALLY] = 5,
+	        [MSG_NAMES] = 7,  [MSG_AGAIN] = 5,
 	};
 
 	return type < ARRAY_COUNT(elements) ? elements[type] : 0;
@@ -875,6 +893,21 @@ static void get_message(struct reader *r, struct short_form *s, struct arena *a,
 	case MSG_NAMED:
 		m->named.session = reader_uint(r, UINT64_MAX);
 		m->named.statement = reader_bytes(r, CERT_BYTES_MAX);
+		return;
+	case MSG_RANGE:
+		range_read(r, a, &m->range);
+		return;
+	case MSG_TALLY:
+		tally_read(r, a, &m->tally);
+		return;
+	case MSG_NAMES:
+		names_read(r, a, &m->names);
+		return;
+	case MSG_AGAIN:
+		m->again.session = reader_uint(r, UINT64_MAX);
+		m->again.kind = (uint8_t)reader_uint(r, UINT8_MAX);
+		m->again.head = reader_bytes(r, MESSAGE_BYTES_MAX);
+		m->again.body = reader_bytes(r, BODY_SQUEEZED_MAX);
 		return;
 	case MSG_JOIN:
 		get_join(r, &m->join);

@@ -11,9 +11,11 @@
 
 enum {
 	PROTOCOL_MIN = 1,
-	PROTOCOL_MAX = 1,
+	PROTOCOL_MAX = 2,
+	PROTOCOL_REPAIR = 2, /* from here on: RANGE, TALLY, NAMES, AGAIN */
 	MARKS_MAX = 33,
-	MESSAGE_MEMORY_FACTOR = 2 /* arena bytes per byte of a message, and 4 KiB, stated maximum */
+	MESSAGE_MEMORY_FACTOR = 2, /* arena bytes per byte of a message, stated maximum, */
+	MESSAGE_MEMORY_BASE = 20 * 1024 /* and this many beside */
 };
 
 enum message_type {
@@ -30,8 +32,12 @@ enum message_type {
 	MSG_CERT = 11, /* a certificate asked for */
 	MSG_NAMED =
 	        12, /* who was named the survivor: the sender (asked for), or another than the receiver */
+	MSG_RANGE = 13, /* child: what do these ranges of rows add up to with you? */
+	MSG_TALLY = 14, /* the answer */
+	MSG_NAMES = 15, /* rows that differ; entries held, entries wanted */
 	MSG_JOIN = 16, /* stranger -> hub: redeems a token */
-	MSG_JOINED = 17
+	MSG_JOINED = 17,
+	MSG_AGAIN = 18 /* an entry that was wanted, beside the cursor */
 };
 
 struct cursor {
@@ -137,6 +143,80 @@ struct msg_joined {
 	int64_t clock_ms;
 };
 
+/*
+ * Ranges (README.md, "Repair").  A key is 10 bytes: of a row its table (big-endian) and the first 8 bytes of its id; of a
+ * scope and lane a hash.  A range is the keys from lo on, below hi, cut at its inner bounds.
+ */
+enum {
+	KEY_BYTES = 10,
+	TAG_BYTES = 8,
+	RANGES_MAX = 64,
+	RANGE_BOUNDS_MAX = 15,
+	RANGE_LEAVES_MAX = 16,
+	PARTS_ASKED_MAX = 512,
+	LEAF_MAX = 64,
+	NAMES_ROWS_MAX = 256,
+	NAMES_HASHES_MAX = 64
+};
+struct range {
+	uint8_t lo[KEY_BYTES], hi[KEY_BYTES];
+	uint8_t bounds_count, bounds[RANGE_BOUNDS_MAX][KEY_BYTES]; /* none: its items are asked for */
+};
+struct msg_range {
+	uint64_t session;
+	uint32_t number; /* of the question in the session, from 1 */
+	bool scopes;     /* the items are scopes and lanes; else rows of one */
+	uint8_t scope[16], lane;
+	struct range *ranges;
+	size_t count;
+};
+struct leaf_scope {
+	uint8_t id[16], lane;
+};
+struct range_sum { /* of one range */
+	bool leaf, more; /* more: items from `from` on are not said */
+	uint8_t from[KEY_BYTES];
+	size_t count;               /* parts, or items of a leaf */
+	uint8_t (*tags)[TAG_BYTES]; /* fingerprints of the parts; tags of the items */
+	struct leaf_scope *scopes;  /* of a leaf of scopes */
+};
+struct msg_tally {
+	uint64_t session;
+	uint32_t number;
+	bool scopes;
+	struct range_sum *sums;
+	size_t count;
+};
+enum names_what {
+	NAMES_DIFFER = 1, /* these rows differ: hold them against your journal; answered by TOLD */
+	NAMES_TOLD = 2,   /* done; the rows that were named by tag only */
+	NAMES_HELD = 3,   /* entries that speak of the rows; answered by WANT and by HELD of the other side */
+	NAMES_WANT = 4,   /* entries wanted; answered by AGAIN for each that may be sent, then DONE */
+	NAMES_DONE = 5,
+	NAMES_AGAIN = 6 /* as DIFFER, of rows that still differ though both did so; answered by TOLD and HELD */
+};
+struct named_row {
+	uint16_t table;
+	uint8_t id[16];
+};
+struct msg_names {
+	uint64_t session;
+	uint8_t what; /* enum names_what */
+	uint8_t scope[16], lane;
+	uint8_t state[16]; /* digest of the sender */
+	struct named_row *rows;
+	size_t rows_count;
+	uint8_t (*tags)[TAG_BYTES];
+	size_t tags_count;
+	uint8_t (*hashes)[32];
+	size_t hashes_count;
+};
+struct msg_again {
+	uint64_t session;
+	uint8_t kind;
+	struct span head, body;
+};
+
 struct message {
 	uint8_t type;
 	union {
@@ -152,10 +232,22 @@ struct message {
 		struct msg_bye bye;
 		struct msg_cert cert;
 		struct msg_named named;
+		struct msg_range range;
+		struct msg_tally tally;
+		struct msg_names names;
+		struct msg_again again;
 		struct msg_join join;
 		struct msg_joined joined;
 	};
 };
+
+/* ranges.c: forms of the messages of repair, for message.c. */
+void range_pack(const struct msg_range *m, struct buf *out);
+void tally_pack(const struct msg_tally *m, struct buf *out);
+void names_pack(const struct msg_names *m, struct buf *out);
+void range_read(struct reader *r, struct arena *a, struct msg_range *m);
+void tally_read(struct reader *r, struct arena *a, struct msg_tally *m);
+void names_read(struct reader *r, struct arena *a, struct msg_names *m);
 
 /*
  * What a sender and a receiver of DATA both remember of one direction of one session, so that what

@@ -103,8 +103,7 @@ static int note(struct replica *r, struct repair x)
 	while (at < n->count &&
 	       !(n->list[at].outcome == REPAIR_OPEN && same_thing(&n->list[at], &x)))
 		at++;
-	if (at < n->count && x.outcome == REPAIR_OPEN) return 0; /* known */
-	n->list[at] = x;
+	n->list[at] = x; /* known: seen again just now */
 	if (at == n->count) n->count++;
 	notes_trim(n);
 	env_trace(r->env, "repair: what %u table %u lane %u outcome %u", (unsigned)x.what,
@@ -129,6 +128,38 @@ int replica_repair_counts(struct replica *r, int64_t *ret_open, int64_t *ret_men
 	for (size_t i = 0; i < n->count && !rc; i++)
 		*(n->list[i].outcome == REPAIR_OPEN ? ret_open : ret_mended) += 1;
 	return rc;
+}
+
+/* Open notes of one kind that were not met again since: settled. */
+static int notes_settle(struct replica *r, unsigned what, int64_t before_ms, unsigned outcome)
+{
+	struct notes *n = ARENA_ARRAY(&r->scratch, struct notes, 1);
+	int rc = notes_load(r, n);
+	bool any = false;
+	for (size_t i = 0; i < n->count && !rc; i++) {
+		struct repair *x = &n->list[i];
+		if (x->what != what || x->outcome != REPAIR_OPEN || x->at_ms >= before_ms) continue;
+		x->outcome = (uint8_t)outcome;
+		any = true;
+	}
+	return rc || !any ? rc : notes_save(r, n);
+}
+
+int repair_differs(struct replica *r, const uint8_t scope[16], unsigned lane,
+                   const struct named_row *row)
+{
+	struct repair x = {.what = REPAIR_DIFFERS,
+	                   .lane = (uint8_t)lane,
+	                   .table = row->table,
+	                   .cause = ERR_DIFFERS};
+	memcpy(x.scope, scope, 16);
+	memcpy(x.id, row->id, 16);
+	return note(r, x);
+}
+
+int repair_agreed(struct replica *r)
+{
+	return notes_settle(r, REPAIR_DIFFERS, INT64_MAX, REPAIR_PEER);
 }
 
 /* ---- entries */
@@ -171,8 +202,11 @@ static int entry_note(struct replica *r, const struct entry *e, unsigned outcome
 
 int repair_entry_damaged(struct replica *r, const struct entry *e)
 {
+	r->wants_changed++;
 	return entry_note(r, e, REPAIR_OPEN);
 }
+
+static int open_rows(struct replica *r, uint32_t scope, unsigned lane);
 
 int repair_entry(struct replica *r, unsigned kind, struct span head, struct span body,
                  uint32_t from, bool *ret_new)
@@ -202,7 +236,11 @@ int repair_entry(struct replica *r, unsigned kind, struct span head, struct span
 	own->body = body;
 	rc = store_journal_mend(r->st, recv, head, body);
 	rc = rc ? engine_fail(r, rc) : entry_note(r, own, REPAIR_PEER);
-	return rc || recv > r->s.applied ? rc : engine_retake(r, recv);
+	if (rc || recv > r->s.applied) return rc;
+	uint32_t scope = own->scope;
+	unsigned lane = own->lane;
+	rc = engine_retake(r, recv);
+	return rc ? rc : open_rows(r, scope, lane);
 }
 
 /* ---- what a row should be */
@@ -326,9 +364,9 @@ static bool same_clock(const struct clock *x, const struct clock *y)
 	return true;
 }
 
-/* Does the row stand as it should?  *ret_usable false: it does not even read. */
+/* Does the row stand as it should?  *ret_worth false: what stands there, if anything, is of no use to anybody. */
 static int stands_so(struct replica *r, const struct lane_state *want, bool *ret_same,
-                     bool *ret_usable)
+                     bool *ret_worth)
 {
 	struct lane_state *have = ARENA_ARRAY(&r->scratch, struct lane_state, 1);
 	struct candidate *c = NULL;
@@ -336,19 +374,20 @@ static int stands_so(struct replica *r, const struct lane_state *want, bool *ret
 	uint8_t ids[1][16];
 	size_t n = 0;
 	memcpy(ids[0], want->id, 16);
-	*ret_usable = true;
+	*ret_worth = false;
+	bool reads = true;
 	int rc = store_rows_get(r->st, want->number, want->lane, (const uint8_t(*)[16])ids, 1,
 	                        &r->scratch, &row);
 	if (!rc && row) {
 		rc = lane_of_row(r, want->number, want->lane, row, have);
-		*ret_usable = rc != -ERR_DATABASE_DAMAGED;
-		if (!*ret_usable) rc = 0;
+		reads = *ret_worth = rc != -ERR_DATABASE_DAMAGED;
+		if (!reads) rc = 0;
 	}
 	rc = rc ? rc
 	        : store_candidates_get(r->st, want->number, want->id, want->lane, &r->scratch, &c,
 	                               &n);
 	if (rc) return engine_fail(r, rc);
-	*ret_same = *ret_usable && have->exists == want->exists &&
+	*ret_same = reads && have->exists == want->exists &&
 	            same_candidates(c, n, want->candidates, want->candidates_count);
 	if (!*ret_same || !want->exists) return 0;
 	*ret_same = have->scope == want->scope && same_clock(&have->clock, &want->clock);
@@ -419,16 +458,17 @@ static int mend_row(struct mending *m, const struct known_op *ops, size_t n, uin
 {
 	struct replica *r = m->r;
 	struct lane_state *want = ARENA_ARRAY(&r->scratch, struct lane_state, 1);
-	bool same = true, usable = true;
+	bool same = true, worth = true;
 	int rc = expected(r, &m->waiting, ops, n, m->scope, m->lane, table, id, want);
-	rc = rc ? rc : stands_so(r, want, &same, &usable);
-	if (!rc && !same && usable) rc = lies_elsewhere(m, table, id, &same);
+	rc = rc ? rc : stands_so(r, want, &same, &worth);
+	if (!rc && !same && worth) rc = lies_elsewhere(m, table, id, &same);
 	if (rc || same) return rc;
 	m->off++;
-	if (m->look || (m->unread && usable && !m->force))
+	if (m->look || (m->unread && worth && !m->force))
 		return row_note(m, table, id, REPAIR_OPEN);
 	rc = lane_put(r, want);
-	rc = rc ? rc : row_note(m, table, id, REPAIR_OWN);
+	/* From what reads, where it was of no use: again when the rest does. */
+	rc = rc ? rc : row_note(m, table, id, m->unread ? REPAIR_OPEN : REPAIR_OWN);
 	m->mended++;
 	if (!rc && want->exists) rc = engine_wake(r, id);
 	return rc ? engine_fail(r, rc) : 0;
@@ -507,7 +547,8 @@ static int mend_groundless_all(struct mending *m, const struct known_op *ops, si
 	struct arena a;
 	int rc = 0;
 	arena_init(&a, 0);
-	for (uint16_t t = 1; t < TABLES_MAX && !rc; t++) {
+	uint16_t t = 0;
+	while (!rc && !(rc = store_table_next(m->r->st, t, &t)) && t) {
 		uint8_t after[16];
 		bool started = false;
 		for (size_t count = 1; count && !rc;) {
@@ -528,8 +569,28 @@ static int mend_groundless_all(struct mending *m, const struct known_op *ops, si
 	return rc ? engine_fail(m->r, rc) : 0;
 }
 
-int repair_rows(struct replica *r, uint32_t scope, unsigned lane, const struct named_row *rows,
-                size_t count, size_t *ret_mended)
+/* Open notes of rows of a scope and lane whose entries all read by now. */
+static int settle_rows(struct replica *r, uint32_t scope, unsigned lane)
+{
+	struct notes *n = ARENA_ARRAY(&r->scratch, struct notes, 1);
+	uint8_t id[16];
+	bool any = false;
+	int rc = notes_load(r, n);
+	rc = rc ? rc : engine_scope_id(r, scope, id);
+	for (size_t i = 0; i < n->count && !rc; i++) {
+		struct repair *x = &n->list[i];
+		if (x->what != REPAIR_ROW || x->outcome != REPAIR_OPEN || x->lane != lane ||
+		    memcmp(x->scope, id, 16) != 0)
+			continue;
+		x->outcome = REPAIR_OWN;
+		any = true;
+	}
+	return rc || !any ? rc : notes_save(r, n);
+}
+
+static int repair_some(struct replica *r, uint32_t scope, unsigned lane,
+                       const struct named_row *rows, size_t count, size_t *ret_mended,
+                       bool settle)
 {
 	struct mending m = {.r = r, .scope = scope, .lane = lane};
 	struct arena a;
@@ -553,7 +614,36 @@ int repair_rows(struct replica *r, uint32_t scope, unsigned lane, const struct n
 	arena_done(&a);
 	*ret_mended = m.mended;
 	if (!rc && m.mended) rc = repair_sums(r, scope, &off);
+	if (!rc && settle && !m.unread) rc = settle_rows(r, scope, lane);
+	rc = rc ? rc : admit_flush(r); /* of what had waited for a row that was not there */
 	return rc ? engine_fail(r, rc) : 0;
+}
+
+int repair_rows(struct replica *r, uint32_t scope, unsigned lane, const struct named_row *rows,
+                size_t count, size_t *ret_mended)
+{
+	return repair_some(r, scope, lane, rows, count, ret_mended, /* settle= */ false);
+}
+
+/* Rows that were named while entries of their scope and lane did not read. */
+static int open_rows(struct replica *r, uint32_t scope, unsigned lane)
+{
+	struct notes *n = ARENA_ARRAY(&r->tx, struct notes, 1);
+	struct named_row *rows = ARENA_ARRAY(&r->tx, struct named_row, REPAIRS_MAX);
+	uint8_t id[16];
+	size_t count = 0, mended;
+	int rc = notes_load(r, n);
+	rc = rc ? rc : engine_scope_id(r, scope, id);
+	for (size_t i = 0; i < n->count && !rc; i++) {
+		const struct repair *x = &n->list[i];
+		if (x->what != REPAIR_ROW || x->outcome != REPAIR_OPEN || x->lane != lane ||
+		    memcmp(x->scope, id, 16) != 0)
+			continue;
+		rows[count].table = x->table;
+		memcpy(rows[count++].id, x->id, 16);
+	}
+	return rc || !count ? rc
+	                    : repair_some(r, scope, lane, rows, count, &mended, /* settle= */ true);
 }
 
 int repair_hurt(struct replica *r)
@@ -578,6 +668,14 @@ int repair_hurt(struct replica *r)
 		if (rc || !count) continue;
 		rc = waiting_load(r, m.scope, h.lane, &a, &m.waiting);
 		rc = rc ? rc : mend_row(&m, ops, count, h.table, h.id);
+		rc = rc ? rc : repair_sums(r, m.scope, &off);
+	}
+	if (!rc && !m.mended) { /* nothing that reads speaks of it */
+		struct row *row = NULL;
+		rc = store_rows_get(r->st, h.table, h.lane, (const uint8_t(*)[16])ids, 1, &a, &row);
+		m.scope = !rc && row ? row->scope : r->own_scope;
+		m.unread = 1;
+		rc = rc ? engine_fail(r, rc) : mend_row(&m, NULL, 0, h.table, h.id);
 		rc = rc ? rc : repair_sums(r, m.scope, &off);
 	}
 	rc = rc ? rc : admit_flush(r);
@@ -645,7 +743,8 @@ static int sum_rows(struct summing *s)
 	struct arena a;
 	int rc = 0;
 	arena_init(&a, 0);
-	for (uint16_t t = 1; t < TABLES_MAX && !rc; t++)
+	uint16_t t = 0;
+	while (!rc && !(rc = store_table_next(s->r->st, t, &t)) && t)
 		for (unsigned lane = 0; lane < LANE_RESERVED && !rc; lane++) {
 			uint8_t after[16];
 			bool started = false;
@@ -818,6 +917,21 @@ static int audit_entries(struct replica *r, struct audit *x, size_t count)
 	return rc ? engine_fail(r, rc) : 0;
 }
 
+/* Who asks for an audit wants differences with peers looked into again as well (descent.c). */
+static int forget_tried(struct replica *r)
+{
+	struct peer *peers;
+	size_t n = 0;
+	int rc = store_peers(r->st, &r->scratch, &peers, &n);
+	for (size_t i = 0; i < n && !rc; i++) {
+		char key[64], hex[33];
+		hex_text(peers[i].origin, 16, hex);
+		snprintf(key, sizeof(key), "tried/%s", hex);
+		rc = store_meta_put(r->st, key, span_of(NULL, 0));
+	}
+	return rc ? engine_fail(r, rc) : 0;
+}
+
 static int audit_next_scope(struct replica *r, struct audit *x)
 {
 	struct arena a;
@@ -841,6 +955,11 @@ static int audit_next_scope(struct replica *r, struct audit *x)
 		x->mended += off != 0;
 	}
 	if (!rc && !found) x->finished = true;
+	if (!rc && !found && !x->look) rc = forget_tried(r);
+	if (!rc && !found && !x->look && x->whole) {
+		rc = notes_settle(r, REPAIR_ROW, x->began_ms, REPAIR_OWN);
+		rc = rc ? rc : notes_settle(r, REPAIR_ENTRY, x->began_ms, REPAIR_PEER);
+	}
 	arena_done(&a);
 	return rc ? engine_fail(r, rc) : 0;
 }
@@ -851,6 +970,7 @@ int replica_audit(struct replica *r, struct audit *x)
 	int64_t head = 0;
 	bool more = false;
 	int rc = 0;
+	if (!x->began_ms) x->began_ms = r->env->now_ms(r->env->ctx);
 	if (!x->look) rc = replica_apply(r, 10000, &more);
 	if (rc || more) return rc;
 	rc = store_journal_head(r->st, &head, rolling);

@@ -197,7 +197,8 @@ enum repair_what {
 	REPAIR_ROW = 1,    /* a row in one lane: values, clock, candidates, being there */
 	REPAIR_STATE = 2,  /* the state hash of a scope and lane */
 	REPAIR_FIGURE = 3, /* a cell of figures of a scope */
-	REPAIR_ENTRY = 4   /* the bytes of an entry of the journal */
+	REPAIR_ENTRY = 4,  /* the bytes of an entry of the journal */
+	REPAIR_DIFFERS = 5 /* a row that is what the journal says, and is not so at a peer: one of both lacks something */
 };
 enum repair_outcome {
 	REPAIR_OPEN = 0, /* named only: no whole copy was here, nor at a peer so far */
@@ -222,6 +223,7 @@ int replica_repair_counts(struct replica *r, int64_t *ret_open, int64_t *ret_men
 struct audit {
 	bool look, finished;
 	struct buf *report;          /* look: a line for each finding; NULL: none */
+	int64_t began_ms;
 	int64_t done, of;            /* scopes */
 	int64_t found, mended;       /* things that were not what they should be */
 	int64_t entry;               /* entries looked at so far */

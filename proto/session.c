@@ -14,7 +14,7 @@
 #include "common/ident.h"
 #include "common/pack.h"
 #include "proto/copies.h"
-#include "proto/engine.h"
+#include "proto/descent.h"
 
 enum {
 	CREDIT_DEFAULT = 1024 * 1024, /* said as 0 in HELLO and WELCOME */
@@ -44,6 +44,9 @@ struct session {
 	uint8_t patience;    /* how often the time of silence is doubled with this peer */
 	bool eased;          /* the work of this session was done: less patience the next time */
 	struct arena memory; /* of one step */
+	bool looked; /* into what differs */
+	struct descent *descent;      /* NULL: the peer knows nothing of repair */
+	struct session_actions *step; /* of the step under way, for it */
 
 	/* sending */
 	struct feed feed, old_feed;
@@ -75,6 +78,7 @@ struct session {
 	uint8_t said_state[16], heard_state[16];
 	int64_t said_acked, said_unapplied;
 	bool heard_idle, said_idle;
+	bool heard_fresh; /* no DATA came since the peer said its state */
 	int64_t heard_acked;
 	struct msg_state heard;
 };
@@ -99,6 +103,7 @@ struct session *session_new(struct replica *r, const struct session_config *conf
 void session_free(struct session *s)
 {
 	if (!s) return;
+	descent_free(s->descent);
 	short_form_done(&s->out_form);
 	short_form_done(&s->in_form);
 	arena_done(&s->memory);
@@ -156,6 +161,50 @@ static int refuse(struct session *s, struct session_actions *a, int code)
 	send_message(s, a, &m, FRAME_CONTROL);
 	env_trace(s->r->env, "refused the peer: %d", code);
 	return close_with(s, a, code);
+}
+
+/* ---- repair: where digests differ at rest (descent.c) */
+
+static void send_repair(void *ctx, const struct message *m)
+{
+	struct session *s = ctx;
+	struct message copy = *m;
+	if (m->type == MSG_RANGE) copy.range.session = s->nonce;
+	if (m->type == MSG_TALLY) copy.tally.session = s->nonce;
+	if (m->type == MSG_NAMES) copy.names.session = s->nonce;
+	if (m->type == MSG_AGAIN) copy.again.session = s->nonce;
+	send_message(s, s->step, &copy, FRAME_BULK); /* in the order of DATA and STATE */
+}
+
+static void open_descent(struct session *s, uint16_t protocol)
+{
+	struct descent_link l = {.r = s->r,
+	                         .parent = s->c.parent,
+	                         .peer = &s->c.peer,
+	                         .feed = &s->feed,
+	                         .peer_ord = &s->peer_ord,
+	                         .ctx = s,
+	                         .send = send_repair};
+	if (protocol >= PROTOCOL_REPAIR) s->descent = descent_new(&l, s->nonce);
+}
+
+static int on_repair(struct session *s, const struct message *m, struct session_actions *a)
+{
+	if (!s->descent) return refuse(s, a, ERR_PROTOCOL);
+	int rc = descent_message(s->descent, m);
+	return rc == -ERR_PROTOCOL ? refuse(s, a, ERR_PROTOCOL) : rc;
+}
+
+static int work_on_repair(struct session *s, struct session_actions *a)
+{
+	bool more = false;
+	if (!s->descent) return 0;
+	int rc = descent_ask(s->descent);
+	rc = rc ? rc : descent_step(s->descent, &more);
+	(void)descent_heard(s->descent, s->heard_state);
+	if (more) a->due_ms = 1;
+	a->busy = more;
+	return rc;
 }
 
 /* ---- what is remembered of a peer between sessions, beside struct peer */
@@ -535,6 +584,12 @@ static int pump(struct session *s, struct session_actions *a)
 				s->out_pos = e->recv;
 				continue;
 			}
+			if (!entry_sound(e)) { /* the peer would end the session; it is named, and wanted back */
+				rc = repair_entry_damaged(s->r, e);
+				if (rc) return rc;
+				s->out_pos = e->recv;
+				continue;
+			}
 			size_t need = e->head.len + e->body.len + DATA_OVERHEAD;
 			if (s->data_out >= s->credit) { /* credit is leave to begin a message */
 				env_trace(s->r->env, "session: credit used up");
@@ -592,7 +647,22 @@ static int agreed_now(struct session *s)
 	bool was = p.restored;
 	p.restored = false; /* all has come home */
 	rc = store_peer_put(s->r->st, &p);
-	return rc || !was ? rc : settle_restored(s);
+	if (!rc && was) rc = settle_restored(s);
+	return rc || s->c.parent ? rc : repair_agreed(s->r);
+}
+
+/* Digests are comparable when nothing is on its way and nothing is held back; then one that differs is looked into. */
+static int look_into(struct session *s, const uint8_t own[16], bool *ret_begun)
+{
+	int64_t waiting = 0, parked = 0;
+	*ret_begun = false;
+	if (!s->descent || s->c.parent || !s->heard_idle || !s->heard_fresh || s->heard_acked < s->out_last ||
+	    s->heard.parked || s->heard.unapplied)
+		return 0;
+	int rc = store_waiting_count(s->r->st, &waiting);
+	if (!rc && !replica_is_hub(s->r)) rc = store_parked_count(s->r->st, &parked);
+	return rc || waiting || parked ? rc
+	                               : descent_begin(s->descent, own, s->heard_state, ret_begun);
 }
 
 static int held_for_peer(struct session *s, struct msg_state *ret)
@@ -618,7 +688,7 @@ static int tell_state(struct session *s, struct session_actions *a)
 	rc = rc ? rc : store_journal_head(s->r->st, &head, rolling);
 	if (rc) return rc;
 	s->p.to_send = head;
-	s->p.idle = done && s->r->s.applied >= head;
+	s->p.idle = done && s->r->s.applied >= head && !(s->descent && descent_busy(s->descent));
 	if (!s->p.idle) {
 		s->p.agreed = false;
 		return 0;
@@ -638,6 +708,13 @@ static int tell_state(struct session *s, struct session_actions *a)
 	bool agreed = !memcmp(m.state.state, s->heard_state, 16) && (s->c.parent || s->heard_idle);
 	if (agreed && !s->p.agreed) rc = agreed_now(s);
 	s->p.agreed = agreed;
+	bool begun = false;
+	if (!rc && !agreed) rc = look_into(s, m.state.state, &begun);
+	if (rc || begun) {
+		s->looked = true;
+		s->p.idle = false;
+		return rc;
+	}
 	if (s->said_idle && !memcmp(m.state.state, s->said_state, 16) &&
 	    s->said_acked == m.state.acked && s->said_unapplied == m.state.parked + m.state.refused)
 		return rc;
@@ -658,7 +735,7 @@ static int end_if_done(struct session *s, struct session_actions *a)
 	/* Equal digests are not enough: an admission on its way to us changes no row. */
 	if (!s->heard_idle || s->heard_acked < s->out_last) return 0;
 	m.bye.session = s->nonce;
-	if (s->p.entries_in || s->p.entries_out ||
+	if (s->p.entries_in || s->p.entries_out || s->looked ||
 	    !s->p.agreed) /* nothing to do: one round trip, not a message more */
 		send_message(s, a, &m, FRAME_BULK);
 	else
@@ -1010,8 +1087,12 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	s->said_unapplied = held.parked + held.refused;
 	s->in_open = true;
 	s->state = SESSION_OPEN;
+	open_descent(s, w->protocol);
 	/* Whoever is in doubt has to answer. */
 	rc = w->confirmed && !s->doubt ? nothing_for(s, &h->cursor.mark, &w->idle) : 0;
+	bool wants = false;
+	if (!rc && s->descent) rc = descent_wants(s->r, &s->c.peer, &wants);
+	w->idle = w->idle && !wants;
 	s->said_idle = w->idle &&
 	               !memcmp(w->state, h->state, 16); /* WELCOME has said all there is to say */
 	if (rc) return rc;
@@ -1053,6 +1134,7 @@ static int on_welcome(struct session *s, const struct msg_welcome *w, struct ses
 	    w->last_run > RUN_MASK)
 		return refuse(s, a, ERR_PROTOCOL);
 	s->nonce = w->session;
+	open_descent(s, w->protocol);
 	s->p.round_trips++;
 	struct copies met;
 	bool two = false;
@@ -1178,7 +1260,7 @@ static int on_data(struct session *s, const struct msg_data *d, size_t frame_byt
 	if (engine_peers_fault(rc)) return refuse(s, a, -rc);
 	if (rc) return rc;
 	s->p.entries_in++;
-	s->p.agreed = false;
+	s->p.agreed = s->heard_fresh = false;
 	if (d->pos > marks_newest(s).pos) rc = marks_add(s, d->pos, d->rolling, s->in_filter);
 	return rc ? rc : send_ack(s, a);
 }
@@ -1201,6 +1283,7 @@ static int on_state(struct session *s, const struct msg_state *st)
 	struct peer p;
 	memcpy(s->heard_state, st->state, 16);
 	s->heard_idle = st->idle;
+	s->heard_fresh = true;
 	s->heard_acked = st->acked;
 	s->heard = *st;
 	int rc = peer_load(s, &p);
@@ -1306,6 +1389,11 @@ static int on_frame(struct session *s, struct span frame, struct session_actions
 		return on_cert(s, &m.cert, a);
 	case MSG_NAMED:
 		return on_named(s, &m.named, a);
+	case MSG_RANGE:
+	case MSG_TALLY:
+	case MSG_NAMES:
+	case MSG_AGAIN:
+		return on_repair(s, &m, a);
 	case MSG_BYE:
 		return on_bye(s, a);
 	default:
@@ -1355,6 +1443,7 @@ int session_step(struct session *s, const struct session_event *e, struct sessio
 	if (s->state == SESSION_CLOSED) return 0;
 	arena_reset(&s->memory);
 	a->due_ms = 0;
+	s->step = a;
 	bool was_idle = s->p.idle;
 	switch (e->kind) {
 	case EVENT_START:
@@ -1386,6 +1475,7 @@ int session_step(struct session *s, const struct session_event *e, struct sessio
 		rc = refuse_later(s, a, replica_stopped(s->r));
 	rc = rc ? rc : on_feeds(s, a);
 	rc = rc || s->state != SESSION_OPEN ? rc : pump(s, a);
+	rc = rc || s->state != SESSION_OPEN ? rc : work_on_repair(s, a);
 	rc = rc || s->state != SESSION_OPEN ? rc : tell_state(s, a);
 	rc = rc || s->state != SESSION_OPEN ? rc : end_if_done(s, a);
 	if (was_idle && !s->p.idle) s->heard_ms = e->now_ms; /* nobody owed us a word until now */

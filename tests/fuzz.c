@@ -85,7 +85,7 @@ static int fuzz_hello(const uint8_t *p, size_t len)
 		message_pack(&got, NULL, &b);
 		must(span_equal(buf_span(&b), span_of(p, len)));
 	}
-	must_take(&a, MESSAGE_MEMORY_FACTOR, len, 4096);
+	must_take(&a, MESSAGE_MEMORY_FACTOR, len, MESSAGE_MEMORY_BASE);
 	buf_done(&b);
 	arena_done(&a);
 	return 0;

@@ -93,13 +93,13 @@ static void another_protocol_version_is_refused_by_name(void **state)
 	struct trio_link *l, *good = innocent(t);
 
 	l = trio_link(t->site); /* a child of a later program */
-	l->config[TRIO_UP].protocol_min = l->config[TRIO_UP].protocol_max = 2;
+	l->config[TRIO_UP].protocol_min = l->config[TRIO_UP].protocol_max = PROTOCOL_MAX + 1;
 	trio_run(t);
 	assert_refused(l, ERR_VERSION);
 	assert_string_equal(buf_cstr(&l->trace), "up HELLO\ndown REFUSE\n");
 	l = trio_link(t->site); /* a hub of one */
-	l->config[TRIO_DOWN].protocol_min = 2;
-	l->config[TRIO_DOWN].protocol_max = 3;
+	l->config[TRIO_DOWN].protocol_min = PROTOCOL_MAX + 1;
+	l->config[TRIO_DOWN].protocol_max = PROTOCOL_MAX + 2;
 	trio_run(t);
 	assert_refused(l, ERR_VERSION);
 	l = trio_link(t->site); /* what both know is used */

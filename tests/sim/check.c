@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/ident.h"
+#include "proto/engine.h"
 #include "tests/sim/again.h"
 #include "tests/sim/damage.h"
 #include "tests/sim/tally.h"
@@ -266,6 +267,12 @@ static int load_journal(struct chest *c, struct device *d, struct view *v)
 		v->entries++;
 		v->segments += e->kind == ENTRY_SEGMENT;
 		v->holes += e->kind == ENTRY_HOLE;
+		if (!entry_sound(e)) {
+			world_fail(d->world, "journal", "%s: entry %" PRId64 " is damaged", d->label,
+			           recv);
+			rc = -1;
+			break;
+		}
 		author = device_of(d->world, e->origin);
 		known[n] = (struct known_entry){.x = decode(c, d->world, e),
 		                                .segment = e->kind == ENTRY_SEGMENT};
@@ -869,7 +876,7 @@ static size_t load_all(struct world *w, struct chest *c, struct view *views)
 
 	for (size_t i = 0; i < w->devices_count; i++)
 		if (w->devices[i]->alive && w->devices[i]->joined &&
-		    !device_forsaken(w->devices[i]) && view_load(c, w->devices[i], &views[n]) == 0)
+		    !w->devices[i]->damaged && !device_forsaken(w->devices[i]) && view_load(c, w->devices[i], &views[n]) == 0)
 			n++;
 	return n;
 }
@@ -883,7 +890,7 @@ void check_midway(struct world *w, struct chest *c)
 		check_acked(w, &views[i]);
 		check_received(w, views[i].device);
 		check_ceiling(w, &views[i], /* file= */ false);
-		if (views[i].device->damaged || !applied_all(views[i].device)) {
+		if (!applied_all(views[i].device)) {
 			view_done(&views[i]);
 			continue;
 		}
@@ -901,6 +908,9 @@ void check_midway(struct world *w, struct chest *c)
 void check_rest(struct world *w, struct chest *c)
 {
 	struct view *views = mem_alloc(WORLD_DEVICES_MAX * sizeof(*views));
+
+	for (size_t i = 0; i < w->devices_count; i++) /* at rest all of it is mended */
+		w->devices[i]->damaged = false;
 	size_t n = load_all(w, c, views);
 
 	for (size_t i = 0; i < n; i++) {

@@ -123,6 +123,10 @@
 	X(DAMAGE_FIGURE, NULL, "figures are changed behind its back") \
 	X(DAMAGE_BODY, NULL, "the body of a segment is changed in the journal") \
 	X(DAMAGE_MENDED, NULL, "an audit mends") \
+	X(REPAIR_DIFFERS, "repair: digests differ", "digests of two peers at rest differ: ranges are compared") \
+	X(REPAIR_ROWS, "repair: rows differ, round 1", "rows that differ are named") \
+	X(REPAIR_ROWS_AGAIN, "repair: rows differ, round 2", "rows still differ: entries are exchanged") \
+	X(REPAIR_ENTRY, "repair: an entry came again", "a damaged or missing entry comes again") \
 	X(DAMAGE_HURT, "repair: hurt", "a row that cannot be used is rebuilt at once")
 #define COVERAGE_PEOPLE(X) \
 	X(CLAIM_NODE, NULL, "a node says that it is complete") \

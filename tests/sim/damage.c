@@ -259,7 +259,9 @@ static bool strike_body(struct device *d, struct random *rnd, uint8_t hash[32])
 {
 	size_t len;
 
-	return draw(d, "FROM journal WHERE kind = 1", "hash", rnd, hash, &len) && len == 32 &&
+	/* Whose peers know nothing of repair has nobody to ask. */
+	return d->world->config.speak == 0 &&
+	       draw(d, "FROM journal WHERE kind = 1", "hash", rnd, hash, &len) && len == 32 &&
 	       copy_lives(d, hash) && flip(d, hash, rnd);
 }
 
@@ -293,7 +295,7 @@ void damage_strike(struct world *w, unsigned n)
 
 	w->damage = world_draw(w, DRAWN_DAMAGE, 0, n);
 	d = w->devices[random_below(&w->damage, w->devices_count)];
-	kind = (enum damage_kind)random_below(&w->damage, DAMAGE_KINDS - 1);
+	kind = (enum damage_kind)random_below(&w->damage, DAMAGE_KINDS);
 	if (!d->alive || !d->joined || d->storage.full) return;
 	if (!world_allows(w, DRAWN_DAMAGE, 0, n)) return;
 	if (random_chance(&w->damage, 250)) {
@@ -314,6 +316,7 @@ static int work_audit(struct device *d, void *ctx)
 
 void damage_audit(struct world *w, struct device *d, struct audit *ret)
 {
+	int64_t open = 0, mended = 0;
 	int rc = 0, tries = 0;
 
 	memset(ret, 0, sizeof(*ret));
@@ -332,11 +335,20 @@ void damage_audit(struct world *w, struct device *d, struct audit *ret)
 	if (rc < 0)
 		world_fail(w, "audit", "%s: audit: %d %s", d->label, rc,
 		           replica_error(d->replica)->detail);
-	else if (ret->finished)
-		d->damaged = false;
+	else if (ret->finished && replica_repair_counts(d->replica, &open, &mended) == 0)
+		d->damaged = open > 0;
 	if (ret->mended > 0) REACHED(w, DAMAGE_MENDED);
 	d->apply_due = d->replica != NULL;
 	device_turn_at(w, d, w->now_ms + 1);
+}
+
+bool damage_near(const struct device *d)
+{
+	bool near = d->damaged || (d->parent != NULL && d->parent->damaged);
+
+	for (size_t i = 0; i < d->world->devices_count && !near; i++)
+		near = d->world->devices[i]->parent == d && d->world->devices[i]->damaged;
+	return near;
 }
 
 void damage_audit_all(struct world *w)

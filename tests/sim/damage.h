@@ -36,6 +36,8 @@ bool damage_do(struct device *d, enum damage_kind kind, struct random *rnd, uint
 bool damage_sql(struct device *d, const char *sql);
 /* The audit that a person asks for; *ret: what it found. */
 void damage_audit(struct world *w, struct device *d, struct audit *ret);
+/* Is it damaged, or one that it speaks with?  What it claims then is not held against it. */
+bool damage_near(const struct device *d);
 /* All devices that are up. */
 void damage_audit_all(struct world *w);
 /* What an audit that changes nothing finds at a device at rest: nothing. */

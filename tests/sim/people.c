@@ -5,6 +5,8 @@
 
 #include "tests/sim/people.h"
 
+#include "tests/sim/damage.h"
+
 #include "node/status.h"
 #include "proto/clock.h"
 
@@ -299,6 +301,7 @@ void people_check(struct world *w, struct chest *c, struct device *d)
 	if (d->replica == NULL || !d->joined || !d->alive || device_forsaken(d) ||
 	    w->failed_rule[0] != '\0')
 		return;
+	if (damage_near(d)) return; /* not found yet: nobody can know */
 	if (status_of(d->replica, &s) < 0) {
 		world_fail(w, "complete", "%s: no status", d->label);
 		return;

@@ -302,7 +302,7 @@ static void on_start(struct sim *s, struct device *d)
 	reboot = random_chance(&rnd, (unsigned)w->config.reboot) &&
 	         world_allows(w, DRAWN_REBOOT, d->number, (uint64_t)w->now_ms);
 	if (device_start(d, reboot) < 0) return;
-	if (random_chance(&rnd, 300) && view_load(s->chest, d, &v) == 0) {
+	if (random_chance(&rnd, 300) && !d->damaged && view_load(s->chest, d, &v) == 0) {
 		check_acked(w, &v);
 		view_done(&v);
 	}
@@ -486,7 +486,7 @@ void sim_settle(struct sim *s)
 		if (!d->joined) on_join(w, d);
 		device_end_sessions(d);
 	}
-	if (w->config.damage != 0) damage_audit_all(w);
+	if (w->config.damage > 0) damage_audit_all(w);
 	if (!settle_round(s, /* connect= */ false)) return;
 	for (s->rounds = 1; s->rounds <= ROUNDS_MAX; s->rounds++) {
 		for (size_t i = 0; i < w->devices_count; i++) {

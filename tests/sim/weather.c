@@ -109,7 +109,7 @@ void weather_boot(struct device *d)
 }
 
 /* ---- builds */
-/* What it speaks, one after the other; version 2 is as version 1 in all but its number. */
+/* What it speaks, one after the other; version 2 is version 1 and repair. */
 static const struct {
 	uint16_t min, max;
 } speeches[] = {{1, 1}, {1, 2}, {2, 2}};
