@@ -15,6 +15,8 @@ enum {
 	ROUNDS_MAX = 40,
 	ROUND_MS = 30 * 60 * 1000,
 	QUIET_BYTES = 200,
+	SAID_ONCE = 10,
+	SAID_EACH = 5,
 	EVENTS_MAX = 400000
 };
 
@@ -448,6 +450,23 @@ static bool settle_round(struct sim *s, bool connect)
 	return true;
 }
 
+/* No session says more than so many messages for each entry that it carries: greeting, place, state and farewell of both
+ * sides, and for an entry the certificate before it, itself, its acknowledgement, and the state of both sides after it. */
+static void check_talkative(struct world *w)
+{
+	for (size_t i = 0; i < w->conns_count; i++) {
+		const struct conn *c = w->conns[i];
+		uint64_t frames = c->ends[0].sent_frames + c->ends[1].sent_frames;
+		uint64_t entries =
+		        (uint64_t)(c->ends[0].last.entries_out + c->ends[1].last.entries_out);
+
+		if (frames > SAID_ONCE + SAID_EACH * entries)
+			world_fail(w, "talkative",
+			           "conn %u of %s: %" PRIu64 " messages for %" PRIu64 " entries",
+			           c->number, c->ends[0].device->label, frames, entries);
+	}
+}
+
 static void check_quiet_sessions(struct sim *s, size_t first)
 {
 	struct world *w = &s->world;
@@ -509,6 +528,7 @@ void sim_settle(struct sim *s)
 	world_trace(w, "rest after %u rounds", s->rounds);
 	world_tell(w, "nothing moves any more, after %u rounds of calls", s->rounds);
 	check_rest(w, s->chest);
+	check_talkative(w);
 	people_check_rest(w, s->chest);
 	for (size_t i = 0; i < w->devices_count; i++) storage_check(w->devices[i]);
 	if (w->failed_rule[0] == '\0') check_quiet_sessions(s, conns);

@@ -156,7 +156,8 @@ static void upgrade(struct world *w, struct device *d, uint64_t at)
 		REACHED(w, UPGRADE_HUB);
 	else if (d->parent != NULL && !d->parent->next_schema)
 		REACHED(w, UPGRADE_CHILD_FIRST);
-	if (device_upgrade(d) != 0) world_fail(w, "upgrade", "%s: %s", d->label, d->err.detail);
+	/* 1: the machine died as it started, and starts again. */
+	if (device_upgrade(d) < 0) world_fail(w, "upgrade", "%s: %s", d->label, d->err.detail);
 }
 
 /* ---- events */
