@@ -438,6 +438,11 @@ static int save_cells(struct replica *r, const struct lane_state *l)
 		c.stated = stated_of(l, l->v, l->exists, &c.month, &c.kind) - was;
 		if (!l->exists) stated_of(l, l->v_before, true, &c.month, &c.kind);
 		if (c.kind && c.stated) cells[n++] = c;
+	} else if (l->number == TABLE_CORRECTION && l->lane <= LANE_COUNTY && engine_custodian(r)) {
+		/* Stated before this disk went back, it may show in the place of what is stated now: to be looked at. */
+		struct cell c = {.scope = l->scope};
+		(void)stated_of(l, l->v, l->exists, &c.month, &c.kind);
+		if (c.kind) cells[n++] = c;
 	} else if (engine_custodian(r)) {
 		struct figure_cell d[2 * FIGURE_CELLS_MAX];
 		size_t m = lane_cells(l, d);

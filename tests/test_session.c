@@ -792,6 +792,37 @@ static void a_restored_parent_gets_everything_back(void **state)
 	assert_true(trio_has(t->province, "activity", c));
 }
 
+/* What a hub stated before its disk went back comes home later than what it states now, and may show in its stead: it is
+ * looked at once more. */
+static void corrections_of_a_lost_branch_are_restated(void **state)
+{
+	struct trio *t = *state;
+	uint8_t first[16], second[16];
+
+	trio_volunteer(t->site, "陈桂兰", first);
+	trio_volunteer(t->site, "林秀英", second);
+	assert_true(trio_settle(t));
+	trio_backup(t->county);
+	t->county->skew_ms = 3600 * 1000; /* so that the old statement outranks the new one */
+	assert_int_equal(trio_delete(t->site, "volunteer", first), 0);
+	assert_int_equal(trio_delete(t->second, "volunteer", first), 0);
+	(void)trio_sync(t->site);
+	(void)trio_sync(t->second);
+	(void)trio_sync(t->county); /* only the province has heard it */
+	assert_int_equal(trio_figure(t->province, UNIT_SITE, "volunteers"), 1);
+
+	trio_restore(t->county);
+	t->county->skew_ms = 0;
+	assert_int_equal(trio_delete(t->site, "volunteer", second), 0);
+	assert_int_equal(trio_delete(t->second, "volunteer", second), 0);
+	(void)trio_sync(t->site);
+	(void)trio_sync(t->second);
+	(void)trio_sync(t->site);
+	assert_true(trio_settle(t));
+	assert_int_equal(trio_figure(t->county, UNIT_SITE, "volunteers"), 0);
+	assert_int_equal(trio_figure(t->province, UNIT_SITE, "volunteers"), 0);
+}
+
 static void a_new_run_goes_on_at_the_old_cursor(void **state)
 {
 	struct trio *t = *state;
@@ -1176,6 +1207,7 @@ int main(void)
 	        TEST(a_restored_child_gets_its_own_work_back),
 	        TEST(what_a_restored_child_records_before_it_syncs_arrives),
 	        TEST(a_restored_parent_gets_everything_back),
+	        TEST(corrections_of_a_lost_branch_are_restated),
 	        TEST(a_new_run_goes_on_at_the_old_cursor),
 	        TEST(proposals_are_settled_by_the_owner),
 	        TEST(one_bad_record_refuses_the_whole_changeset),
