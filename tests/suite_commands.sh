@@ -182,6 +182,17 @@ code schema_none 2 "$node" schema
 code verify 0 "$node" verify
 code verify_json 0 "$node" verify --json
 check verify_sound out_has '"sound":true'
+code audit 0 "$node" audit
+code audit_deep 0 "$node" audit --deep --json
+check audit_sound out_has '"items":[]'
+python3 -c 'import sqlite3, sys
+c = sqlite3.connect(sys.argv[1])
+assert c.execute("UPDATE activity SET title = title || 1").rowcount > 0
+c.commit()' "$JINGUO_DIR/jinguo.db"
+code verify_damaged 9 "$node" verify
+code audit_mends 0 "$node" audit --deep
+check audit_mended out_has 'repaired from the own journal'
+code verify_mended 0 "$node" verify
 code backup 0 "$node" backup "$work/backup.db"
 check backup_there [ -s "$work/backup.db" ]
 code backup_no_overwrite 5 "$node" backup "$work/backup.db"
@@ -284,3 +295,4 @@ check summary_missing out_has '"why":"no_node"'
 code hub_status 0 "$hub" status --json
 check hub_children out_has '"children":0'
 code hub_verify 0 "$hub" verify
+code hub_audit 0 "$hub" audit --deep

@@ -83,6 +83,10 @@ static void every_lamp_has_its_cause(void **state)
 	lamp_is(&f, "cert_soon", "amber", true);
 	f = good(), f.joined = false, f.parent_known = false;
 	lamp_is(&f, "unjoined", "grey", false);
+	f = good(), f.counts.differing = 2, f.counts.mended = 5;
+	lamp_is(&f, "repairing", "blue", false);
+	f = good(), f.counts.mended = 5; /* all of it is mended */
+	lamp_is(&f, "complete", "green", true);
 	f = good(), f.sending = true, f.counts.unsent = 3;
 	lamp_is(&f, "sending", "blue", false);
 	f = good(), f.link_code = ERR_UNREACHABLE, f.counts.unsent = 3;
