@@ -840,7 +840,7 @@ int store_commit(struct store *st)
 	if (rc != 0) return rc;
 	rc = run_fixed(st, FIXED_COMMIT);
 	if (rc == 0) st->in_transaction = false;
-	if (rc == -ERR_STORAGE) st->lost = true;
+	if (rc != 0 && rc != -ERR_DISK_FULL && rc != -ERR_BUSY) st->lost = true;
 	return rc;
 }
 

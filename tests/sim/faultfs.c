@@ -608,9 +608,12 @@ static int file_read(sqlite3_file *file, void *p, int len, sqlite3_int64 at)
 	if (strikes(h->disk, h->process, DISK_READ, h->name, (size_t)at, want)) {
 		if (h->disk->fault == DISK_POWER_CUT || h->disk->fault == DISK_KILL)
 			return ends(h->disk, h->process, SQLITE_IOERR_READ);
-		if (h->disk->fault == DISK_EIO) return failed(SQLITE_IOERR_READ, EIO);
-		if (h->disk->fault == DISK_SHORT)
-			have = random_below(&h->disk->rnd, have < want ? have + 1 : want);
+		/* As the unix VFS: a read is tried on until its end or an error; "short" is said only where the
+		 * file ends, since SQLite takes what is missing for zeros. */
+		if (h->disk->fault == DISK_SHORT && have > 0)
+			memcpy(p, b->p + at, random_below(&h->disk->rnd, have < want ? have : want));
+		if (h->disk->fault == DISK_EIO || h->disk->fault == DISK_SHORT)
+			return failed(SQLITE_IOERR_CORRUPTFS, EIO);
 	}
 	if (have > want) have = want;
 	if (have > 0) memcpy(p, b->p + at, have);

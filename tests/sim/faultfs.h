@@ -36,7 +36,7 @@ enum disk_fault {
 	DISK_KILL,      /* the process stops at this call */
 	DISK_EIO,
 	DISK_ENOSPC, /* of calls that take room; others go through */
-	DISK_SHORT   /* reads give fewer bytes than there are */
+	DISK_SHORT   /* reads give some of the bytes, then the error */
 };
 
 struct disk *disk_new(void);
