@@ -176,6 +176,8 @@ int store_rows_open(struct store *st);              /* the row statements of eve
 void store_rows_close(struct store *st);
 int store_rows_plans(struct store *st, struct buf *out);
 int store_plan_of(struct store *st, const char *name, const char *sql, struct buf *out);
+/* Settings of the whole process; before its first use of SQLite, if that is not store_open. */
+void store_configure(void);
 /* As store_open, with other steps: steps[i] takes a file from format i to i+1.  For the tests. */
 int store_open_steps(const char *path, const struct schema *schema, unsigned flags,
                      const char *const *steps, size_t steps_count, struct store **ret,

@@ -160,6 +160,8 @@ static int run_sync(struct call *c)
 	config.place = c->place;
 	config.limit_ms = (uint32_t)limit * 1000;
 	rc = reactor_run(&config, &result, &c->error);
+	c->replica = c->place->replica;
+	c->store = c->place->store;
 	call_progress_end(c);
 	link_remember(c, -rc);
 	if (rc) return rc;
@@ -207,8 +209,11 @@ int serve_run(struct call *c, const struct reactor_strangers *strangers)
 	struct reactor_config config = {
 	        .place = c->place, .strangers = strangers, .ctx = c, .note = run_note};
 	struct reactor_result result;
+	int rc = reactor_run(&config, &result, &c->error);
 
-	return reactor_run(&config, &result, &c->error);
+	c->replica = c->place->replica; /* it may have opened the database again */
+	c->store = c->place->store;
+	return rc;
 }
 
 static int run_run(struct call *c)

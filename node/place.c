@@ -188,10 +188,29 @@ out:
 	return rc;
 }
 
+int place_reopen(struct place *p, struct error *err)
+{
+	struct replica_config config = {
+	        .env = &p->env, .identity = &p->identity, .judge = p->judge};
+	char path[FILE_PATH];
+	int rc;
+
+	replica_close(p->replica);
+	store_close(p->store);
+	p->replica = NULL;
+	p->store = NULL;
+	path_of(p, DATABASE, path);
+	rc = store_open(path, &schema_current, p->read_only ? STORE_READ_ONLY : 0, &p->store, err);
+	if (!rc) rc = replica_open(&p->replica, p->store, &config, err);
+	if (rc) {
+		store_close(p->store);
+		p->store = NULL;
+	}
+	return rc;
+}
+
 static int open_all(struct place *p, unsigned flags, const struct judge *judge, struct error *err)
 {
-	struct replica_config rc_config = {
-	        .env = &p->env, .identity = &p->identity, .judge = judge};
 	char path[FILE_PATH];
 	int rc = place_config_reload(p, err);
 
@@ -200,9 +219,9 @@ static int open_all(struct place *p, unsigned flags, const struct judge *judge, 
 	if (rc) return rc;
 	path_of(p, DATABASE, path);
 	p->system = env_system_new(path, /* witness_dir= */ NULL, &p->env);
-	rc = store_open(path, &schema_current, flags & PLACE_READ_ONLY ? STORE_READ_ONLY : 0,
-	                &p->store, err);
-	return rc ? rc : replica_open(&p->replica, p->store, &rc_config, err);
+	p->judge = judge;
+	p->read_only = (flags & PLACE_READ_ONLY) != 0;
+	return place_reopen(p, err);
 }
 
 int place_open(const char *dir, unsigned flags, const struct judge *judge, struct place **ret,

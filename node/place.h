@@ -26,6 +26,8 @@ struct place {
 	struct identity identity;
 	struct store *store;
 	struct replica *replica;
+	const struct judge *judge;
+	bool read_only;
 	int lock_fd; /* -1: not owner of the links */
 };
 
@@ -37,6 +39,9 @@ int place_init(const char *dir, struct error *err);
 int place_open(const char *dir, unsigned flags, const struct judge *judge, struct place **ret,
                struct error *err);
 void place_close(struct place *p); /* accepts NULL */
+/* The database again, after an error of the disk: store and replica are other ones, what used them must be gone.  On error
+ * both are NULL, and it may be tried again. */
+int place_reopen(struct place *p, struct error *err);
 bool place_exists(const char *dir);
 /* Is another process the owner of the links (a daemon runs)?  Asks without keeping the lock. */
 bool place_link_busy(const struct place *p);

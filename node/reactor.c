@@ -76,6 +76,7 @@ struct reactor {
 	int link_code,
 	        link_kept; /* how the last try to reach the parent ended; what of it is in the database */
 	int sick;          /* code of the error that people were told of */
+	bool reopen;       /* the database, before anything else */
 	int signal_fd;
 	sigset_t mask_before;
 	bool finished;
@@ -609,19 +610,47 @@ static int seal_if_asked(struct reactor *r)
 	return rc;
 }
 
+static void tell_sick(struct reactor *r, int rc, const struct error *e)
+{
+	if (r->sick == -rc) return;
+	r->sick = -rc;
+	note(r, -rc, "the database: %s", e && e->code ? e->detail : error_info(-rc)->en);
+}
+
+/* After an error of the disk; no session is left by then.  False: in vain, for now. */
+static bool reopen(struct reactor *r)
+{
+	struct error err = {0};
+	int rc = place_reopen(r->place, &err);
+
+	r->replica = r->place->replica;
+	r->store = r->place->store;
+	r->reopen = rc != 0;
+	if (rc) {
+		r->sick_until_ms = r->now + settings(r)->retry_ms;
+		tell_sick(r, rc, &err);
+		return false;
+	}
+	r->head = r->applied_head = r->data_version = -1;
+	r->apply_more = true;
+	return true;
+}
+
 /* An error of the store: nothing of this transaction happened, and no session that took part is to be trusted. */
 static void sick(struct reactor *r, int rc)
 {
 	const struct error *e = replica_error(r->replica);
+	/* The outcome of a commit may be unknown, what was read may be wrong, a disk that was away has other descriptors. */
+	bool broken = rc == -ERR_STORAGE || rc == -ERR_DATABASE_DAMAGED;
 	struct line *l, *next;
 
 	replica_rollback(r->replica);
 	r->answers_count = 0;
 	for (l = r->lines.first; l; l = next) {
 		next = l->next;
-		if (l->stepped && !l->up) lines_remove(&r->lines, l);
+		if ((l->stepped || broken) && !l->up) lines_remove(&r->lines, l);
 	}
-	if (r->up && r->up->stepped) {
+	if (r->up && (r->up->stepped || broken)) {
 		up_drop(r, /* gently= */ false);
 		up_wait(r, settings(r)->retry_ms);
 		r->up_opened = false;
@@ -632,10 +661,8 @@ static void sick(struct reactor *r, int rc)
 		return;
 	}
 	r->sick_until_ms = r->now + settings(r)->retry_ms;
-	if (r->sick != -rc) {
-		r->sick = -rc;
-		note(r, -rc, "the database: %s", e && e->code ? e->detail : error_info(-rc)->en);
-	}
+	r->reopen = broken && !r->c->once;
+	tell_sick(r, rc, e);
 	if (r->c->once) {
 		if (e && e->code && r->err)
 			*r->err = *e;
@@ -964,7 +991,7 @@ static void turn(struct reactor *r, const int *fds, size_t fds_count)
 	notice_door(r);
 	for (size_t i = 0; i < fds_count; i++)
 		if (ready.fd[i]) stopped(r);
-	if (r->finished || sick_now) return;
+	if (r->finished || sick_now || (r->reopen && !reopen(r))) return;
 	arena_reset(&r->arena);
 	notice_others(r);
 	ask_for_seal(r);

@@ -10,9 +10,9 @@
 #include "tests/sim/faultfs.h"
 
 #include <errno.h>
-#include <sqlite3.h>
 
 #include "common/buf.h"
+#include "common/store_sqlite.h"
 #include "tests/sim/random.h"
 
 enum {
@@ -27,7 +27,7 @@ struct bytes {
 	size_t size, room;
 };
 
-struct pending {
+struct unsynced {
 	bool truncate;        /* to `at`; else a write there */
 	size_t at, len, copy; /* place in inode.copies */
 };
@@ -42,7 +42,7 @@ struct share { /* shared memory of one WAL */
 
 struct inode {
 	struct bytes seen, safe, copies;
-	struct pending *pending;
+	struct unsynced *pending;
 	size_t pending_count, pending_room;
 	struct share *share;
 	struct handle *handles;
@@ -121,7 +121,7 @@ static void bytes_done(struct bytes *b)
 
 /* ---- inodes: pending changes */
 
-static struct pending *pend(struct inode *n)
+static struct unsynced *pend(struct inode *n)
 {
 	if (n->pending_count == n->pending_room) {
 		n->pending_room = n->pending_room ? n->pending_room * 2 : 64;
@@ -132,18 +132,18 @@ static struct pending *pend(struct inode *n)
 
 static void inode_write(struct inode *n, size_t at, const uint8_t *p, size_t len)
 {
-	struct pending *x;
+	struct unsynced *x;
 
 	if (len == 0) return;
 	x = pend(n);
-	*x = (struct pending){.at = at, .len = len, .copy = n->copies.size};
+	*x = (struct unsynced){.at = at, .len = len, .copy = n->copies.size};
 	bytes_put(&n->copies, n->copies.size, p, len);
 	bytes_put(&n->seen, at, p, len);
 }
 
 static void inode_truncate(struct inode *n, size_t size)
 {
-	*pend(n) = (struct pending){.truncate = true, .at = size};
+	*pend(n) = (struct unsynced){.truncate = true, .at = size};
 	bytes_size(&n->seen, size);
 }
 
@@ -153,7 +153,7 @@ static void inode_settled(struct inode *n)
 	n->copies.size = 0;
 }
 
-static void play(struct inode *n, const struct pending *x)
+static void play(struct inode *n, const struct unsynced *x)
 {
 	if (x->truncate)
 		bytes_size(&n->safe, x->at);
@@ -162,7 +162,7 @@ static void play(struct inode *n, const struct pending *x)
 }
 
 /* Sector by sector, each with the chance given. */
-static void play_torn(struct disk *d, struct inode *n, const struct pending *x, unsigned permille)
+static void play_torn(struct disk *d, struct inode *n, const struct unsynced *x, unsigned permille)
 {
 	size_t end = x->at + x->len, at = x->at;
 
@@ -187,7 +187,7 @@ static void play_some(struct disk *d, struct inode *n)
 	                                          : SIZE_MAX;
 
 	for (size_t i = 0; i < n->pending_count; i++) {
-		const struct pending *x = &n->pending[i];
+		const struct unsynced *x = &n->pending[i];
 
 		if (!x->truncate && x->len > SECTOR && random_chance(&d->rnd, tear)) {
 			d->torn++;
@@ -303,6 +303,7 @@ static void vfs_register(void)
 	                          .xGetLastError = fs_last_error};
 	int rc;
 
+	store_configure();
 	if (sqlite3_vfs_find(vfs.zName) != NULL) return;
 	rc = sqlite3_vfs_register(&vfs, /* makeDflt= */ 0);
 	assert(rc == SQLITE_OK);
@@ -611,7 +612,8 @@ static int file_read(sqlite3_file *file, void *p, int len, sqlite3_int64 at)
 		/* As the unix VFS: a read is tried on until its end or an error; "short" is said only where the
 		 * file ends, since SQLite takes what is missing for zeros. */
 		if (h->disk->fault == DISK_SHORT && have > 0)
-			memcpy(p, b->p + at, random_below(&h->disk->rnd, have < want ? have : want));
+			memcpy(p, b->p + at,
+			       random_below(&h->disk->rnd, have < want ? have : want));
 		if (h->disk->fault == DISK_EIO || h->disk->fault == DISK_SHORT)
 			return failed(SQLITE_IOERR_CORRUPTFS, EIO);
 	}
