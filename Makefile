@@ -3,7 +3,7 @@
 # make check [S=merge]        run the suites, or one (tests/test_merge.c, tests/suite_merge.sh)
 # make check VARIANT=asan     the same, sanitised (also: release, clang, tsan, cov)
 # make test-asan, test-tsan   the same, installing what is missing; tsan: the suites with threads
-# make sim SEEDS=200 [SEED=7] [TRACE=1]   run the simulator
+# make sim SEEDS=200          run the simulator; SEED=7 TRACE=1 tells one world, SEED=7 SHRINK=1 shrinks one that fails
 # make sim-campaign SEEDS=5000 [SMALL=8]  many worlds on all cores, 8 of 10 small; fails too if something that can happen never did
 # make campaign [KILLS=1000] [SEED=1]     real processes under kills, cuts, restores, clocks and full disks
 # make sim-mutants [M=tie-break]   plant the bugs of tests/mutants, one after the other; each must be found
@@ -152,7 +152,7 @@ demo:
 	@JINGUO_BUILD=$(B) tests/demo
 
 sim: $(B)/sim
-	$< --seeds $(or $(SEEDS),200) $(if $(SEED),--seed $(SEED)) $(if $(TRACE),--trace)
+	$< --seeds $(or $(SEEDS),$(if $(TRACE)$(SHRINK),1,200)) $(if $(SEED),--seed $(SEED)) $(if $(TRACE),--trace) $(if $(SHRINK),--shrink)
 sim-campaign: $(B)/sim
 	$< --seeds $(or $(SEEDS),5000) $(if $(SEED),--seed $(SEED)) --jobs $(JOBS) --small $(or $(SMALL),8) --coverage
 sim-small: $(B)/sim
