@@ -173,6 +173,11 @@ static void pause_now(struct world *w, struct conn *c, unsigned side)
 	           c->ends[!side].device->label, (double)e->pause_ms / 60000);
 }
 
+static bool repairs(unsigned type)
+{
+	return type == MSG_RANGE || type == MSG_TALLY || type == MSG_NAMES || type == MSG_AGAIN;
+}
+
 static void transmit(struct world *w, struct conn *c, unsigned side)
 {
 	struct conn_end *e = &c->ends[side];
@@ -209,6 +214,7 @@ static void transmit(struct world *w, struct conn *c, unsigned side)
 		}
 		e->sent_bytes += x->bytes.len;
 		e->sent_frames++;
+		e->repair_frames += repairs(x->bytes.len > 1 ? x->bytes.p[1] : 0);
 		if (e->pause_at != 0 && e->sent_bytes > e->pause_at) pause_now(w, c, side);
 		x->at_ms = arrives;
 		frames_push(&e->wire, x);

@@ -35,10 +35,10 @@ struct conn_end {
 	int64_t busy_until_ms, stalled_until_ms, last_arrival_ms;
 	uint64_t sent_bytes, cut_at, pause_at; /* 0: never */
 	int64_t pause_ms;
-	bool closing;                 /* send what is queued, then close */
-	struct session_progress last; /* when this end gave up */
-	uint64_t sent_frames;
-	struct random rnd; /* of what is on the line from here */
+	bool closing;                        /* send what is queued, then close */
+	struct session_progress last;        /* when this end gave up */
+	uint64_t sent_frames, repair_frames; /* those of a repair have bounds of their own */
+	struct random rnd;                   /* of what is on the line from here */
 };
 struct conn {
 	unsigned number;

@@ -456,7 +456,8 @@ static void check_talkative(struct world *w)
 {
 	for (size_t i = 0; i < w->conns_count; i++) {
 		const struct conn *c = w->conns[i];
-		uint64_t frames = c->ends[0].sent_frames + c->ends[1].sent_frames;
+		uint64_t frames = c->ends[0].sent_frames + c->ends[1].sent_frames -
+		                  c->ends[0].repair_frames - c->ends[1].repair_frames;
 		uint64_t entries =
 		        (uint64_t)(c->ends[0].last.entries_out + c->ends[1].last.entries_out);
 
