@@ -319,7 +319,12 @@ static bool die_at(struct scene *sc, enum disk_fault fault, int64_t n, uint64_t 
 	struck = disk_hits(sc->disk) > 0;
 	assert_true(struck || rc == 0);
 	disk_disarm(sc->disk);
-	if (struck) assert_false(disk_process_alive(sc->disk, sc->process));
+	if (struck)
+		assert_false(disk_process_alive(sc->disk, sc->process));
+	else if (fault == DISK_POWER_CUT)
+		disk_power_cut(sc->disk); /* told to be done, and then the power goes */
+	else if (sc->store != NULL)
+		disk_kill(sc->disk, sc->process);
 	life_close(sc);
 	if (fault == DISK_POWER_CUT) boot(sc);
 	/* The work may be told to be done at a call after its commit: a checkpoint. */
@@ -340,6 +345,8 @@ static void walk_deaths(struct scene *sc)
 			        die_at(sc, DISK_POWER_CUT, calls, (uint64_t)calls * PLATTERS + i));
 		calls++;
 	}
+	for (uint64_t i = 0; i < 4 * PLATTERS; i++)
+		assert_false(die_at(sc, DISK_POWER_CUT, calls, i));
 	print_message("%s: died at each of %" PRId64 " calls\n", sc->name, calls);
 	assert_true(calls > 0 && calls < CALLS_MAX);
 	scene_end(sc);
