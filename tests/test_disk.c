@@ -559,7 +559,7 @@ static void cut_off_in_recovery(void **state)
 		(void)record(&sc);
 		struck = disk_hits(sc.disk) > 0;
 		life_close(&sc);
-		if (n % 3 == 0 ||
+		if (n % 5 == 0 ||
 		    !struck) /* the work, and the order of its calls, is the same for all */
 			while (m < CALLS_MAX && cut_again(&sc, sc.disk, n, m)) m++;
 		assert_true(m < CALLS_MAX);
