@@ -72,7 +72,7 @@ struct session {
 	uint32_t met_seen;
 	bool told_other; /* WELCOME has said that two of the peer are alive */
 	bool doubt; /* the peer's run may be that of a copy: to be believed once it has answered */
-	uint64_t peer_last;
+	uint64_t peer_last, met_before; /* the peer's run that was met last when WELCOME went out */
 
 	/* agreement */
 	uint8_t said_state[16], heard_state[16];
@@ -861,7 +861,11 @@ static int dispel_doubt(struct session *s, struct session_actions *a)
 	struct copies c;
 	bool two;
 	int rc = replica_copies(s->r, s->peer_origin, &c);
-	rc = rc ? rc : meet(s, &c, /* sure= */ true, &two);
+	if (rc) return rc;
+	/* An answer proves that its run was alive when WELCOME went out.  If another was met since, it may have been before that one
+	 * began: what is alive greets again. */
+	if (c.lines_count && c.lines[0].tip != s->met_before) return refuse(s, a, ERR_BUSY);
+	rc = meet(s, &c, /* sure= */ true, &two);
 	s->doubt = false;
 	return rc || !two ? rc : refuse(s, a, ERR_BUSY); /* it greets again, and is told */
 }
@@ -1045,6 +1049,7 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	s->p.peer_run = h->run;
 	s->peer_last = h->last_run;
 	rc = meet(s, &met, /* sure= */ false, &two);
+	s->met_before = met.lines_count ? met.lines[0].tip : 0;
 	rc = rc ? rc : patience_recall(s);
 	rc = rc ? rc : begin_work(s);
 	rc = rc ? rc : marks_load(s, h->run, h->last_run);

@@ -9,6 +9,7 @@
 
 #include "node/status.h"
 #include "proto/clock.h"
+#include "proto/copies.h"
 
 void people_done(struct people *p)
 {
@@ -293,6 +294,42 @@ static void check_held(struct world *w, struct device *d)
 	arena_done(&a);
 }
 
+/* Has this device ever had a second machine with its keys? */
+static bool has_copy(const struct world *w, const uint8_t origin[16])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->devices_count; i++)
+		n += memcmp(w->devices[i]->identity.origin, origin, 16) == 0;
+	return n > 1;
+}
+
+/* Nobody says of a device that two of it are alive, nor stops for it, whatever was restored, if there never were two. */
+static void check_copies(struct world *w, struct device *d)
+{
+	struct own_copies own;
+	struct arena a;
+	struct peer *peers = NULL;
+	size_t n = 0;
+
+	if (replica_own_copies(d->replica, &own) < 0) return;
+	if ((own.copied_ms != 0 || own.aside != 0) && !has_copy(w, d->identity.origin))
+		world_fail(w, "copied", "%s believes that there are two of it, and is alone",
+		           d->label);
+	arena_init(&a, 0);
+	if (store_peers(d->keeper, &a, &peers, &n) < 0) n = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct copies copies;
+
+		if (replica_copies(d->replica, peers[i].origin, &copies) < 0 ||
+		    copies.copied_ms == 0 || has_copy(w, peers[i].origin))
+			continue;
+		world_fail(w, "copied", "%s says that there are two of a peer, which is alone",
+		           d->label);
+	}
+	arena_done(&a);
+}
+
 void people_check(struct world *w, struct chest *c, struct device *d)
 {
 	struct status s;
@@ -306,6 +343,7 @@ void people_check(struct world *w, struct chest *c, struct device *d)
 		world_fail(w, "complete", "%s: no status", d->label);
 		return;
 	}
+	check_copies(w, d);
 	if (s.complete && !s.own_complete)
 		world_fail(w, "complete", "%s is complete and its own level is not", d->label);
 	if (!s.own_complete) return;
