@@ -44,7 +44,7 @@ struct session {
 	uint8_t patience;    /* how often the time of silence is doubled with this peer */
 	bool eased;          /* the work of this session was done: less patience the next time */
 	struct arena memory; /* of one step */
-	bool looked; /* into what differs */
+	bool looked;         /* into what differs */
 	struct descent *descent;      /* NULL: the peer knows nothing of repair */
 	struct session_actions *step; /* of the step under way, for it */
 
@@ -584,7 +584,8 @@ static int pump(struct session *s, struct session_actions *a)
 				s->out_pos = e->recv;
 				continue;
 			}
-			if (!entry_sound(e)) { /* the peer would end the session; it is named, and wanted back */
+			if (!entry_sound(
+			            e)) { /* the peer would end the session; it is named, and wanted back */
 				rc = repair_entry_damaged(s->r, e);
 				if (rc) return rc;
 				s->out_pos = e->recv;
@@ -656,8 +657,8 @@ static int look_into(struct session *s, const uint8_t own[16], bool *ret_begun)
 {
 	int64_t waiting = 0, parked = 0;
 	*ret_begun = false;
-	if (!s->descent || s->c.parent || !s->heard_idle || !s->heard_fresh || s->heard_acked < s->out_last ||
-	    s->heard.parked || s->heard.unapplied)
+	if (!s->descent || s->c.parent || !s->heard_idle || !s->heard_fresh ||
+	    s->heard_acked < s->out_last || s->heard.parked || s->heard.unapplied)
 		return 0;
 	int rc = store_waiting_count(s->r->st, &waiting);
 	if (!rc && !replica_is_hub(s->r)) rc = store_parked_count(s->r->st, &parked);
@@ -676,6 +677,34 @@ static int held_for_peer(struct session *s, struct msg_state *ret)
 	return rc ? rc : store_held_counts(s->r->st, unit.feed, &ret->parked, &ret->refused);
 }
 
+/* Does a hub know yet what lies above it, up to the unit of the topmost hub of its chain?  Before that it cannot tell a child
+ * which scopes they share, nor that they agree. */
+static int place_known(struct session *s, bool *ret)
+{
+	uint8_t top[16], id[16];
+	struct cert_row *row;
+	struct scope scope;
+	uint32_t at = s->r->own_scope, above = 0;
+	*ret = true;
+	if (!s->c.parent) return 0;
+	memcpy(id, s->r->cert.id, 16);
+	memcpy(top, s->r->cert.unit, 16);
+	for (unsigned depth = 0; depth < CERT_CHAIN_MAX; depth++) {
+		int rc = store_cert_by_id(s->r->st, id, &s->memory, &row);
+		if (rc) return rc;
+		if (!row || row->role != CERT_HUB) break;
+		memcpy(top, row->unit, 16);
+		memcpy(id, row->issuer, 16);
+	}
+	int rc = store_scope_ord(s->r->st, top, false, &above);
+	for (unsigned depth = 0; !rc && at && at != above && depth < 12; depth++) {
+		rc = store_scope_get(s->r->st, at, &scope);
+		at = rc ? 0 : scope.parent;
+	}
+	*ret = !rc && above && at == above;
+	return rc;
+}
+
 /* Says how things stand when we are idle and what we last said is no longer so. */
 static int tell_state(struct session *s, struct session_actions *a)
 {
@@ -688,6 +717,9 @@ static int tell_state(struct session *s, struct session_actions *a)
 	rc = rc ? rc : store_journal_head(s->r->st, &head, rolling);
 	if (rc) return rc;
 	s->p.to_send = head;
+	bool placed = true;
+	if (done && s->r->s.applied >= head) rc = place_known(s, &placed);
+	if (rc) return rc;
 	s->p.idle = done && s->r->s.applied >= head && !(s->descent && descent_busy(s->descent));
 	if (!s->p.idle) {
 		s->p.agreed = false;
@@ -698,29 +730,33 @@ static int tell_state(struct session *s, struct session_actions *a)
 		rc = patience_change(s, -1);
 		if (rc) return rc;
 	}
-	m.state = (struct msg_state){.session = s->nonce,
-	                             .acked = marks_newest(s).pos,
-	                             .unapplied = head - s->r->s.applied,
-	                             .idle = true};
+	m.state = (struct msg_state){
+	        .session = s->nonce,
+	        .acked = marks_newest(s).pos,
+	        .unapplied = !placed, /* all that is here is applied; not all that is to come */
+	        .idle = true};
 	rc = digest_now(s, m.state.state);
 	rc = rc ? rc : held_for_peer(s, &m.state);
 	if (rc) return rc;
-	bool agreed = !memcmp(m.state.state, s->heard_state, 16) && (s->c.parent || s->heard_idle);
+	bool agreed = !memcmp(m.state.state, s->heard_state, 16) &&
+	              (s->c.parent || (s->heard_idle && !s->heard.unapplied));
 	if (agreed && !s->p.agreed) rc = agreed_now(s);
 	s->p.agreed = agreed;
 	bool begun = false;
-	if (!rc && !agreed) rc = look_into(s, m.state.state, &begun);
+	if (!rc && memcmp(m.state.state, s->heard_state, 16) != 0)
+		rc = look_into(s, m.state.state, &begun);
 	if (rc || begun) {
 		s->looked = true;
 		s->p.idle = false;
 		return rc;
 	}
 	if (s->said_idle && !memcmp(m.state.state, s->said_state, 16) &&
-	    s->said_acked == m.state.acked && s->said_unapplied == m.state.parked + m.state.refused)
+	    s->said_acked == m.state.acked &&
+	    s->said_unapplied == m.state.parked + m.state.refused + !placed)
 		return rc;
 	memcpy(s->said_state, m.state.state, 16);
 	s->said_acked = m.state.acked;
-	s->said_unapplied = m.state.parked + m.state.refused;
+	s->said_unapplied = m.state.parked + m.state.refused + !placed;
 	s->said_idle = true;
 	/* Behind the DATA it speaks of, or the peer would leave before that arrives. */
 	send_message(s, a, &m, FRAME_BULK);
@@ -1013,6 +1049,9 @@ static int nothing_for(struct session *s, const struct mark *at, bool *ret)
 	        : store_journal_scan(s->r->st, &s->feed.filter, at->pos, 1, 1, &s->memory, &entries,
 	                             &n);
 	*ret = !rc && !n && head == s->r->s.applied && !memcmp(at->filter, s->feed.id, 8);
+	bool placed = true;
+	if (*ret) rc = place_known(s, &placed);
+	*ret = *ret && placed;
 	return rc;
 }
 

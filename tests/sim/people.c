@@ -167,7 +167,7 @@ static bool held(const struct people *p, unsigned side, int64_t since_ms,
 /* For a person: which scopes and lanes differ now. */
 static void dump_differences(struct world *w, const struct device *child)
 {
-	for (size_t u = 0; w->trace_print && u < w->units_count; u++)
+	for (size_t u = 0; (w->trace_print || w->story) && u < w->units_count; u++)
 		for (unsigned lane = 0; lane < LANES; lane++) {
 			const struct device *sides[2] = {child, child->parent};
 			uint8_t state[2][STATE_BYTES] = {{0}};
