@@ -676,10 +676,8 @@ class Campaign:
             s = site.place.status()
             short = (f"{site} says: {s['lamp_text']} (" + ", ".join(f"{k} {s[k]}" for k in (
                 "unsent", "received", "waiting", "unapplied", "gaps", "parked", "refused", "alarms", "restored")) + ")")
-            if site.restored and s["restored"]:  # a person is asked to look; the counters must be as good all the same
-                must(s["lamp"] == "identity", short)
-            else:
-                must(s["own_complete"], short)
+            # Restored or copied, and it has noticed: a person is asked to look; the counters must be as good all the same.
+            must(s["own_complete"] or (site.restored and s["lamp"] == "identity"), short)
             must(not any(s[k] for k in ("unsent", "received", "waiting", "unapplied", "gaps", "parked", "refused")), short)
         for site in self.places:
             if not site.parent:
