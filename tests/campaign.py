@@ -363,8 +363,8 @@ class Campaign:
         if epoch != site.epoch or not site.parent or parent_epoch != site.parent.epoch:
             return
         says = "that it is complete" if s["own_complete"] else "that nothing is unsent" if not s["unsent"] else None
-        if not says:
-            return
+        if not says or (site.restored and not s["own_complete"]):
+            return  # "unsent" of a disk that went back is of the last contact, which that disk may not have had
         self.n["complete_seen" if s["own_complete"] else "sent_seen"] += 1
         if site.restored:  # it cannot speak of what it does not have (it may not have noticed)
             held = self.ledger.holdings(site.db)
