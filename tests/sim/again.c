@@ -237,6 +237,27 @@ void again_deleted(struct world *w, const struct view *v)
 	arena_done(&a);
 }
 
+/* ---- changesets that stand or fall together */
+
+void again_whole(struct world *w, const struct view *v)
+{
+	const struct record *first = NULL;
+
+	for (size_t i = 0; i < v->count; i++) {
+		const struct record *r = &v->records[i];
+
+		if (!r->whole) continue;
+		first = NULL;
+		for (size_t k = 0; k < i && !first; k++)
+			if (v->records[k].whole == r->whole) first = &v->records[k];
+		if (first && ((first->words ^ r->words) & (WORD_ACCEPTED | WORD_REFUSED)) != 0)
+			world_fail(w, "whole",
+			           "%s: of one changeset, which stands or falls together, words %u "
+			           "and %u",
+			           v->device->label, first->words, r->words);
+	}
+}
+
 /* ---- figures */
 
 static void add(struct again_figures *f, const uint8_t unit[16], int64_t month, unsigned kind,

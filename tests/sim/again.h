@@ -15,6 +15,8 @@ void again_states(struct world *w, const struct view *v);
 /* The list of edits that deletions did not know of. */
 void again_deleted(struct world *w, const struct view *v);
 
+/* What stands or falls together has one verdict. */
+void again_whole(struct world *w, const struct view *v);
 /* What a hub shows as numbers, by hub/summary.h: sums and whether they are settled. */
 void again_summary(struct world *w, const struct view *v);
 

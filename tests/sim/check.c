@@ -58,8 +58,11 @@ static int decode_segment(struct chest *c, const struct entry *e, struct decoded
 	x->ops = ARENA_ARRAY(&c->arena, struct record, x->ops_count + 1);
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < cs[i].ops_count; j++) {
-			x->ops[k] = (struct record){
-			        .op = &cs[i].ops[j], .run = cs[i].run, .lane = s.head.lane};
+			x->ops[k] = (struct record){.op = &cs[i].ops[j],
+			                            .run = cs[i].run,
+			                            .lane = s.head.lane,
+			                            .whole = cs[i].flags & CHANGESET_WHOLE ? &cs[i]
+			                                                                   : NULL};
 			memcpy(x->ops[k++].scope, s.head.scope, 16);
 		}
 	return 0;
@@ -898,6 +901,7 @@ void check_midway(struct world *w, struct chest *c)
 		again_states(w, &views[i]);
 		again_deleted(w, &views[i]);
 		again_summary(w, &views[i]);
+		again_whole(w, &views[i]);
 		views[whole++] = views[i];
 	}
 	check_states(w, views, whole);
@@ -937,6 +941,7 @@ void check_rest(struct world *w, struct chest *c)
 		again_states(w, &views[i]);
 		again_deleted(w, &views[i]);
 		again_summary(w, &views[i]);
+		again_whole(w, &views[i]);
 		again_figures(w, &views[i]);
 		if (counts.alarms != 0 && !world_hostile(w))
 			world_fail(w, "alarms",

@@ -25,7 +25,8 @@ struct record { /* one operation as one replica holds it */
 	const struct op *op;
 	uint64_t run;
 	uint8_t scope[16];
-	unsigned lane, words; /* WORD_x */
+	unsigned lane, words;          /* WORD_x */
+	const struct changeset *whole; /* that it stands or falls with; NULL: alone */
 };
 struct view {
 	struct device *device;

@@ -81,7 +81,9 @@ static void crowded(struct config *c, struct random *rnd)
 	c->hold = random_range(rnd, 100, 600);
 	c->refuse = random_range(rnd, 100, 600);
 	if (random_chance(rnd, 500)) c->window = random_range(rnd, 1, 8) * 256;
-	if (random_chance(rnd, 500)) c->piece = random_range(rnd, 300, 1500);
+	if (random_chance(rnd, 600)) return;
+	c->real = 0; /* their records are larger than such a piece */
+	c->piece = random_range(rnd, 150, 220);
 }
 
 void sim_config(uint64_t seed, struct config *ret)
