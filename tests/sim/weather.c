@@ -139,6 +139,8 @@ static void upgrade(struct world *w, struct device *d, uint64_t at)
 	bool schema = random_chance(&rnd, 700), speech = random_chance(&rnd, 600);
 
 	if (!d->alive || (d->hub && d->parent == NULL && !d->joined)) return;
+	/* Nobody installs on a disk that fails or is full. */
+	schema = schema && w->config.full == 0 && w->config.eio == 0;
 	if (w->config.speak > 0 && speech && d->speech < last) {
 		d->speech += random_chance(&rnd, 800) ? 1 : last - d->speech;
 		REACHED(w, UPGRADE_SPEECH);

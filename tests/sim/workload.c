@@ -179,6 +179,15 @@ static bool closed_here(const struct device *d)
 	return !d->hub || d->world->units[d->unit].level >= LEVEL_PREFECTURE;
 }
 
+/* The id of a row that never comes. */
+static void put_nobody(struct world *w, struct draft *x)
+{
+	char *id = x->texts[x->count - 1][x->writes[x->count - 1].fields_count];
+
+	random_bytes(&w->work, id, 16);
+	put(x, "to", value_bytes(id, 16));
+}
+
 static void thing_fields(struct world *w, const struct workload *load, struct device *d,
                          struct draft *x, unsigned mask)
 {
@@ -199,7 +208,10 @@ static void thing_fields(struct world *w, const struct workload *load, struct de
 		        pick(w, load, !d->hub && d->joined ? d->parent : d, TABLE_THING,
 		             /* here= */ false);
 
-		if (to != NULL) put(x, "to", value_bytes(to->id, 16));
+		if (w->config.hold > 500 && random_chance(&w->work, 80))
+			put_nobody(w, x); /* what refers to it waits for ever */
+		else if (to != NULL)
+			put(x, "to", value_bytes(to->id, 16));
 	}
 	if (d->next_schema && (mask & 32)) put_text(x, "later", "later %llu", n >> 20);
 	if (d->next_schema && (mask & 64) && closed_here(d))
