@@ -6,6 +6,7 @@
 #include "tests/sim/storage.h"
 
 #include "tests/sim/device.h"
+#include "tests/sim/template.h"
 
 enum {
 	STREAM_STORAGE = 82,
@@ -56,7 +57,7 @@ void storage_done(struct device *d)
 	d->storage.disk = NULL;
 }
 
-int storage_open(struct device *d, enum storage_who who, unsigned flags, struct store **ret)
+static int open_as(struct device *d, enum storage_who who, unsigned flags, struct store **ret)
 {
 	struct storage *s = &d->storage;
 	int rc;
@@ -68,6 +69,23 @@ int storage_open(struct device *d, enum storage_who who, unsigned flags, struct 
 	s->process[who] = disk_process(s->disk);
 	rc = store_open(d->path, device_schema(d), flags | STORE_VFS, ret, &d->err);
 	if (rc == 0) store_checkpoint_every(*ret, s->checkpoint_pages);
+	return rc;
+}
+
+int storage_open(struct device *d, enum storage_who who, unsigned flags, struct store **ret)
+{
+	struct sqlite3 *held;
+	char uri[128];
+	int rc;
+
+	if ((flags & STORE_CREATE) == 0) return open_as(d, who, flags, ret);
+	storage_uri(d, uri, sizeof(uri));
+	held = template_fill(device_schema(d), uri);
+	rc = open_as(d, who, flags, ret);
+	/* One in WAL mode says so in its head: no use for a file in memory. */
+	if (rc == 0 && held == NULL && d->storage.disk == NULL)
+		template_keep(device_schema(d), uri);
+	template_release(held);
 	return rc;
 }
 
