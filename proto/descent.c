@@ -889,8 +889,10 @@ static int keep_asked(struct replica *r, const struct cert *peer)
 	return rc ? engine_fail(r, rc) : 0;
 }
 
-/* Gaps are asked for once a day: who does not have it would be asked at every session.  Damaged entries always. */
-static int missing_here(struct replica *r, const struct cert *peer, struct hashes *ret)
+/* Damaged entries always; gaps while the digests differ, else once a day: who does not have what is missing would be asked at
+ * every session. */
+static int missing_here(struct replica *r, const struct cert *peer, bool differ,
+                        struct hashes *ret)
 {
 	struct repair *list;
 	size_t n = 0;
@@ -905,20 +907,21 @@ static int missing_here(struct replica *r, const struct cert *peer, struct hashe
 	n = 0;
 	rc = rc ? rc : store_gaps(r->st, WANTS_MAX, &r->scratch, &gaps, &n);
 	if (!rc && n) rc = asked_before(r, peer, gaps, n, &before);
+	if (differ) before = false;
 	for (size_t i = 0; i < n && !rc && !before && ret->count < 2 * WANTS_MAX; i++)
 		hashes_add(ret, gaps[i]);
 	return rc ? engine_fail(r, rc) : 0;
 }
 
-int descent_wants(struct replica *r, const struct cert *peer, bool *ret)
+int descent_wants(struct replica *r, const struct cert *peer, bool differ, bool *ret)
 {
 	struct hashes *h = ARENA_ARRAY(&r->scratch, struct hashes, 1);
-	int rc = missing_here(r, peer, h);
+	int rc = missing_here(r, peer, differ, h);
 	*ret = !rc && h->count > 0;
 	return rc;
 }
 
-int descent_ask(struct descent *d)
+int descent_ask(struct descent *d, const uint8_t peers[STATE_BYTES])
 {
 	static const uint8_t nothing[16];
 	struct hashes *h = ARENA_ARRAY(&d->l.r->scratch, struct hashes, 1);
@@ -927,7 +930,9 @@ int descent_ask(struct descent *d)
 		return 0;
 	d->asked_first = true;
 	d->wants_seen = d->l.r->wants_changed;
-	int rc = missing_here(d->l.r, d->l.peer, h);
+	uint8_t own[STATE_BYTES];
+	int rc = replica_digest(d->l.r, d->l.peer, own);
+	if (!rc) rc = missing_here(d->l.r, d->l.peer, memcmp(own, peers, STATE_BYTES) != 0, h);
 	if (rc || !h->count) return rc;
 	rc = keep_asked(d->l.r, d->l.peer);
 	if (rc) return rc;

@@ -26,9 +26,9 @@ struct descent *descent_new(const struct descent_link *link, uint64_t session);
 void descent_free(struct descent *d); /* accepts NULL */
 
 /* Is there anything that we would ask a peer for: damaged entries, gaps? */
-int descent_wants(struct replica *r, const struct cert *peer, bool *ret);
+int descent_wants(struct replica *r, const struct cert *peer, bool differ, bool *ret);
 /* Asks for it, once in a session; nothing to ask: nothing happens. */
-int descent_ask(struct descent *d);
+int descent_ask(struct descent *d, const uint8_t peers[STATE_BYTES]);
 /* Child: both sides are at rest and differ. */
 int descent_begin(struct descent *d, const uint8_t own[STATE_BYTES],
                   const uint8_t peers[STATE_BYTES], bool *ret_begun);

@@ -199,7 +199,7 @@ static int work_on_repair(struct session *s, struct session_actions *a)
 {
 	bool more = false;
 	if (!s->descent) return 0;
-	int rc = descent_ask(s->descent);
+	int rc = descent_ask(s->descent, s->heard_state);
 	rc = rc ? rc : descent_step(s->descent, &more);
 	(void)descent_heard(s->descent, s->heard_state);
 	if (more) a->due_ms = 1;
@@ -1135,7 +1135,7 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	/* Whoever is in doubt has to answer. */
 	rc = w->confirmed && !s->doubt ? nothing_for(s, &h->cursor.mark, &w->idle) : 0;
 	bool wants = false;
-	if (!rc && s->descent) rc = descent_wants(s->r, &s->c.peer, &wants);
+	if (!rc && s->descent) rc = descent_wants(s->r, &s->c.peer, memcmp(w->state, h->state, 16) != 0, &wants);
 	w->idle = w->idle && !wants;
 	s->said_idle = w->idle &&
 	               !memcmp(w->state, h->state, 16); /* WELCOME has said all there is to say */
