@@ -304,6 +304,17 @@ static bool has_copy(const struct world *w, const uint8_t origin[16])
 	return n > 1;
 }
 
+/* An attacker shows as many runs of himself as he likes. */
+static bool is_hostile(const struct world *w, const uint8_t origin[16])
+{
+	bool hostile = false;
+
+	for (size_t i = 0; i < w->devices_count; i++)
+		hostile |= w->devices[i]->hostile &&
+		           memcmp(w->devices[i]->identity.origin, origin, 16) == 0;
+	return hostile;
+}
+
 /* Nobody says of a device that two of it are alive, nor stops for it, whatever was restored, if there never were two. */
 static void check_copies(struct world *w, struct device *d)
 {
@@ -322,7 +333,8 @@ static void check_copies(struct world *w, struct device *d)
 		struct copies copies;
 
 		if (replica_copies(d->replica, peers[i].origin, &copies) < 0 ||
-		    copies.copied_ms == 0 || has_copy(w, peers[i].origin))
+		    copies.copied_ms == 0 || has_copy(w, peers[i].origin) ||
+		    is_hostile(w, peers[i].origin))
 			continue;
 		world_fail(w, "copied", "%s says that there are two of a peer, which is alone",
 		           d->label);
