@@ -271,8 +271,8 @@ static int load_journal(struct chest *c, struct device *d, struct view *v)
 		v->segments += e->kind == ENTRY_SEGMENT;
 		v->holes += e->kind == ENTRY_HOLE;
 		if (!entry_sound(e)) {
-			world_fail(d->world, "journal", "%s: entry %" PRId64 " is damaged", d->label,
-			           recv);
+			world_fail(d->world, "journal", "%s: entry %" PRId64 " is damaged",
+			           d->label, recv);
 			rc = -1;
 			break;
 		}
@@ -667,12 +667,33 @@ static void check_complete(struct world *w, const struct view *views, size_t n)
 		}
 }
 
+/* Who stands behind another that waits may be stood behind himself, and of a changeset that stands or falls together all wait
+ * for what one waits for: which of the records wait, over however many others, for something else than their like? */
+static bool *behind_something(struct arena *a, const struct held *held, size_t count)
+{
+	bool *grounded = ARENA_ARRAY(a, bool, count + 1), more = true;
+
+	for (size_t i = 0; i < count; i++) grounded[i] = held[i].cause != ERR_BEHIND;
+	while (more) {
+		more = false;
+		for (size_t i = 0; i < count; i++)
+			for (size_t k = 0; k < count && !grounded[i]; k++) {
+				grounded[i] = grounded[k] && held[k].lane == held[i].lane &&
+				              (memcmp(held[k].row, held[i].row, 16) == 0 ||
+				               memcmp(held[k].row, held[i].wait, 16) == 0);
+				more |= grounded[i];
+			}
+	}
+	return grounded;
+}
+
 /* Nothing waits without a cause that is still true. */
 static void check_waiting(struct world *w, const struct view *v, const struct view *views, size_t n)
 {
 	struct device *d = v->device;
 	struct arena a;
 	struct held *held = NULL;
+	bool *grounded;
 	size_t count = 0;
 
 	for (size_t i = 0; i < v->count && d->joined; i++) {
@@ -690,6 +711,7 @@ static void check_waiting(struct world *w, const struct view *v, const struct vi
 	}
 	arena_init(&a, 0);
 	if (store_parked_list(d->keeper, 0, 1u << 16, &a, &held, &count) < 0) count = 0;
+	grounded = behind_something(&a, held, count);
 	for (size_t i = 0; i < count; i++) {
 		uint16_t tables[TABLES_MAX];
 		size_t there = 0;
@@ -708,15 +730,7 @@ static void check_waiting(struct world *w, const struct view *v, const struct vi
 			           "%s: an update of %s waits for its row, which is there",
 			           d->label, id);
 		if (held[i].cause == ERR_BEHIND) {
-			bool other = false;
-
-			for (size_t k = 0; k < count; k++)
-				/* of a changeset that stands or falls together, all wait for what one waits for */
-				other |= held[k].cause != ERR_BEHIND &&
-				         held[k].lane == held[i].lane &&
-				         (memcmp(held[k].row, held[i].row, 16) == 0 ||
-				          memcmp(held[k].row, held[i].wait, 16) == 0);
-			if (!other) {
+			if (!grounded[i]) {
 				world_fail(w, "parked",
 				           "%s: a change of %s lane %u waits behind nothing",
 				           d->label, id, (unsigned)held[i].lane);
@@ -878,8 +892,8 @@ static size_t load_all(struct world *w, struct chest *c, struct view *views)
 	size_t n = 0;
 
 	for (size_t i = 0; i < w->devices_count; i++)
-		if (w->devices[i]->alive && w->devices[i]->joined &&
-		    !w->devices[i]->damaged && !device_forsaken(w->devices[i]) && view_load(c, w->devices[i], &views[n]) == 0)
+		if (w->devices[i]->alive && w->devices[i]->joined && !w->devices[i]->damaged &&
+		    !device_forsaken(w->devices[i]) && view_load(c, w->devices[i], &views[n]) == 0)
 			n++;
 	return n;
 }
