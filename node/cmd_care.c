@@ -105,8 +105,7 @@ static json_t *repair_json(struct call *c, const struct repair *x)
 	                                                                       : json_null());
 	json_object_set_new(j, "entry",
 	                    x->what == REPAIR_ENTRY ? json_integer(x->recv) : json_null());
-	json_object_set_new(j, "hash",
-	                    x->what == REPAIR_ENTRY ? json_string(hex) : json_null());
+	json_object_set_new(j, "hash", x->what == REPAIR_ENTRY ? json_string(hex) : json_null());
 	json_object_set_new(j, "code", json_integer(info->code));
 	json_object_set_new(j, "rule", json_string(info->name));
 	return j;
@@ -123,7 +122,9 @@ static void repair_text(struct call *c, const struct repair *x, struct buf *b)
 	                                     [REPAIR_OWN] = WORD_AUDIT_OWN,
 	                                     [REPAIR_PEER] = WORD_AUDIT_PEER};
 	const struct table *t = schema_table(&schema_current, x->table);
-	const char *table = !t ? call_number(c, x->table) : c->language == LANGUAGE_ZH ? t->zh : t->en;
+	const char *table = !t                           ? call_number(c, x->table)
+	                    : c->language == LANGUAGE_ZH ? t->zh
+	                                                 : t->en;
 
 	buf_print(b, "%s ", call_time(c, x->at_ms));
 	if (x->what == REPAIR_ROW || x->what == REPAIR_DIFFERS)
@@ -141,9 +142,8 @@ static void audit_progress(struct call *c, const struct audit *x)
 
 	if (!c->terminal || c->json) return;
 	buf_init(&b, 256);
-	word_fill(&b, c->language, WORD_AUDIT_GOING, call_number(c, x->done),
-	          call_number(c, x->of), call_number(c, x->found), call_number(c, x->mended),
-	          WORD_END);
+	word_fill(&b, c->language, WORD_AUDIT_GOING, call_number(c, x->done), call_number(c, x->of),
+	          call_number(c, x->found), call_number(c, x->mended), WORD_END);
 	call_progress(c, &b);
 	buf_done(&b);
 }
@@ -517,7 +517,8 @@ const struct command commands_care[] = {
          .run = run_verify},
         {.name = "audit",
          .zh = "列出发现的不一致和修复结果;--deep 逐条核对并修复。",
-         .en = "What was found to differ and what was repaired; --deep checks everything and mends.",
+         .en = "What was found to differ and what was repaired; --deep checks everything and "
+               "mends.",
          .options = "deep",
          .examples = "audit --dir jinguo\naudit --deep --dir jinguo",
          .args_min = 0,

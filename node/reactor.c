@@ -421,7 +421,7 @@ static uint32_t welcome_in_s(struct reactor *r)
 		r->welcomes++;
 		return 0;
 	}
-	return 1 + r->put_off++ / most;
+	return 1 + r->put_off++ / (most ? most : 1);
 }
 
 static int on_hello(struct reactor *r, const struct arrival *a, const struct msg_hello *hello)

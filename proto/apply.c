@@ -102,11 +102,15 @@ static size_t woken_slot(const struct woken *w, const uint8_t id[16])
 
 static void woken_grow(struct applying *x)
 {
-	struct woken *w = &x->woken, old = *w;
-	w->room = !old.room ? 16 : old.count - old.done > old.room / 2 ? old.room * 2 : old.room;
+	struct woken *w = &x->woken;
+	struct woken old = *w;
+	size_t left = old.count - old.done, room = old.room ? old.room : 16;
+	/* What is done leaves room; half of it free is enough. */
+	w->room = left > room / 2 ? room * 2 : room;
 	w->ids = ARENA_ARRAY(&x->r->tx, uint8_t[16], w->room);
+	/* cppcheck-suppress AssignmentIntegerToAddress ; it takes the type in the macro for a value */
 	w->index = ARENA_ARRAY(&x->r->tx, uint32_t, 2 * w->room);
-	w->count = old.count - old.done;
+	w->count = left;
 	w->done = 0;
 	for (size_t i = 0; i < w->count; i++) {
 		memcpy(w->ids[i], old.ids[old.done + i], 16);
@@ -1056,6 +1060,7 @@ static int takes_unit(struct applying *x, const struct record *rec, bool *ret)
 }
 
 /* A segment that others judge, or nobody: merges what is accepted, annuls what was refused of our own. */
+/* NOLINTNEXTLINE(readability-function-cognitive-complexity): one walk; its cases share the ordinal */
 static int take_words(struct applying *x, const struct entry *e, struct opened *o)
 {
 	struct replica *r = x->r;

@@ -105,7 +105,7 @@ int bundle_more(struct replica *r, struct bundle_writer *w, struct buf *out, boo
 		if (!rc && !e)
 			rc = error_set(&r->err, ERR_DATABASE_DAMAGED, "", "no entry %" PRId64,
 			               w->next);
-		if (!rc) bundle_put_entry(&w->hash, e->kind, e->head, e->body, out);
+		if (!rc && e) bundle_put_entry(&w->hash, e->kind, e->head, e->body, out);
 	}
 	arena_done(&a);
 	if (!rc && w->next == w->last) {

@@ -22,7 +22,7 @@ enum {
 	REMEMBERED_MAX = 2048, /* items of leaves that were told, so that their tags can be named */
 	AGAIN_BYTES_MAX = 2 * 1024 * 1024,
 	NAMED_NOTES_MAX = 16, /* rows that still differ, kept in the list for people */
-	WANTS_MAX = 8, /* damaged entries and gaps asked for when a session begins */
+	WANTS_MAX = 8,        /* damaged entries and gaps asked for when a session begins */
 	AGAIN_AFTER_MS = 24 * 3600 * 1000
 };
 
@@ -217,7 +217,8 @@ static int closed_to_us(struct replica *r, uint32_t ord, unsigned lane, bool *re
 	struct scope s;
 	int rc = store_scope_get(r->st, r->own_scope, &s);
 	*ret = false;
-	for (unsigned depth = 0; !rc && s.parent && depth < 8 && lane != LANE_OPEN && !*ret; depth++) {
+	for (unsigned depth = 0; !rc && s.parent && depth < 8 && lane != LANE_OPEN && !*ret;
+	     depth++) {
 		*ret = s.parent == ord;
 		rc = store_scope_get(r->st, s.parent, &s);
 	}
@@ -325,6 +326,7 @@ static void block_add(struct descent *d, const struct item *x)
 			d->blocks_room = d->blocks_room * 2 + 64;
 			d->blocks = mem_grow(d->blocks, d->blocks_room * sizeof(*d->blocks));
 		}
+		assert(d->blocks);
 		b = &d->blocks[d->blocks_count++];
 		*b = (struct block){0};
 		/* As short as it still parts this key from the one before. */
@@ -397,6 +399,8 @@ static int piece_order(const void *x, const void *y)
 	return memcmp(a->lo, b->lo, KEY_BYTES);
 }
 
+/* Asking goes over to naming and to the next scope, which asks: no deeper than the two rounds of a descent. */
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static int ask(struct descent *d)
 {
 	struct message m = {.type = MSG_RANGE};
@@ -441,6 +445,7 @@ static int ask(struct descent *d)
 	return 0;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static int begin_scopes(struct descent *d)
 {
 	space_clear(d);
@@ -583,7 +588,8 @@ static int leaf(struct descent *d, const struct piece *p, const struct range_sum
 static int on_tally(struct descent *d, const struct msg_tally *m)
 {
 	int rc = 0;
-	if (d->phase != PHASE_ASKED || m->number != d->number) return 0; /* of a question that is over */
+	if (d->phase != PHASE_ASKED || m->number != d->number)
+		return 0; /* of a question that is over */
 	if (m->count != d->asked_count || m->scopes != d->scopes) return -ERR_PROTOCOL;
 	for (size_t i = 0; i < m->count && !rc; i++) {
 		const struct piece *p = &d->asked[i];
@@ -634,10 +640,11 @@ static int mend(struct descent *d, uint32_t scope, unsigned lane, const struct n
 	return scope && count ? repair_rows(d->l.r, scope, lane, rows, count, &mended) : 0;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static int name_rows(struct descent *d)
 {
-	struct msg_names n = names_for(d->scope_id, d->lane,
-	                               d->round == 1 ? NAMES_DIFFER : NAMES_AGAIN);
+	struct msg_names n =
+	        names_for(d->scope_id, d->lane, d->round == 1 ? NAMES_DIFFER : NAMES_AGAIN);
 	if (!d->rows_count && !d->tags_count) return next_space(d);
 	d->found = true;
 	env_trace(d->l.r->env, "repair: rows differ, round %u: %zu", d->round,
@@ -689,6 +696,7 @@ static int tried(struct descent *d, const uint8_t own[STATE_BYTES],
 }
 
 /* The next scope and lane that differs; after the last: once more, to see what is left, or the end. */
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static int next_space(struct descent *d)
 {
 	uint8_t own[STATE_BYTES];
@@ -776,8 +784,7 @@ static int held_of(struct descent *d, uint32_t scope, unsigned lane, const struc
 		rc = hash_at(r, ops[i].recv, &a, ret);
 		if (!rc && ret->count > at)
 			rc = store_words(r->st, ret->p[at], &a, &words, &words_count);
-		for (size_t k = 0; k < words_count && !rc; k++)
-			rc = hash_at(r, words[k], &a, ret);
+		for (size_t k = 0; k < words_count && !rc; k++) rc = hash_at(r, words[k], &a, ret);
 	}
 	arena_done(&a);
 	return rc ? engine_fail(r, rc) : 0;
@@ -891,8 +898,7 @@ static int keep_asked(struct replica *r, const struct cert *peer)
 
 /* Damaged entries always; gaps while the digests differ, else once a day: who does not have what is missing would be asked at
  * every session. */
-static int missing_here(struct replica *r, const struct cert *peer, bool differ,
-                        struct hashes *ret)
+static int missing_here(struct replica *r, const struct cert *peer, bool differ, struct hashes *ret)
 {
 	struct repair *list;
 	size_t n = 0;

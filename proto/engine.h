@@ -45,12 +45,12 @@ struct replica {
 	struct cert cert;
 	bool has_cert, stale;
 	uint32_t own_scope;
-	struct arena tx;               /* memory of one transaction */
-	struct arena scratch;          /* memory of one entry or call within it */
-	uint32_t met_changed;          /* counts new runs of peers: copies.h */
-	uint32_t wants_changed;        /* counts damaged entries and gaps found: sessions ask for them */
-	uint32_t feeds_changed;        /* counts changes of feeds: sessions look at theirs again */
-	bool parked_any;               /* is anything parked?  spares a look per operation */
+	struct arena tx;        /* memory of one transaction */
+	struct arena scratch;   /* memory of one entry or call within it */
+	uint32_t met_changed;   /* counts new runs of peers: copies.h */
+	uint32_t wants_changed; /* counts damaged entries and gaps found: sessions ask for them */
+	uint32_t feeds_changed; /* counts changes of feeds: sessions look at theirs again */
+	bool parked_any;        /* is anything parked?  spares a look per operation */
 	struct admitting *admitting;   /* verdicts of this apply, not yet journaled */
 	struct opened_segment *opened; /* OPENED_MAX; NULL: none yet */
 	size_t opened_next;
@@ -119,11 +119,11 @@ size_t lane_cells(const struct lane_state *l,
 /* ---- replica.c */
 #define RUN_NOBODY UINT64_C(1) /* what came out of a file is from this run, which nobody has */
 void engine_alarm(struct replica *r, const char *what); /* counted, told */
-int engine_fail(struct replica *r, int rc);     /* takes over the store's error; returns rc */
+int engine_fail(struct replica *r, int rc); /* takes over the store's error; returns rc */
 bool engine_peers_fault(int rc); /* of replica_append: the entry is at fault, not the store */
 int engine_new_run(struct replica *r, const char *why); /* from here on */
-uint64_t engine_stamp(struct replica *r);       /* the next stamp of this run */
-bool engine_custodian(const struct replica *r); /* hub that may hold the county lane */
+uint64_t engine_stamp(struct replica *r);               /* the next stamp of this run */
+bool engine_custodian(const struct replica *r);         /* hub that may hold the county lane */
 int engine_scope_id(struct replica *r, uint32_t ord, uint8_t ret[16]);
 int engine_cert_of(struct replica *r, const uint8_t origin[16], struct cert *ret, bool *ret_known);
 int engine_org_changed(struct replica *r,

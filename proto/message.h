@@ -14,7 +14,7 @@ enum {
 	PROTOCOL_MAX = 2,
 	PROTOCOL_REPAIR = 2, /* from here on: RANGE, TALLY, NAMES, AGAIN */
 	MARKS_MAX = 33,
-	MESSAGE_MEMORY_FACTOR = 2, /* arena bytes per byte of a message, stated maximum, */
+	MESSAGE_MEMORY_FACTOR = 2,      /* arena bytes per byte of a message, stated maximum, */
 	MESSAGE_MEMORY_BASE = 20 * 1024 /* and this many beside */
 };
 
@@ -35,7 +35,7 @@ enum message_type {
 	MSG_RANGE = 13, /* child: what do these ranges of rows add up to with you? */
 	MSG_TALLY = 14, /* the answer */
 	MSG_NAMES = 15, /* rows that differ; entries held, entries wanted */
-	MSG_JOIN = 16, /* stranger -> hub: redeems a token */
+	MSG_JOIN = 16,  /* stranger -> hub: redeems a token */
 	MSG_JOINED = 17,
 	MSG_AGAIN = 18 /* an entry that was wanted, beside the cursor */
 };
@@ -160,7 +160,8 @@ enum {
 };
 struct range {
 	uint8_t lo[KEY_BYTES], hi[KEY_BYTES];
-	uint8_t bounds_count, bounds[RANGE_BOUNDS_MAX][KEY_BYTES]; /* none: its items are asked for */
+	uint8_t bounds_count,
+	        bounds[RANGE_BOUNDS_MAX][KEY_BYTES]; /* none: its items are asked for */
 };
 struct msg_range {
 	uint64_t session;
@@ -173,7 +174,7 @@ struct msg_range {
 struct leaf_scope {
 	uint8_t id[16], lane;
 };
-struct range_sum { /* of one range */
+struct range_sum {       /* of one range */
 	bool leaf, more; /* more: items from `from` on are not said */
 	uint8_t from[KEY_BYTES];
 	size_t count;               /* parts, or items of a leaf */
@@ -190,10 +191,12 @@ struct msg_tally {
 enum names_what {
 	NAMES_DIFFER = 1, /* these rows differ: hold them against your journal; answered by TOLD */
 	NAMES_TOLD = 2,   /* done; the rows that were named by tag only */
-	NAMES_HELD = 3,   /* entries that speak of the rows; answered by WANT and by HELD of the other side */
-	NAMES_WANT = 4,   /* entries wanted; answered by AGAIN for each that may be sent, then DONE */
+	NAMES_HELD =
+	        3, /* entries that speak of the rows; answered by WANT and by HELD of the other side */
+	NAMES_WANT = 4, /* entries wanted; answered by AGAIN for each that may be sent, then DONE */
 	NAMES_DONE = 5,
-	NAMES_AGAIN = 6 /* as DIFFER, of rows that still differ though both did so; answered by TOLD and HELD */
+	NAMES_AGAIN =
+	        6 /* as DIFFER, of rows that still differ though both did so; answered by TOLD and HELD */
 };
 struct named_row {
 	uint16_t table;

@@ -589,8 +589,7 @@ static int settle_rows(struct replica *r, uint32_t scope, unsigned lane)
 }
 
 static int repair_some(struct replica *r, uint32_t scope, unsigned lane,
-                       const struct named_row *rows, size_t count, size_t *ret_mended,
-                       bool settle)
+                       const struct named_row *rows, size_t count, size_t *ret_mended, bool settle)
 {
 	struct mending m = {.r = r, .scope = scope, .lane = lane};
 	struct arena a;

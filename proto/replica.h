@@ -148,12 +148,13 @@ struct replica_counts {
 	int64_t merged;   /* admitted */
 	int64_t refused;  /* own records refused and not mended */
 	int64_t refused_children; /* hubs: records of their children refused here */
-	int64_t unadmitted; /* own segments that no hub has spoken of, in any lane */
+	int64_t unadmitted;       /* own segments that no hub has spoken of, in any lane */
 	int64_t parked, waiting, unapplied, conflicts, gaps, alarms;
 	bool unstated;   /* custodian: corrections are still to be stated */
 	int64_t journal; /* head position */
 	int64_t runs;    /* own runs known */
-	int64_t differing, mended; /* things found damaged and not mended yet; and mended (of the list kept) */
+	int64_t differing,
+	        mended; /* things found damaged and not mended yet; and mended (of the list kept) */
 	bool restored; /* the parent's cursor on us, or ours on it, was not confirmed and no one has released it */
 };
 int replica_counts(struct replica *r, struct replica_counts *ret);
@@ -198,7 +199,8 @@ enum repair_what {
 	REPAIR_STATE = 2,  /* the state hash of a scope and lane */
 	REPAIR_FIGURE = 3, /* a cell of figures of a scope */
 	REPAIR_ENTRY = 4,  /* the bytes of an entry of the journal */
-	REPAIR_DIFFERS = 5 /* a row that is what the journal says, and is not so at a peer: one of both lacks something */
+	REPAIR_DIFFERS =
+	        5 /* a row that is what the journal says, and is not so at a peer: one of both lacks something */
 };
 enum repair_outcome {
 	REPAIR_OPEN = 0, /* named only: no whole copy was here, nor at a peer so far */
@@ -207,8 +209,9 @@ enum repair_outcome {
 };
 enum { REPAIRS_MAX = 200 };
 struct repair {
-	int64_t at_ms, recv;                         /* recv: of an entry */
-	uint8_t what, outcome, lane, scope[16], id[16]; /* id: of the row; of an entry the first 16 bytes of its hash */
+	int64_t at_ms, recv; /* recv: of an entry */
+	uint8_t what, outcome, lane, scope[16],
+	        id[16]; /* id: of the row; of an entry the first 16 bytes of its hash */
 	uint16_t table;
 	int cause; /* enum error_code */
 };
@@ -222,12 +225,12 @@ int replica_repair_counts(struct replica *r, int64_t *ret_open, int64_t *ret_men
  */
 struct audit {
 	bool look, finished;
-	struct buf *report;          /* look: a line for each finding; NULL: none */
+	struct buf *report; /* look: a line for each finding; NULL: none */
 	int64_t began_ms;
-	int64_t done, of;            /* scopes */
-	int64_t found, mended;       /* things that were not what they should be */
-	int64_t entry;               /* entries looked at so far */
-	uint32_t scope;              /* the last one done */
+	int64_t done, of;      /* scopes */
+	int64_t found, mended; /* things that were not what they should be */
+	int64_t entry;         /* entries looked at so far */
+	uint32_t scope;        /* the last one done */
 	bool entries_done, whole;
 };
 int replica_audit(struct replica *r, struct audit *x);

@@ -1056,6 +1056,7 @@ static int nothing_for(struct session *s, const struct mark *at, bool *ret)
 }
 
 /* Parent: the child is there. */
+/* NOLINTNEXTLINE(readability-function-cognitive-complexity): the checks and steps of one greeting, in their order */
 static int on_hello(struct session *s, const struct msg_hello *h, struct session_actions *a)
 {
 	struct message m = {.type = MSG_WELCOME};
@@ -1135,7 +1136,8 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	/* Whoever is in doubt has to answer. */
 	rc = w->confirmed && !s->doubt ? nothing_for(s, &h->cursor.mark, &w->idle) : 0;
 	bool wants = false;
-	if (!rc && s->descent) rc = descent_wants(s->r, &s->c.peer, memcmp(w->state, h->state, 16) != 0, &wants);
+	if (!rc && s->descent)
+		rc = descent_wants(s->r, &s->c.peer, memcmp(w->state, h->state, 16) != 0, &wants);
 	w->idle = w->idle && !wants;
 	s->said_idle = w->idle &&
 	               !memcmp(w->state, h->state, 16); /* WELCOME has said all there is to say */

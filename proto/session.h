@@ -56,7 +56,7 @@ struct session_actions {
 	struct session_frame *frames; /* to send, in order within a priority */
 	size_t count, room;
 	int64_t due_ms; /* wants EVENT_TIMER then; 0: none */
-	bool busy; /* at work: due_ms is now, also where no frame was made */
+	bool busy;      /* at work: due_ms is now, also where no frame was made */
 	bool close;
 	int code; /* why: enum error_code; 0: done */
 	uint32_t retry_after_s;

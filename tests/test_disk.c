@@ -403,10 +403,8 @@ static bool fail_at(struct scene *sc, enum disk_fault fault, unsigned kinds, int
 	if (sc->store != NULL && store_lost(sc->store)) {
 		(*lost)++;
 		check_lost(sc);
-	} else if (fault != DISK_ENOSPC) {
+	} else if (fault != DISK_ENOSPC || (sc->from_open && rc != 0)) {
 		life_close(sc); /* an error of the disk: opened again, as the daemon does */
-	} else if (sc->from_open && rc != 0) {
-		life_close(sc);
 	}
 	/* A full disk is gone on with on the same connection; for the others the file is looked at first. */
 	if (sc->store == NULL) /* an opening may fail after the file has been brought up */
@@ -623,6 +621,7 @@ static void take_segment(struct device *d, struct scene *sc)
 	for (; head > 0 && (e == NULL || e->kind != ENTRY_SEGMENT || e->lane != LANE_OPEN); head--)
 		assert_int_equal(store_journal_get(d->store, head, &keep, &e), 0);
 	assert_non_null(e);
+	if (e == NULL) return;
 	sc->head = kept(e->head);
 	sc->body = kept(e->body);
 }

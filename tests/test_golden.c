@@ -389,7 +389,10 @@ static void add_messages(struct golden *g)
 	                        .named = {.session = 77, .statement = span_of("statement", 9)}};
 
 	struct range ranges[] = {
-	        {.lo = {0}, .hi = {0, 60}, .bounds_count = 2, .bounds = {{0, 7, 1, 0x9b}, {0, 7, 1, 0x9b, 0x77}}},
+	        {.lo = {0},
+	         .hi = {0, 60},
+	         .bounds_count = 2,
+	         .bounds = {{0, 7, 1, 0x9b}, {0, 7, 1, 0x9b, 0x77}}},
 	        {.lo = {0, 60}, .hi = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255}}};
 	struct message range = {.type = MSG_RANGE,
 	                        .range = {.session = 77,
@@ -400,7 +403,8 @@ static void add_messages(struct golden *g)
 	                                  .count = 2}};
 	struct message range_scopes = {
 	        .type = MSG_RANGE,
-	        .range = {.session = 77, .number = 1, .scopes = true, .ranges = ranges, .count = 1}};
+	        .range = {
+	                .session = 77, .number = 1, .scopes = true, .ranges = ranges, .count = 1}};
 	uint8_t tags[3][TAG_BYTES] = {{1}, {2}, {3}};
 	struct leaf_scope scopes[2] = {{{4}, LANE_OPEN}, {{5}, LANE_COUNTY}};
 	struct range_sum sums[] = {
@@ -408,12 +412,14 @@ static void add_messages(struct golden *g)
 	        {.leaf = true, .more = true, .from = {0, 60, 9}, .count = 2, .tags = tags}};
 	struct range_sum sums_scopes[] = {
 	        {.leaf = true, .count = 2, .tags = tags, .scopes = scopes}};
-	struct message tally = {
-	        .type = MSG_TALLY,
-	        .tally = {.session = 77, .number = 2, .sums = sums, .count = 2}};
-	struct message tally_scopes = {
-	        .type = MSG_TALLY,
-	        .tally = {.session = 77, .number = 1, .scopes = true, .sums = sums_scopes, .count = 1}};
+	struct message tally = {.type = MSG_TALLY,
+	                        .tally = {.session = 77, .number = 2, .sums = sums, .count = 2}};
+	struct message tally_scopes = {.type = MSG_TALLY,
+	                               .tally = {.session = 77,
+	                                         .number = 1,
+	                                         .scopes = true,
+	                                         .sums = sums_scopes,
+	                                         .count = 1}};
 	struct named_row rows[] = {{8, {6}}, {300, {7}}};
 	uint8_t hashes[1][32] = {{8}};
 	struct message names = {.type = MSG_NAMES,

@@ -24,8 +24,10 @@ static struct play_field thing_f(int64_t f)
 
 static void insert(struct device *d, int64_t f, uint8_t ret_id[16])
 {
-	struct play_field fields[] = {
-	        thing_f(f), {"g", value_text("open")}, {"s", value_text("closed")}, {"h", value_int(3)}};
+	struct play_field fields[] = {thing_f(f),
+	                              {"g", value_text("open")},
+	                              {"s", value_text("closed")},
+	                              {"h", value_int(3)}};
 
 	assert_int_equal(play_insert(d, "thing", fields, ARRAY_COUNT(fields), ret_id), 0);
 }
@@ -129,12 +131,14 @@ static void every_kind_of_damage_at_every_place(void **state)
 	(void)state;
 	for (int kind = DAMAGE_VALUE; kind < DAMAGE_BODY; kind++) {
 		struct device *at[] = {play_device(s, false, 0), play_device(s, false, 3),
-		                       play_device(s, true, COUNTY), play_device(s, true, PROVINCE)};
+		                       play_device(s, true, COUNTY),
+		                       play_device(s, true, PROVINCE)};
 
 		for (size_t i = 0; i < ARRAY_COUNT(at); i++) {
 			/* The province holds no closed lane and little of its own to lose; figures are a hub's. */
 			if (kind == DAMAGE_FIGURE && !at[i]->hub) continue;
-			if (kind == DAMAGE_CANDIDATE && i == 1) continue; /* another site's conflict */
+			if (kind == DAMAGE_CANDIDATE && i == 1)
+				continue; /* another site's conflict */
 			damage_is_found_and_mended_by_an_audit(s, at[i], (enum damage_kind)kind,
 			                                       100 * (uint64_t)kind + i);
 		}
@@ -154,7 +158,8 @@ static void damage_does_not_spread(void **state)
 
 	(void)state;
 	hex_text(ids[0], 16, hex);
-	(void)snprintf(sql, sizeof(sql), "UPDATE thing SET f = 666, s = 'lie' WHERE id = x'%s'", hex);
+	(void)snprintf(sql, sizeof(sql), "UPDATE thing SET f = 666, s = 'lie' WHERE id = x'%s'",
+	               hex);
 	assert_true(damage_sql(county, sql));
 	county->damaged = true;
 	edit(a, ids[0], "g", value_text("after")); /* merged into the damaged row */
@@ -227,7 +232,8 @@ static void rows_that_differ_are_found_by_a_session(void **state)
 	static const char *const sqls[] = {
 	        "DELETE FROM thing WHERE f = 50",
 	        "UPDATE thing SET clock1 = NULL, clock0 = NULL, f = 3 WHERE f = 50",
-	        "INSERT INTO thing(id, scope, alive0, f) SELECT x'019b7770000070018000000000000001', scope, "
+	        "INSERT INTO thing(id, scope, alive0, f) SELECT "
+	        "x'019b7770000070018000000000000001', scope, "
 	        "1, 5 FROM thing LIMIT 1",
 	        "UPDATE thing SET alive1 = NULL, clock1 = NULL, s = NULL, h = NULL WHERE f = 50",
 	};
@@ -263,7 +269,8 @@ static void a_state_hash_that_is_off_is_found_by_a_session(void **state)
 		struct sim *s = scene(20, ids);
 		struct device *d = at ? play_device(s, true, COUNTY) : play_device(s, false, 0);
 
-		assert_true(damage_sql(d, "UPDATE state SET hash = x'00112233445566778899aabbccddeeff'"));
+		assert_true(damage_sql(
+		        d, "UPDATE state SET hash = x'00112233445566778899aabbccddeeff'"));
 		settled(s);
 		assert_int_equal(look(d), 0);
 		assert_true(noted(d, REPAIR_STATE, REPAIR_OWN) > 0);
@@ -335,8 +342,9 @@ static void a_body_without_another_copy_is_named(void **state)
 	a->seal_at_ms = s->world.now_ms;
 	device_turn_at(&s->world, a, s->world.now_ms);
 	assert_true(sim_until(s, s->world.now_ms + 100)); /* sealed; no session is open */
-	assert_true(damage_sql(a, "UPDATE journal SET body = x'00' || substr(body, 2) WHERE recv > (SELECT "
-	                          "max(recv) - 2 FROM journal) AND kind = 1"));
+	assert_true(damage_sql(
+	        a, "UPDATE journal SET body = x'00' || substr(body, 2) WHERE recv > (SELECT "
+	           "max(recv) - 2 FROM journal) AND kind = 1"));
 	insert(a, 89, later);
 	assert_false(play_settle(s)); /* the damaged entry is there at rest */
 	assert_string_equal(s->world.failed_rule, "journal");
@@ -374,7 +382,7 @@ static void a_million_rows(void **state)
 	struct device *site = play_device(s, false, 0), *county = play_device(s, true, 0);
 	struct device *both[] = {site, county};
 	struct row_view *v = NULL;
-	uint8_t id[16], last[16];
+	uint8_t id[16] = {0}, last[16] = {0};
 	uint64_t quiet, bytes;
 	char sql[512], unit[33];
 	struct arena mem;
@@ -382,13 +390,15 @@ static void a_million_rows(void **state)
 	(void)state;
 	arena_init(&mem, 0);
 	hex_text(s->world.units[site->unit].id, 16, unit);
-	for (size_t i = 0; i < 2; i++) { /* old rows that both hold: they come from no journal, and are not asked about */
-		(void)snprintf(sql, sizeof(sql),
-		               "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "
-			               "%d) INSERT INTO thing(id, scope, alive0, f, g) SELECT CAST("
-			               "printf('%%08d%%08d', i, i) AS BLOB), (SELECT ord FROM scope WHERE id = "
-			               "x'%s'), 1, i, 'row' FROM n",
-			               ROWS, unit);
+	for (size_t i = 0; i < 2;
+	     i++) { /* old rows that both hold: they come from no journal, and are not asked about */
+		(void)snprintf(
+		        sql, sizeof(sql),
+		        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "
+		        "%d) INSERT INTO thing(id, scope, alive0, f, g) SELECT CAST("
+		        "printf('%%08d%%08d', i, i) AS BLOB), (SELECT ord FROM scope WHERE id = "
+		        "x'%s'), 1, i, 'row' FROM n",
+		        ROWS, unit);
 		assert_true(damage_sql(both[i], sql));
 		hide(both[i]);
 	}
@@ -396,15 +406,17 @@ static void a_million_rows(void **state)
 	(void)session_bytes(s, site);
 	quiet = session_bytes(s, site);
 	assert_true(quiet <= 200); /* a million rows in agreement: HELLO and WELCOME say so */
-	assert_true(damage_sql(county, "UPDATE thing SET alive0 = NULL, clock0 = NULL, f = NULL, g = NULL "
-	                               "WHERE f >= 7000000"));
+	assert_true(damage_sql(county,
+	                       "UPDATE thing SET alive0 = NULL, clock0 = NULL, f = NULL, g = NULL "
+	                       "WHERE f >= 7000000"));
 	hide(county);
 	bytes = session_bytes(s, site);
-	print_message("a million rows: in agreement %" PRIu64 " bytes in all; 100 recent differences %" PRIu64
-	              " bytes\n",
+	print_message("a million rows: in agreement %" PRIu64
+	              " bytes in all; 100 recent differences %" PRIu64 " bytes\n",
 	              quiet, bytes - quiet);
-	assert_int_equal(store_row_view(county->keeper, schema_table_named(device_schema(county), "thing"),
-	                                last, &mem, &v),
+	assert_int_equal(store_row_view(county->keeper,
+	                                schema_table_named(device_schema(county), "thing"), last,
+	                                &mem, &v),
 	                 0);
 	assert_non_null(v);
 	assert_true(bytes - quiet <= 5 * 1024);

@@ -165,11 +165,11 @@ static void *front_run(void *p)
 		int mode = f->mode;
 
 		for (int i = 0; i < PAIRS; i++) {
-			short in = mode == FRONT_HOLE && f->far[i] >= 0 ? 0 : POLLIN;
+			short end = POLLRDHUP, in = POLLIN | POLLRDHUP;
 
-			fds[2 + 2 * i] = (struct pollfd){f->near[i], (short)(in | POLLRDHUP), 0};
-			fds[3 + 2 * i] = (struct pollfd){
-			        f->far[i], mode == FRONT_DEAF ? 0 : (short)(in | POLLRDHUP), 0};
+			if (mode == FRONT_HOLE && f->far[i] >= 0) in = end;
+			fds[2 + 2 * i] = (struct pollfd){f->near[i], in, 0};
+			fds[3 + 2 * i] = (struct pollfd){f->far[i], mode == FRONT_DEAF ? 0 : in, 0};
 		}
 		if (poll(fds, ARRAY_COUNT(fds), 20) < 0 && errno != EINTR) break;
 		if (fds[1].revents) break;

@@ -669,9 +669,10 @@ static void check_complete(struct world *w, const struct view *views, size_t n)
 
 /* Who stands behind another that waits may be stood behind himself, and of a changeset that stands or falls together all wait
  * for what one waits for: which of the records wait, over however many others, for something else than their like? */
-static bool *behind_something(struct arena *a, const struct held *held, size_t count)
+static const uint8_t *behind_something(struct arena *a, const struct held *held, size_t count)
 {
-	bool *grounded = ARENA_ARRAY(a, bool, count + 1), more = true;
+	uint8_t *grounded = arena_take(a, count + 1);
+	bool more = true;
 
 	for (size_t i = 0; i < count; i++) grounded[i] = held[i].cause != ERR_BEHIND;
 	while (more) {
@@ -681,7 +682,7 @@ static bool *behind_something(struct arena *a, const struct held *held, size_t c
 				grounded[i] = grounded[k] && held[k].lane == held[i].lane &&
 				              (memcmp(held[k].row, held[i].row, 16) == 0 ||
 				               memcmp(held[k].row, held[i].wait, 16) == 0);
-				more |= grounded[i];
+				more |= grounded[i] != 0;
 			}
 	}
 	return grounded;
@@ -693,7 +694,7 @@ static void check_waiting(struct world *w, const struct view *v, const struct vi
 	struct device *d = v->device;
 	struct arena a;
 	struct held *held = NULL;
-	bool *grounded;
+	const uint8_t *grounded;
 	size_t count = 0;
 
 	for (size_t i = 0; i < v->count && d->joined; i++) {

@@ -851,6 +851,7 @@ static void check_sealed(struct device *d)
 		           d->label, count);
 }
 
+/* NOLINTNEXTLINE(readability-function-cognitive-complexity): what a daemon does in a turn, in its order */
 void device_turn(struct device *d)
 {
 	struct world *w = d->world;

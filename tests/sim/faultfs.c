@@ -915,10 +915,11 @@ static const sqlite3_io_methods methods = {.iVersion = 2,
 /* "/12/jinguo.db-wal": disk 12, file jinguo.db-wal. */
 static struct disk *disk_of(const char *path, const char **ret_name)
 {
-	unsigned number = 0;
 	const char *slash = strrchr(path, '/');
+	char *end = NULL;
+	unsigned long number = path[0] == '/' ? strtoul(path + 1, &end, 10) : 0;
 
-	if (slash == NULL || sscanf(path, "/%u/", &number) != 1) return NULL;
+	if (slash == NULL || end == NULL || end == path + 1 || *end != '/') return NULL;
 	*ret_name = slash + 1;
 	for (struct disk *d = disks; d != NULL; d = d->next)
 		if (d->number == number) return d;
@@ -947,6 +948,7 @@ static unsigned process_of(const struct disk *d, const char *path)
 static void handle_open(struct handle *h, struct disk *d, struct inode *n, const char *path,
                         const char *name, unsigned process)
 {
+	assert(n != NULL);
 	*h = (struct handle){.base.pMethods = &methods,
 	                     .disk = d,
 	                     .inode = n,

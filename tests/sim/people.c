@@ -66,6 +66,7 @@ static void note_state(struct people *p, unsigned side, int64_t now_ms,
 		p->room[side] = p->room[side] ? p->room[side] * 2 : 32;
 		p->seen[side] = mem_grow(p->seen[side], p->room[side] * sizeof(*p->seen[side]));
 	}
+	assert(p->seen[side] != NULL);
 	last = &p->seen[side][p->count[side]++];
 	last->at_ms = now_ms;
 	memcpy(last->state, state, STATE_BYTES);

@@ -41,8 +41,8 @@ struct config {
 	int64_t stay;         /* share of sessions that stay open */
 	int64_t window;       /* credit window, bytes; 0: the engine's */
 	int64_t mixed;        /* share of devices with the newer schema */
-	int64_t damage;       /* strokes behind the engine's back; below 0: what they lead to is borne, nobody audits */
-	int64_t crowd;        /* 1: everybody is at the same few rows */
+	int64_t damage; /* strokes behind the engine's back; below 0: what they lead to is borne, nobody audits */
+	int64_t crowd;   /* 1: everybody is at the same few rows */
 	int64_t piece;   /* bytes of a changeset, above which it goes in parts; 0: the engine's */
 	int64_t twin;    /* share of writes that somebody else makes too, in the same millisecond */
 	int64_t without; /* kinds of work that people do not do: WITHOUT_x (weather.h) */

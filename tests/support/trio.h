@@ -113,7 +113,7 @@ int trio_join(struct trio_device *d);
 void trio_restart(struct trio_device *d); /* after a reboot: a new run */
 void trio_backup(struct trio_device *d);
 /* Another machine with the same keys and a copy of the disk as it is now. */
-struct trio_device *trio_copy(struct trio_device *d, const char *name);
+struct trio_device *trio_copy(struct trio_device *like, const char *name);
 void trio_restore(struct trio_device *d); /* what it was at the last trio_backup */
 /* A program whose rules are laxer than its hub's: activity.hh_served has no upper bound. */
 void trio_lax(struct trio_device *d);
