@@ -169,7 +169,8 @@ static void *front_run(void *p)
 
 			if (mode == FRONT_HOLE && f->far[i] >= 0) in = end;
 			fds[2 + 2 * i] = (struct pollfd){f->near[i], in, 0};
-			fds[3 + 2 * i] = (struct pollfd){f->far[i], mode == FRONT_DEAF ? 0 : in, 0};
+			fds[3 + 2 * i] = (struct pollfd){f->far[i], in, 0};
+			if (mode == FRONT_DEAF) fds[3 + 2 * i].events = 0;
 		}
 		if (poll(fds, ARRAY_COUNT(fds), 20) < 0 && errno != EINTR) break;
 		if (fds[1].revents) break;
