@@ -85,6 +85,8 @@ class Site:
         if self.offset_ms:
             env["JINGUO_CLOCK_OFFSET_MS"] = str(self.offset_ms)
         if self.faketime and daemon:
+            # a build with sanitizers wants to be the first library, and finds its way without
+            env.setdefault("ASAN_OPTIONS", "verify_asan_link_order=0")
             env.update(LD_PRELOAD=FAKETIME, FAKETIME_TIMESTAMP_FILE=self.faketime, FAKETIME_NO_CACHE="1",
                        FAKETIME_DONT_FAKE_MONOTONIC="1", DONT_FAKE_MONOTONIC="1")
         return env

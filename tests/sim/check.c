@@ -347,6 +347,7 @@ int view_load(struct chest *c, struct device *d, struct view *ret)
 	if (rc < 0) {
 		world_fail(d->world, "journal", "%s: journal or tail does not read: %d %s",
 		           d->label, rc, store_error(d->keeper)->detail);
+		view_done(ret);
 		return -1;
 	}
 	if (ret->count > 0) qsort(ret->records, ret->count, sizeof(*ret->records), compare_record);
@@ -368,7 +369,9 @@ int view_load(struct chest *c, struct device *d, struct view *ret)
 		if (record_merges(r)) oracle_add(&ret->oracle, r->scope, r->lane, r->run, r->op);
 	}
 	oracle_settle(&ret->oracle);
-	return d->world->failed_rule[0] != '\0' ? -1 : 0;
+	if (d->world->failed_rule[0] == '\0') return 0;
+	view_done(ret);
+	return -1;
 }
 
 void view_done(struct view *v)
