@@ -299,7 +299,8 @@ static int waiting_load(struct replica *r, uint32_t scope, unsigned lane, struct
 	return rc ? engine_fail(r, rc) : 0;
 }
 
-/* A part waits under the place of the first operation of its changeset. */
+/* A part waits under the place of the first operation of its changeset; that operation may also wait there alone, after the
+ * parts were released. */
 static bool waits(const struct waiting *w, const struct known_op *o)
 {
 	struct held key = {.recv = o->recv, .ordinal = o->ordinal};
@@ -307,7 +308,8 @@ static bool waits(const struct waiting *w, const struct known_op *o)
 	if (bsearch(&key, w->held, w->count, sizeof(key), held_order)) return true;
 	if (o->changeset->parts <= 1) return false;
 	key.ordinal = o->first;
-	return bsearch(&key, w->held, w->count, sizeof(key), held_order) != NULL;
+	const struct held *part = bsearch(&key, w->held, w->count, sizeof(key), held_order);
+	return part && part->cause == ERR_PART;
 }
 
 /* What the operations on one row make of it; nothing is written. */

@@ -1,5 +1,6 @@
 /*
- * test_sim_people.c - simulated worlds in which people were told what was not so, kept as they were found.
+ * test_sim_people.c - simulated worlds in which people were told what was not so, or a mend would have undone honest work,
+ * kept as they were found.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,6 +22,12 @@ static const struct {
         {39, "tiers=2 counties=1 sites=3 devices=2 writes=51 hours=8 latency_ms=341 rate_bytes=1 "
              "stale=103 stall=42 offline=408 crash=23 fault=38 reboot=587 skew=427 refuse=98 "
              "late=200 twin=175 load=3 whole=254"},
+        /* One record of a released part waited at the part's place: the audit took the whole part for waiting, and would
+         * have taken its rows away. */
+        {12, "tiers=2 counties=1 sites=2 devices=2 writes=14 calm=4 hours=3 latency_ms=101 "
+             "rate_bytes=9 cut=474 crash=42 reboot=117 skew=138 refuse=419 hold=552 late=356 "
+             "stay=135 window=512 crowd=1 piece=176 twin=124 damage=3 upgrade=682 whole=530 disk=1 "
+             "power=811 die=19 full=1 audit=185"},
 };
 
 static void worlds_that_were_found(void **state)
