@@ -543,7 +543,8 @@ def noise_through_curve(t):
 def descriptors_run_out(t):
     """More callers at once than there are descriptors: the hub says so, serves who is in, and goes on.
 
-    What it burns meanwhile is not held here: under load libzmq was once seen to spin for two seconds before the door closed.
+    NEEDSWORK: what it burns meanwhile is not held: libzmq has been seen to spin on both cores for two seconds after the hub
+    said that it takes no more, on an idle machine; the door is then closed too late.
     """
     world = t.world
     hub, node, late = world.hub("narrow"), world.node("narrow_in"), world.node("narrow_late")
