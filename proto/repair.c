@@ -21,6 +21,7 @@ enum {
 	NOTES_FORMAT = 1,
 	NOTE_BYTES = 8 + 1 + 1 + 1 + 2 + 2 + 8 + 16 + 16,
 	PAGE_ROWS = 512,
+	SCOPES_LOOKED_AT = 512,      /* in one go, when nothing is changed */
 	PART_BYTES = 4 * 1024 * 1024 /* squeezed bodies of a scope and lane looked at in one go */
 };
 
@@ -749,7 +750,7 @@ static int sum_rows(struct summing *s)
 		for (unsigned lane = 0; lane < LANE_RESERVED && !rc; lane++) {
 			uint8_t after[16];
 			bool started = false;
-			for (size_t n = 1; n && !rc;) {
+			for (size_t n = PAGE_ROWS; n == PAGE_ROWS && !rc;) {
 				struct row *rows;
 				rc = store_rows_scan(s->r->st, t, lane, s->scope,
 				                     started ? after : NULL, PAGE_ROWS, &a, &rows,
@@ -941,12 +942,14 @@ static int audit_next_scope(struct replica *r, struct audit *x)
 	bool found = false;
 	arena_init(&a, 0);
 	int rc = store_scopes(r->st, &a, &scopes, &n);
+	size_t most = x->look ? SCOPES_LOOKED_AT : 1, taken = 0;
 	x->of = rc ? 0 : (int64_t)n;
-	for (size_t i = 0; i < n && !rc && !found; i++) {
+	for (size_t i = 0; i < n && !rc && taken < most; i++) {
 		if (scopes[i].ord <= x->scope) continue;
 		x->scope = scopes[i].ord;
 		x->done++;
 		found = true;
+		taken++;
 		rc = audit_scope(r, scopes[i].ord, x);
 	}
 	if (!rc && !found && !x->look) {
