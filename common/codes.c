@@ -313,6 +313,21 @@ static const struct code list_device_role[] = {
 };
 LIST(device_role, "device_role", "Jinguo design, architecture section 1");
 
+static const struct code list_account_role[] = {
+	{"head", "站长", "head of the site", 1},
+	{"recorder", "记录员", "recorder", 1},
+	{"liaison", "权益联络员", "rights liaison", 1},
+	{"admin", "管理员", "administrator", 1},
+	{"reviewer", "审核员", "reviewer", 1},
+	{"finance", "财务", "finance", 1},
+	{"rights", "权益专员", "rights officer", 1},
+	{"data", "数据员", "data officer", 1},
+	{"business", "业务", "business", 1},
+	{"assessor", "考核", "assessment", 1},
+	{"auditor", "审计", "auditor", 1},
+};
+LIST(account_role, "account_role", "domain study 4.6");
+
 static const struct code list_team_type[] = {
 	{"1", "志愿服务组织", "volunteer service organisation", 1},
 	{"2", "其他开展志愿服务活动的法人组织", "other legal person that volunteers", 1},
@@ -376,6 +391,7 @@ const struct code_list *const code_lists[] = {
         &codes_unified,
         &codes_net_kind,
         &codes_device_role,
+        &codes_account_role,
         &codes_team_type,
         &codes_member_role,
         &codes_metric,

@@ -93,6 +93,38 @@ void origin_of(const uint8_t public_key[32], uint8_t ret_origin[16])
 	memcpy(ret_origin, digest, 16);
 }
 
+static_assert(SEAL_KEY == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "XChaCha20-Poly1305");
+static_assert(SEAL_NONCE == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, "XChaCha20-Poly1305");
+static_assert(SEAL_TAG == crypto_aead_xchacha20poly1305_ietf_ABYTES, "XChaCha20-Poly1305");
+static_assert(PASSWORD_SALT == crypto_pwhash_argon2id_SALTBYTES, "Argon2id");
+
+void seal_make(const uint8_t key[SEAL_KEY], const uint8_t nonce[SEAL_NONCE], struct span about,
+               struct span plain, uint8_t *ret)
+{
+	int rc = crypto_aead_xchacha20poly1305_ietf_encrypt(ret, NULL, plain.p, plain.len, about.p,
+	                                                    about.len, NULL, nonce, key);
+
+	assert(rc == 0);
+	(void)rc;
+}
+
+bool seal_open(const uint8_t key[SEAL_KEY], const uint8_t nonce[SEAL_NONCE], struct span about,
+               struct span sealed, uint8_t *ret)
+{
+	return sealed.len >= SEAL_TAG &&
+	       crypto_aead_xchacha20poly1305_ietf_decrypt(ret, NULL, NULL, sealed.p, sealed.len,
+	                                                  about.p, about.len, nonce, key) == 0;
+}
+
+bool password_key(struct span password, const uint8_t salt[PASSWORD_SALT], uint32_t passes,
+                  uint32_t kib, uint8_t ret_key[SEAL_KEY])
+{
+	if (passes < 1 || passes > PASSWORD_PASSES_MAX || kib < 8 || kib > PASSWORD_KIB_MAX)
+		return false;
+	return crypto_pwhash(ret_key, SEAL_KEY, (const char *)password.p, password.len, salt,
+	                     passes, (size_t)kib * 1024, crypto_pwhash_ALG_ARGON2ID13) == 0;
+}
+
 bool crypt_equal(const void *a, const void *b, size_t len)
 {
 	return sodium_memcmp(a, b, len) == 0;

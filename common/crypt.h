@@ -1,5 +1,6 @@
 /*
- * crypt.h - the one door to libsodium: BLAKE2b, Ed25519, Curve25519 link keys, base64url.
+ * crypt.h - the one door to libsodium: BLAKE2b, Ed25519, Curve25519 link keys, XChaCha20-Poly1305,
+ * Argon2id, base64url.
  * Suite 1 of the formats.  crypt_init() once per process before anything else.
  */
 #ifndef COMMON_CRYPT_H
@@ -27,6 +28,22 @@ void link_keypair(const uint8_t seed[32], uint8_t ret_public[32], uint8_t ret_se
 void origin_of(const uint8_t public_key[32], uint8_t ret_origin[16]);
 bool crypt_equal(const void *a, const void *b, size_t len); /* constant time */
 void crypt_wipe(void *p, size_t len);
+
+/* Authenticated encryption (XChaCha20-Poly1305): a nonce of 24 bytes is never used twice with a key. */
+enum { SEAL_KEY = 32, SEAL_NONCE = 24, SEAL_TAG = 16 };
+/* ret: plain.len + SEAL_TAG bytes; may not overlap. */
+void seal_make(const uint8_t key[SEAL_KEY], const uint8_t nonce[SEAL_NONCE], struct span about,
+               struct span plain, uint8_t *ret);
+/* ret: sealed.len - SEAL_TAG bytes; false: another key, or altered. */
+NODISCARD bool seal_open(const uint8_t key[SEAL_KEY], const uint8_t nonce[SEAL_NONCE],
+                         struct span about, struct span sealed, uint8_t *ret);
+/*
+ * A key from a password: Argon2id 1.3, one lane.  Bounds are checked before memory is taken: passes 1..10,
+ * 8 KiB..1 GiB.  false: outside of them, or the memory is not to be had.
+ */
+enum { PASSWORD_SALT = 16, PASSWORD_PASSES_MAX = 10, PASSWORD_KIB_MAX = 1 << 20 };
+NODISCARD bool password_key(struct span password, const uint8_t salt[PASSWORD_SALT],
+                            uint32_t passes, uint32_t kib, uint8_t ret_key[SEAL_KEY]);
 
 void base64_text(struct span s, struct buf *out); /* url alphabet, no padding */
 bool base64_parse(const char *text, struct buf *out);

@@ -262,7 +262,7 @@ static bool is_tmpfs(const char *dir)
 	       access(dir, W_OK | X_OK) == 0;
 }
 
-static const char *witness_dir_find(void)
+const char *env_runtime_dir(void)
 {
 	const char *dirs[] = {getenv("XDG_RUNTIME_DIR"), "/run/jinguo", "/dev/shm"};
 
@@ -278,7 +278,7 @@ struct env_system *env_system_new(const char *database_path, const char *witness
 	struct env_system *s = mem_alloc(sizeof(*s));
 
 	s->database_path = mem_copy_text(database_path);
-	s->witness_dir = mem_copy_text(witness_dir ? witness_dir : witness_dir_find());
+	s->witness_dir = mem_copy_text(witness_dir ? witness_dir : env_runtime_dir());
 	s->witness_fd = -1;
 	s->clock_offset_ms = offset_ms();
 	boot_read(s->boot);

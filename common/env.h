@@ -48,6 +48,8 @@ struct env_system;
 struct env_system *env_system_new(const char *database_path, const char *witness_dir,
                                   struct env *ret_env);
 void env_system_free(struct env_system *s);
+/* The directory of this user that does not outlive a boot, found as for the witness; NULL: there is none. */
+const char *env_runtime_dir(void);
 
 /* Wall clock and randomness for places outside the engine that have no env (command lines, tests). */
 int64_t env_wall_ms(void);

@@ -131,6 +131,25 @@ ERROR(SET_ASIDE, 4116, "set_aside", EXIT_REFUSED, 409,
       "两份中已选定另一份，这一份不再使用；它的记录都在。", "Of two copies the other one was named; this one is set aside, with all its records.",
       "请用 hand-out 导出这一份，在选定的那份上用 hand-in 收进。", "Write its journal to a file with hand-out, and take that in with hand-in at the copy that was named.")
 
+ERROR(LOGIN, 4131, "login", EXIT_NO_PERMISSION, 401,
+      "请先登录；本机设了账号。", "Log in first: this computer has accounts.",
+      "用 login 登录；脚本用 --service。", "Use login; scripts use --service.")
+ERROR(LOGIN_WRONG, 4132, "login_wrong", EXIT_NO_PERMISSION, 401,
+      "账号或密码不对。", "Account or password is not right.",
+      "请再输一次；忘了请站长或管理员重设。", "Try again; if it is forgotten, ask the head of the site to set a new one.")
+ERROR(LOCKED_OUT, 4133, "locked_out", EXIT_NO_PERMISSION, 429,
+      "密码连续输错，账号暂时锁住。", "Too many wrong passwords: the account is locked for a while.",
+      "请稍后再试，或请站长、管理员解锁。", "Wait, or ask the head of the site or the administrator to unlock it.")
+ERROR(PASSWORD_FORM, 4134, "password_form", EXIT_REFUSED, 422,
+      "密码太短或太简单。", "The password is too short or too simple.",
+      "至少8个字符，不用账号名。", "At least 8 characters, and not the name of the account.")
+ERROR(ROLES_FORM, 4135, "roles_form", EXIT_REFUSED, 422,
+      "这些角色不能由一个人兼任，或不属于本级。", "One person may not have these roles together, or they are not of this level.",
+      "请分给不同的人。", "Give them to different people.")
+ERROR(LAST_MANAGER, 4136, "last_manager", EXIT_CONFLICT, 409,
+      "这是最后一个能管理账号的人。", "This is the last person who can manage accounts.",
+      "请先给另一个人这个角色。", "Give another person that role first.")
+
 /* 5: sync */
 ERROR(VERSION, 5101, "version", EXIT_VERSION, 426,
       "与县级版本不通。", "This version and the county's do not understand each other.",

@@ -100,7 +100,8 @@ enum table_number {
 	TABLE_ACTIVITY = 7,
 	TABLE_PARTICIPATION = 8,
 	TABLE_FIGURE = 9,
-	TABLE_CORRECTION = 10
+	TABLE_CORRECTION = 10,
+	TABLE_ACCOUNT = 20
 };
 
 /* A build's view of the schema: tests run older and newer ones side by side (schema_mix). */

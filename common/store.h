@@ -23,7 +23,7 @@ enum {
 	STORE_VFS =
 	        16 /* path is VFS:PATH, a file of the SQLite VFS of that name: tests of disk faults */
 };
-enum { STORE_FORMAT = 1 }; /* of the file; a newer one is refused with ERR_NEWER_FILE */
+enum { STORE_FORMAT = 2 }; /* of the file; a newer one is refused with ERR_NEWER_FILE */
 enum { ROLLING_BYTES = 16, STATE_BYTES = 16 };
 
 struct store;
@@ -62,6 +62,19 @@ void store_set_fault(struct store *st, int (*fault)(void *ctx, const char *what)
 /* ---- meta: small named values; a missing key gives an empty span */
 int store_meta_get(struct store *st, const char *key, struct arena *a, struct span *ret);
 int store_meta_put(struct store *st, const char *key, struct span value);
+
+/* ---- secrets of people: small values by name ("account:" and the person), local to this database */
+struct secret {
+	char *name;
+	struct span value;
+};
+int store_secret_get(struct store *st, const char *name, struct arena *a,
+                     struct span *ret); /* empty: none */
+int store_secret_put(struct store *st, const char *name, struct span value);
+int store_secret_drop(struct store *st, const char *name);
+/* All whose name begins with `prefix` (ASCII), by name. */
+int store_secrets(struct store *st, const char *prefix, struct arena *a, struct secret **ret,
+                  size_t *ret_count);
 
 /* ---- scopes: ordinal, id, parent in the org tree, feed (ordinal of the child unit it lies under, or itself) */
 struct scope {

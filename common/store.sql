@@ -114,6 +114,12 @@ CREATE TRIGGER refused_out AFTER DELETE ON refused BEGIN
 	UPDATE tally SET n = n - 1 WHERE name = 'refused';
 	UPDATE tally SET n = n - old.mine WHERE name = 'refused_mine'; END;
 
+-- What people need to act here and what they did; never replicated.  `secret` holds nothing that opens without a
+-- password, a session's token or the service's credential.
+-- name: format_2
+CREATE TABLE secret(name TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE trail(seq INTEGER PRIMARY KEY, record BLOB NOT NULL, hash BLOB NOT NULL);
+
 -- name: meta_get
 SELECT value FROM meta WHERE key = ?1
 -- name: meta_put
@@ -122,6 +128,15 @@ INSERT INTO meta(key, value) VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value
 SELECT n FROM tally WHERE name = ?1
 -- name: tally_add
 UPDATE tally SET n = n + ?2 WHERE name = ?1
+
+-- name: secret_get
+SELECT value FROM secret WHERE name = ?1
+-- name: secret_put
+INSERT INTO secret(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value = excluded.value
+-- name: secret_drop
+DELETE FROM secret WHERE name = ?1
+-- name: secret_list
+SELECT name, value FROM secret WHERE name > ?1 AND name < ?2 ORDER BY name
 
 -- name: scope_by_id
 SELECT ord, parent, feed, id FROM scope WHERE id = ?1

@@ -34,7 +34,7 @@ enum {
 };
 
 /* steps[i] is the block that takes a file from format i to i+1. */
-static const char *const format_steps[] = {"format_1"};
+static const char *const format_steps[] = {"format_1", "format_2"};
 static_assert(ARRAY_COUNT(format_steps) == STORE_FORMAT, "every format has its step");
 
 static const char *const query_names[] = {
@@ -1112,6 +1112,62 @@ int store_meta_put(struct store *st, const char *key, struct span value)
 	bind_text(s, 1, key);
 	bind_span(s, 2, value.p, value.len);
 	return step_done(st, s);
+}
+
+/* ---- secrets */
+
+int store_secret_get(struct store *st, const char *name, struct arena *a, struct span *ret)
+{
+	sqlite3_stmt *s = query(st, Q_SECRET_GET);
+	int rc;
+
+	STORE_ENTER(st);
+	bind_text(s, 1, name);
+	rc = step(st, s);
+	if (rc < 0) return rc;
+	*ret = rc == 1 ? col_span(s, 0, a) : (struct span){NULL, 0};
+	sqlite3_reset(s);
+	return a->full ? store_fail_arena(st) : 0;
+}
+
+int store_secret_put(struct store *st, const char *name, struct span value)
+{
+	sqlite3_stmt *s = query(st, Q_SECRET_PUT);
+
+	STORE_ENTER_WRITE(st);
+	bind_text(s, 1, name);
+	bind_span(s, 2, value.p, value.len);
+	return step_done(st, s);
+}
+
+int store_secret_drop(struct store *st, const char *name)
+{
+	sqlite3_stmt *s = query(st, Q_SECRET_DROP);
+
+	STORE_ENTER_WRITE(st);
+	bind_text(s, 1, name);
+	return step_done(st, s);
+}
+
+static void read_secret(sqlite3_stmt *s, void *item, struct arena *a)
+{
+	struct secret *x = item;
+
+	x->name = arena_text(a, col_span(s, 0, a));
+	x->value = col_span(s, 1, a);
+}
+
+int store_secrets(struct store *st, const char *prefix, struct arena *a, struct secret **ret,
+                  size_t *ret_count)
+{
+	sqlite3_stmt *s = query(st, Q_SECRET_LIST);
+	char end[64];
+
+	STORE_ENTER(st);
+	(void)snprintf(end, sizeof(end), "%s\x7f", prefix);
+	bind_text(s, 1, prefix);
+	bind_text(s, 2, end);
+	return read_all(st, s, sizeof(**ret), read_secret, a, ret, ret_count);
 }
 
 /* ---- ordinals */

@@ -328,6 +328,26 @@ static const struct field correction_fields[] = {
 	{.number = 25, .type = FIELD_TEXT, .name = "closed_detail", .zh = "明细(不公开)",
 	 .en = "detail, closed", .tier = 3, .len_max = 4096, .source = "architecture section 6"},
 };
+
+/* Who acts: the open lane has what a signature is checked with, the county lane whose it is. */
+static const struct field account_fields[] = {
+	{.number = 4, .type = FIELD_BYTES, .name = "person", .zh = "人员标识", .en = "person",
+	 .tier = 1, .required = true, .indexed = true, .len_max = 8,
+	 .source = "architecture section 8: author of a changeset; first 8 bytes of the key's BLAKE2b hash"},
+	{.number = 8, .type = FIELD_BYTES, .name = "key", .zh = "签名公钥", .en = "signing key",
+	 .tier = 1, .required = true, .len_max = 32, .source = SRC_DESIGN ": Ed25519"},
+	{.number = 12, .type = FIELD_CODES, .name = "roles", .zh = "角色", .en = "roles",
+	 .tier = 1, .required = true, .min = 1, .max = 8, .codes = &codes_account_role,
+	 .source = "domain study 4.6"},
+	{.number = 16, .type = FIELD_TIME, .name = "disabled", .zh = "停用时间", .en = "disabled",
+	 .tier = 1, .min = TIME_MIN, .max = TIME_MAX, .source = SRC_DESIGN},
+
+	{.number = 5, .type = FIELD_TEXT, .name = "login", .zh = "账号", .en = "account",
+	 .tier = 2, .indexed = true, .len_max = 40,
+	 .source = "domain study 4.3; not stated above the custodian, who has no county lane"},
+	{.number = 9, .type = FIELD_TEXT, .name = "name", .zh = "姓名", .en = "name",
+	 .tier = 2, .len_max = 90, .source = SRC_DESIGN},
+};
 /* clang-format on */
 
 #define TABLE(IDENT, NUMBER, KIND, ZH, EN, WRITERS, SOURCE)                                        \
@@ -360,11 +380,13 @@ TABLE(participation, TABLE_PARTICIPATION, TABLE_ONCE, "服务记录", "participa
 TABLE(figure, TABLE_FIGURE, TABLE_SYSTEM, "数字", "figure", WRITE_ANY, "architecture section 6");
 TABLE(correction, TABLE_CORRECTION, TABLE_SYSTEM, "更正", "correction", WRITE_CUSTODIAN,
       "architecture section 6: K of the custodian hub");
+TABLE(account, TABLE_ACCOUNT, TABLE_FIELD, "账号", "account", WRITE_ANY,
+      "domain study 4.3 (user_account), 4.6; its secrets never leave the device");
 
 static const struct table *const tables_current[] = {
         &table_org_unit, &table_site,        &table_device,   &table_volunteer,
         &table_team,     &table_team_member, &table_activity, &table_participation,
-        &table_figure,   &table_correction,
+        &table_figure,   &table_correction,  &table_account,
 };
 
 const struct schema schema_current = {

@@ -171,7 +171,10 @@ static int run_peers(struct call *c)
 	if (!own)
 		return error_set(&c->error, ERR_NOT_JOINED, NULL,
 		                 "this hub has no certificate yet");
-	if (call_option(c, "dismiss")) return dismiss(c);
+	if (call_option(c, "dismiss")) {
+		rc = call_may(c, MAY_REVIEW);
+		return rc ? rc : dismiss(c);
+	}
 	rc = store_certs(c->store, &c->arena, &rows, &count);
 	items = c->json ? json_array() : NULL;
 	buf_init(&b, LINE_MAX);
@@ -665,6 +668,7 @@ static int run_summary(struct call *c)
 
 const struct command commands_peers[] = {
         {.name = "peers",
+         .may = MAY_READ,
          .zh = "下级设备:最近联系、是否一致。",
          .en = "Devices below: last contact, agreement.",
          .options = "dismiss= reason=",
@@ -675,6 +679,7 @@ const struct command commands_peers[] = {
          .args_max = 0,
          .run = run_peers},
         {.name = "coverage",
+         .may = MAY_READ,
          .zh = "覆盖:哪些社区已入网、有活动。",
          .en = "Coverage: communities with a node, active ones, and those without.",
          .options = "by= month= from= to=",
@@ -683,6 +688,7 @@ const struct command commands_peers[] = {
          .args_max = 0,
          .run = run_coverage},
         {.name = "summary",
+         .may = MAY_READ,
          .zh = "汇总:数字及其由来。",
          .en = "The figures, and with --explain where each comes from.",
          .options = "explain org= kind= month= from= to=",

@@ -438,7 +438,7 @@ static int act_on_parked(struct call *c, const char *option)
 
 	rc = rc ? rc : call_begin(c);
 	if (rc) return rc;
-	rc = settle ? replica_settle(c->replica, id, !strcmp(option, "accept"), /* author= */ NULL)
+	rc = settle ? replica_settle(c->replica, id, !strcmp(option, "accept"), c->person.id)
 	            : replica_retry(c->replica, id, &mended);
 	if (rc) {
 		call_failed(c, rc);
@@ -469,7 +469,10 @@ static int run_parked(struct call *c)
 
 	if (rc) return rc;
 	for (size_t i = 0; i < ARRAY_COUNT(acts); i++)
-		if (call_option(c, acts[i])) return act_on_parked(c, acts[i]);
+		if (call_option(c, acts[i])) {
+			rc = call_may(c, i ? MAY_REVIEW : MAY_WRITE);
+			return rc ? rc : act_on_parked(c, acts[i]);
+		}
 	rc = store_parked_list(c->store, 0, LIST_MAX, &c->arena, &held, &count);
 	return rc ? call_failed(c, rc) : show_held(c, "parked", held, count, false);
 }
@@ -488,12 +491,14 @@ static int run_refused(struct call *c)
 
 const struct command commands_care[] = {
         {.name = "conflicts",
+         .may = MAY_READ,
          .zh = "两处改得不同的值,都已保留。",
          .en = "Values changed differently in two places; all are kept.",
          .args_min = 0,
          .args_max = 0,
          .run = run_conflicts},
         {.name = "parked",
+         .may = MAY_READ,
          .zh = "等待关联的记录。",
          .en = "Records that wait for something.",
          .options = "retry= accept= refuse=",
@@ -503,6 +508,7 @@ const struct command commands_care[] = {
          .args_max = 0,
          .run = run_parked},
         {.name = "refused",
+         .may = MAY_READ,
          .zh = "被退的记录:哪一项、什么规则、怎么改。",
          .en = "Refused records: field, rule and mend.",
          .options = "all",

@@ -14,6 +14,15 @@ static const char *label(const struct call *c, const char *zh, const char *en)
 	return c->language == LANGUAGE_ZH ? zh : en;
 }
 
+/* What stands in a field, for who looks. */
+static void show_value(const struct call *c, const struct field *f, struct value v, struct buf *b)
+{
+	if (person_sees(&c->person, f))
+		value_show(f, v, b);
+	else
+		buf_text(b, word_text(c->language, WORD_MASKED));
+}
+
 /* ---- list */
 
 static json_t *row_json(struct call *c, const struct table *t, const struct row_view *v)
@@ -25,8 +34,13 @@ static json_t *row_json(struct call *c, const struct table *t, const struct row_
 	if (v->scope && !store_scope_get(c->store, v->scope, &s)) memcpy(scope, s.id, 16);
 	json_object_set_new(j, "id", json_id(v->id));
 	json_object_set_new(j, "table", json_string(t->name));
-	for (size_t i = 0; i < t->fields_count; i++)
-		json_object_set_new(j, t->fields[i].name, json_value(&t->fields[i], v->values[i]));
+	for (size_t i = 0; i < t->fields_count; i++) {
+		bool masked =
+		        v->values[i].type != VALUE_NULL && !person_sees(&c->person, &t->fields[i]);
+		json_object_set_new(j, t->fields[i].name,
+		                    masked ? json_string(word_text(c->language, WORD_MASKED))
+		                           : json_value(&t->fields[i], v->values[i]));
+	}
 	if (!json_object_get(j, "org")) {
 		const char *code = call_org_code(c, scope);
 		json_object_set_new(j, "org", *code ? json_string(code) : json_null());
@@ -36,7 +50,8 @@ static json_t *row_json(struct call *c, const struct table *t, const struct row_
 	return j;
 }
 
-static void row_line(struct buf *b, const struct table *t, const struct row_view *v)
+static void row_line(const struct call *c, struct buf *b, const struct table *t,
+                     const struct row_view *v)
 {
 	char id[ID_TEXT];
 
@@ -45,7 +60,7 @@ static void row_line(struct buf *b, const struct table *t, const struct row_view
 	for (size_t i = 0; i < t->fields_count; i++) {
 		if (v->values[i].type == VALUE_NULL) continue;
 		buf_print(b, "\t%s=", t->fields[i].name);
-		value_show(&t->fields[i], v->values[i], b);
+		show_value(c, &t->fields[i], v->values[i], b);
 	}
 	buf_text(b, "\n");
 }
@@ -67,6 +82,9 @@ static int parse_where(struct call *c, const struct table *t, struct row_where *
 		                     &w->field);
 		rc = rc ? rc : call_parse_value(c, t, w->field, equals + 1, &w->value);
 		if (rc) return rc;
+		if (!person_sees(&c->person, w->field))
+			return error_set(&c->error, ERR_NO_PERMISSION, w->field->name, "%s",
+			                 c->person.login);
 		(*ret_count)++;
 	}
 	return 0;
@@ -129,7 +147,7 @@ static int run_list(struct call *c)
 			if (items)
 				json_array_append_new(items, row_json(c, l.table, &rows[i]));
 			else
-				row_line(&text, l.table, &rows[i]);
+				row_line(c, &text, l.table, &rows[i]);
 			memcpy(l.after, rows[i].id, 16);
 			l.has_after = true;
 			l.shown++;
@@ -168,8 +186,8 @@ static void show_text(struct call *c, const struct table *t, const struct row_vi
 		const struct field *f = &t->fields[i];
 		if (v->values[i].type == VALUE_NULL) continue;
 		buf_print(&b, "  %s (%s): ", label(c, f->zh, f->en), f->name);
-		value_show(f, v->values[i], &b);
-		if (f->codes && f->type == FIELD_CODE) {
+		show_value(c, f, v->values[i], &b);
+		if (f->codes && person_sees(&c->person, f) && f->type == FIELD_CODE) {
 			const struct code *code = code_find(f->codes, v->values[i].s);
 			if (code) buf_print(&b, " %s", label(c, code->zh, code->en));
 		}
@@ -258,7 +276,23 @@ static void unit_of(struct call *c, const uint8_t origin[16], uint8_t ret[16])
 		memcpy(ret, row->unit, 16);
 }
 
-static void history_fields(json_t *fields, const struct table *t, const struct history_item *h)
+/* Whose account it was, as far as accounts are known here; "" else. */
+static const char *author_name(struct call *c, const uint8_t author[PERSON_ID])
+{
+	static const uint8_t nobody[PERSON_ID];
+	struct people p = call_people(c);
+	struct account *a = NULL;
+	struct person service;
+
+	if (!memcmp(author, nobody, PERSON_ID)) return "";
+	service_person(&p, &service);
+	if (!memcmp(author, service.id, PERSON_ID)) return word_text(c->language, WORD_WHO_SERVICE);
+	if (account_of_author(&p, author, &a) || !a) return "";
+	return *a->name ? a->name : a->login;
+}
+
+static void history_fields(struct call *c, json_t *fields, const struct table *t,
+                           const struct history_item *h)
 {
 	for (size_t i = 0; i < h->op->values_count; i++) {
 		const struct field *f = table_slot(t, h->lane, h->op->values[i].slot);
@@ -266,7 +300,11 @@ static void history_fields(json_t *fields, const struct table *t, const struct h
 			json_object_set_new(fields, "alive",
 			                    json_boolean(is_alive(h->op->values[i].value)));
 		else if (f)
-			json_object_set_new(fields, f->name, json_value(f, h->op->values[i].value));
+			json_object_set_new(
+			        fields, f->name,
+			        person_sees(&c->person, f)
+			                ? json_value(f, h->op->values[i].value)
+			                : json_string(word_text(c->language, WORD_MASKED)));
 	}
 }
 
@@ -288,9 +326,10 @@ static json_t *history_json(struct call *c, const struct table *t, const struct 
 	json_object_set_new(j, "org", id_is_zero(unit) ? json_null() : json_org(c, unit));
 	hex_text(h->author, 8, hex);
 	json_object_set_new(j, "by", strspn(hex, "0") == 16 ? json_null() : json_string(hex));
+	json_object_set_new(j, "by_name", json_string(author_name(c, h->author)));
 	json_object_set_new(j, "op", json_string(said_words[op_says(h->op)].name));
 	json_object_set_new(j, "state", json_string(state_names[h->state]));
-	for (size_t i = 0; i < n; i++) history_fields(fields, t, &h[i]);
+	for (size_t i = 0; i < n; i++) history_fields(c, fields, t, &h[i]);
 	json_object_set_new(j, "fields", fields);
 	return j;
 }
@@ -303,15 +342,16 @@ static void history_line(struct call *c, struct buf *b, const struct table *t,
 
 	unit_of(c, h->origin, unit);
 	hex_text(h->origin, 4, hex);
-	buf_print(b, "%s %s%s%s %s", call_time(c, stamp_ms(h->op->stamp)), call_org_name(c, unit),
-	          id_is_zero(unit) ? "" : " ", hex,
+	const char *by = author_name(c, h->author);
+	buf_print(b, "%s %s%s%s%s%s %s", call_time(c, stamp_ms(h->op->stamp)),
+	          call_org_name(c, unit), id_is_zero(unit) ? "" : " ", hex, *by ? " " : "", by,
 	          word_text(c->language, said_words[op_says(h->op)].word));
 	for (size_t k = 0; k < n; k++)
 		for (size_t i = 0; i < h[k].op->values_count; i++) {
 			const struct field *f = table_slot(t, h[k].lane, h[k].op->values[i].slot);
 			if (!f) continue;
 			buf_print(b, " %s=", f->name);
-			value_show(f, h[k].op->values[i].value, b);
+			show_value(c, f, h[k].op->values[i].value, b);
 		}
 	buf_print(b, " [%s]\n", word_text(c->language, state_words[h->state]));
 }
@@ -369,6 +409,7 @@ static int run_schema(struct call *c)
 
 const struct command commands_look[] = {
         {.name = "list",
+         .may = MAY_READ,
          .args = "TABLE",
          .zh = "列出记录。",
          .en = "Lists rows.",
@@ -378,6 +419,7 @@ const struct command commands_look[] = {
          .args_max = 1,
          .run = run_list},
         {.name = "show",
+         .may = MAY_READ,
          .args = "ID",
          .zh = "显示一条记录。",
          .en = "Shows one row.",
@@ -386,6 +428,7 @@ const struct command commands_look[] = {
          .args_max = 1,
          .run = run_show},
         {.name = "history",
+         .may = MAY_READ,
          .args = "ID",
          .zh = "一条记录的历史:谁在什么时候改了什么。",
          .en = "Who changed what in a row, and when.",

@@ -217,7 +217,9 @@ static int parse_author(struct call *c, uint8_t ret[8])
 {
 	const char *by = call_option(c, "by");
 
-	memset(ret, 0, 8);
+	memcpy(ret, c->person.id, 8);
+	if (by && c->person.kind != PERSON_DEVICE)
+		return call_usage(c, "by", "the author is who logged in");
 	if (by && !hex_parse(by, ret, 8)) return call_usage(c, "by", "16 hexadecimal digits");
 	return 0;
 }
@@ -228,6 +230,9 @@ static int write_one(struct call *c, struct draft *d, bool own_transaction)
 	int rc = parse_author(c, author);
 
 	if (rc) return rc;
+	if (d->write.table->number == TABLE_ACCOUNT)
+		return error_set(&c->error, ERR_NO_PERMISSION, d->write.table->name,
+		                 "accounts are made and changed with `account`");
 	d->write.fields = d->fields;
 	if (own_transaction && (rc = call_begin(c))) return rc;
 	rc = replica_write(c->replica, &d->write, 1, false, author);
@@ -469,6 +474,7 @@ const struct command commands_record[] = {
          .args = "TABLE FIELD=VALUE... | --json -",
          .zh = "记一笔:存到本机,联网后自动上传。",
          .en = "Records a row here; it is sent when there is a link.",
+         .may = MAY_WRITE,
          .options = "atomic by=",
          .examples =
                  "record volunteer name=林秀英 vstat=active registered=2025-03-08 --dir jinguo\n"
@@ -481,6 +487,7 @@ const struct command commands_record[] = {
          .args = "ID FIELD=VALUE...",
          .zh = "修改一条记录。",
          .en = "Changes fields of a row.",
+         .may = MAY_WRITE,
          .options = "by=",
          .examples = "edit 0191d3f0-5c1e-7a02-8f3a-1b2c3d4e5f60 phone=13800000000 --dir jinguo",
          .args_min = 2,
@@ -490,6 +497,7 @@ const struct command commands_record[] = {
          .args = "ID",
          .zh = "删除一条记录(可恢复)。",
          .en = "Deletes a row; restore brings it back.",
+         .may = MAY_WRITE,
          .options = "by=",
          .examples = "delete 0191d3f0-5c1e-7a02-8f3a-1b2c3d4e5f60 --dir jinguo",
          .args_min = 1,
@@ -499,6 +507,7 @@ const struct command commands_record[] = {
          .args = "ID",
          .zh = "恢复已删除的记录。",
          .en = "Brings a deleted row back.",
+         .may = MAY_WRITE,
          .options = "by=",
          .args_min = 1,
          .args_max = 1,

@@ -4,7 +4,10 @@
 
 #include "node/command.h"
 
+#include "common/crypt.h"
 #include "common/ident.h"
+#include "node/file.h"
+#include "node/keys.h"
 #include "node/place.h"
 #include "node/status.h"
 
@@ -26,7 +29,7 @@ static bool named(const char *list, const char *name, size_t len, bool *ret_valu
 	return false;
 }
 
-static const char options_common[] = "dir= json no-input yes help version";
+static const char options_common[] = "dir= json no-input yes service help version";
 
 const char *call_option_at(const struct call *c, const char *name, size_t n)
 {
@@ -137,6 +140,94 @@ void call_print(struct call *c, struct buf *text)
 	buf_reset(text);
 }
 
+/* ---- who runs it */
+
+struct people call_people(struct call *c)
+{
+	return (struct people){c->replica, &c->place->config, &c->arena, &c->error};
+}
+
+bool call_session_path(struct call *c, struct buf *ret)
+{
+	const char *named = getenv("JINGUO_SESSION"), *dir = env_runtime_dir();
+	char *whole, hex[17];
+	uint8_t hash[8];
+
+	if (named && *named) {
+		buf_text(ret, named);
+		return true;
+	}
+	whole = realpath(c->dir, NULL);
+	if (!dir || !whole) {
+		free(whole);
+		return false;
+	}
+	hash_of(span_of(whole, strlen(whole)), hash, sizeof hash);
+	hex_text(hash, sizeof hash, hex);
+	buf_print(ret, "%s/jinguo-session-%s", dir, hex);
+	free(whole);
+	return true;
+}
+
+static bool as_service(const struct call *c)
+{
+	const char *said = getenv("JINGUO_SERVICE");
+
+	return call_option(c, "service") != NULL || (said && !strcmp(said, "1"));
+}
+
+static int person_of_session(struct call *c, const struct people *p)
+{
+	uint8_t token[TOKEN_BYTES];
+	struct buf path;
+	int rc;
+
+	buf_init(&path, 4096);
+	if (!call_session_path(c, &path) || !file_exists(buf_cstr(&path)))
+		rc = error_set(&c->error, ERR_LOGIN, "", NULL);
+	else
+		rc = keys_seed_read(buf_cstr(&path), token, &c->error);
+	buf_done(&path);
+	if (!rc) rc = session_open(p, token, &c->person);
+	crypt_wipe(token, sizeof token);
+	return rc;
+}
+
+static int person_of_service(struct call *c, const struct people *p)
+{
+	uint8_t seed[32];
+	int rc = keys_service(c->dir, c->place->config.service, /* make= */ false, NULL, seed,
+	                      &c->error);
+
+	crypt_wipe(seed, sizeof seed);
+	if (!rc) service_person(p, &c->person);
+	return rc;
+}
+
+int call_may(struct call *c, enum may may)
+{
+	if (person_may(&c->person, may)) return 0;
+	return error_set(&c->error, ERR_NO_PERMISSION, c->command->name, "%s", c->person.login);
+}
+
+static int find_person(struct call *c)
+{
+	struct people p = call_people(c);
+	enum may may = c->command->may;
+	bool any = false;
+	int rc = accounts_any(&p, &any);
+
+	c->person = (struct person){.kind = PERSON_DEVICE};
+	if (rc || !any) return rc;
+	if (as_service(c))
+		rc = person_of_service(c, &p);
+	else if (may == MAY_ANYONE)
+		return 0;
+	else
+		rc = person_of_session(c, &p);
+	return rc ? rc : call_may(c, may);
+}
+
 int call_open(struct call *c, unsigned flags)
 {
 	int rc;
@@ -154,11 +245,12 @@ int call_open(struct call *c, unsigned flags)
 	if (rc) return rc;
 	c->replica = c->place->replica;
 	c->store = c->place->store;
-	return 0;
+	return find_person(c);
 }
 
 void call_close(struct call *c)
 {
+	crypt_wipe(&c->person, sizeof c->person);
 	if (c->place) place_close(c->place);
 	c->place = NULL;
 	c->replica = NULL;

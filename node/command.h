@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "common/validate.h"
+#include "node/account.h"
 #include "node/words.h"
 #include "proto/replica.h"
 
@@ -23,6 +24,7 @@ struct command {
 	const char *zh, *en;    /* one sentence */
 	const char *options;    /* "json where= by=": a name with = takes a value; NULL none */
 	const char *examples;   /* lines without the program's name; NULL none */
+	enum may may;           /* what it asks of who runs it, once there are accounts */
 	int args_min, args_max; /* -1: any number */
 	/* 0, a positive exit code, or -ERR_x with call->error set (reported by command_main). */
 	int (*run)(struct call *c);
@@ -59,6 +61,7 @@ struct call {
 	struct arena arena; /* as long as the call; record empties it after each line */
 	struct arena words; /* names of options: as long as the call */
 	struct error error;
+	struct person person; /* who runs it: filled by call_open */
 	bool progress_shown;
 };
 
@@ -81,6 +84,14 @@ int call_failed(struct call *c, int rc); /* takes the replica's or store's error
 int call_begin(struct call *c);          /* replica_begin and replica_commit with the error taken */
 int call_commit(struct call *c);
 int call_usage(struct call *c, const char *field, const char *detail); /* sets ERR_USAGE */
+
+/* Who runs it, by session, by --service, or nobody; -ERR_LOGIN or -ERR_NO_PERMISSION where the command asks for more. */
+struct people call_people(struct call *c);
+/* The same for a part of what a command does. */
+int call_may(struct call *c, enum may may);
+bool call_session_path(
+        struct call *c,
+        struct buf *ret); /* file of the session's token; false: there is no place for it */
 
 /* ---- talk (stderr) and data (stdout) */
 void call_say(struct call *c, const struct buf *line); /* a line of talk */
@@ -133,6 +144,6 @@ int record_lines(struct call *c, FILE *in, bool atomic, json_t *items, size_t *r
                  size_t *ret_failed);
 
 extern const struct command commands_record[], commands_look[], commands_link[], commands_care[],
-        commands_hand[];
+        commands_hand[], commands_people[];
 
 #endif

@@ -12,12 +12,13 @@
 
 #include <ini.h>
 
+#include "common/crypt.h"
 #include "common/ident.h"
 #include "node/file.h"
 
 enum { LINE_MAX_INI = 190 /* inih: 200 with line end and 0 */ };
 
-enum key_kind { KEY_ENDPOINT, KEY_ENDPOINT_ANY, KEY_NUMBER, KEY_HEX };
+enum key_kind { KEY_PATH, KEY_ENDPOINT, KEY_ENDPOINT_ANY, KEY_NUMBER, KEY_HEX };
 
 struct key {
 	const char *section, *name;
@@ -49,6 +50,13 @@ static const struct key keys[] = {
         NUMBER("sync", apply_ms, 1, 60000, 100),
         NUMBER("sync", correct_ms, 10, 3600000, 1000),
         NUMBER("sync", retry_ms, 10, 3600000, 5000),
+        {"people", "service", KEY_PATH, offsetof(struct config, service), 0, 0, 0},
+        NUMBER("people", argon_kib, 8, PASSWORD_KIB_MAX, 65536),
+        NUMBER("people", argon_passes, 1, PASSWORD_PASSES_MAX, 3),
+        NUMBER("people", session_ms, 1000, 604800000, 43200000),
+        NUMBER("people", session_idle_ms, 1000, 604800000, 1800000),
+        NUMBER("people", lock_after, 1, 100, 5),
+        NUMBER("people", lock_ms, 1000, 3600000, 60000),
         NUMBER("hub", strangers_per_minute, 1, 100000, 30),
         NUMBER("hub", welcomes_per_second, 1, 1000000, 2000),
 };
@@ -111,6 +119,11 @@ static int number_parse(const struct key *k, const char *text, uint32_t *ret, st
 static int value_set(struct config *c, const struct key *k, const char *text, struct error *err)
 {
 	switch (k->kind) {
+	case KEY_PATH:
+		if (*text && (*text != '/' || strlen(text) >= CONFIG_PATH))
+			return bad(err, k, "a path from the root, of at most 159 bytes");
+		snprintf(field_at(c, k), CONFIG_PATH, "%s", text);
+		return 0;
 	case KEY_ENDPOINT:
 	case KEY_ENDPOINT_ANY:
 		if (*text && !config_endpoint_ok(text, k->kind == KEY_ENDPOINT_ANY))

@@ -4,6 +4,7 @@
  *     [link]   listen parent parent_key public connect_timeout_ms welcome_timeout_ms backoff_min_ms
  *              backoff_max_ms handshake_ivl_ms heartbeat_ms credit_window descriptors_max
  *     [sync]   seal_ms apply_ops apply_ms correct_ms
+ *     [people] service argon_kib argon_passes session_ms session_idle_ms lock_after lock_ms
  *     [hub]    strangers_per_minute welcomes_per_second
  *
  * Everything has a default, so that an empty file is a good one; every timer is here, so that tests can
@@ -15,7 +16,7 @@
 #include "common/buf.h"
 #include "common/error.h"
 
-enum { CONFIG_ENDPOINT = 128, CONFIG_BYTES_MAX = 64 * 1024 };
+enum { CONFIG_ENDPOINT = 128, CONFIG_PATH = 160, CONFIG_BYTES_MAX = 64 * 1024 };
 
 struct config {
 	char listen
@@ -24,21 +25,26 @@ struct config {
 	char public[CONFIG_ENDPOINT]; /* what invitations name; "": listen */
 	uint8_t parent_key[32]; /* CURVE key of the parent, pinned at joining; hex in the file */
 	bool has_parent_key;
-	uint32_t connect_timeout_ms;   /* TCP and CURVE: 10000 */
-	uint32_t welcome_timeout_ms;   /* HELLO to WELCOME, then silence while waiting: 30000 */
-	uint32_t backoff_min_ms;       /* 3000 */
-	uint32_t backoff_max_ms;       /* 600000 */
-	uint32_t handshake_ivl_ms;     /* 15000 */
-	uint32_t heartbeat_ms;         /* 0: none (metered links) */
-	uint32_t credit_window;        /* bytes: 1 MiB */
-	uint32_t descriptors_max;      /* 0: RLIMIT_NOFILE */
-	uint32_t seal_ms;              /* 2000 */
-	uint32_t apply_ops;            /* operations in one apply transaction: 10000 */
-	uint32_t apply_ms;             /* or this long: 100 */
-	uint32_t correct_ms;           /* corrections follow quiet of this length: 1000 */
-	uint32_t retry_ms;             /* after an error of the store: 5000 */
-	uint32_t strangers_per_minute; /* wrong secrets answered: 30 */
-	uint32_t welcomes_per_second;  /* the others are told when to come again: 2000 */
+	uint32_t connect_timeout_ms;      /* TCP and CURVE: 10000 */
+	uint32_t welcome_timeout_ms;      /* HELLO to WELCOME, then silence while waiting: 30000 */
+	uint32_t backoff_min_ms;          /* 3000 */
+	uint32_t backoff_max_ms;          /* 600000 */
+	uint32_t handshake_ivl_ms;        /* 15000 */
+	uint32_t heartbeat_ms;            /* 0: none (metered links) */
+	uint32_t credit_window;           /* bytes: 1 MiB */
+	uint32_t descriptors_max;         /* 0: RLIMIT_NOFILE */
+	uint32_t seal_ms;                 /* 2000 */
+	uint32_t apply_ops;               /* operations in one apply transaction: 10000 */
+	uint32_t apply_ms;                /* or this long: 100 */
+	uint32_t correct_ms;              /* corrections follow quiet of this length: 1000 */
+	uint32_t retry_ms;                /* after an error of the store: 5000 */
+	uint32_t strangers_per_minute;    /* wrong secrets answered: 30 */
+	char service[CONFIG_PATH];        /* file of the service's credential; "": service.key */
+	uint32_t argon_kib, argon_passes; /* a password's cost: 65536 KiB, 3 passes */
+	uint32_t session_ms;              /* a session ends: 12 h */
+	uint32_t session_idle_ms;         /* or after so long without use: 30 min */
+	uint32_t lock_after, lock_ms;     /* wrong passwords: 5, then 60000, doubling to an hour */
+	uint32_t welcomes_per_second;     /* the others are told when to come again: 2000 */
 };
 
 void config_default(struct config *ret);

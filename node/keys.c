@@ -101,6 +101,21 @@ int keys_make(const char *dir, const struct env *env, struct identity *ret, stru
 	return rc;
 }
 
+int keys_service(const char *dir, const char *path, bool make, const struct env *env,
+                 uint8_t ret_seed[SEED], struct error *err)
+{
+	char own[KEY_PATH];
+
+	if (!*path) {
+		if (!file_path(dir, "service.key", own, sizeof(own)))
+			return error_set(err, ERR_KEYS, "", "%s: the path is too long", dir);
+		path = own;
+	}
+	if (!make || file_exists(path)) return keys_seed_read(path, ret_seed, err);
+	env->random(env->ctx, ret_seed, SEED);
+	return keys_seed_write(path, ret_seed, err);
+}
+
 int keys_load(const char *dir, struct identity *ret, struct error *err)
 {
 	char sign[KEY_PATH], link[KEY_PATH];

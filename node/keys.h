@@ -14,6 +14,12 @@
 /* Draws both keys and writes them; refuses where either file exists. */
 int keys_make(const char *dir, const struct env *env, struct identity *ret, struct error *err);
 int keys_load(const char *dir, struct identity *ret, struct error *err);
+/*
+ * The service's credential: service.key of the data directory, or the file that the settings name ("people.service").
+ * make: drawn and written where there is none.  -ERR_KEYS, -ERR_FILE_READ.
+ */
+int keys_service(const char *dir, const char *path, bool make, const struct env *env,
+                 uint8_t ret_seed[32], struct error *err);
 /* One seed in a file of its own (a province's root.key). */
 int keys_seed_write(const char *path, const uint8_t seed[32], struct error *err);
 /* The content of such a file: 64 hexadecimal digits, one line end or none. */

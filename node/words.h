@@ -21,10 +21,13 @@
 	W(HELP_OPTIONS, "选项", "options")                                                         \
 	W(HELP_COMMON,                                                                             \
 	  "  --dir DIR    数据目录 (或环境变量 JINGUO_DIR)\n  --json       输出 JSON\n" \
-	  "  --no-input   不询问\n  --yes        对询问都答“是”\n  --help       帮助\n",           \
+	  "  --no-input   不询问\n  --yes        对询问都答“是”\n"                    \
+	  "  --service    脚本用:以服务程序的身份(本机设了账号时)\n  --help       帮助\n",         \
 	  "  --dir DIR    data directory (or JINGUO_DIR in the environment)\n"                     \
 	  "  --json       JSON output\n  --no-input   never ask\n"                                 \
-	  "  --yes        answer yes to questions\n  --help       this text\n")                    \
+	  "  --yes        answer yes to questions\n"                                               \
+	  "  --service    for scripts, where there are accounts: as the service\n  --help       "  \
+	  "this text\n")                                                                           \
 	W(HELP_MORE, "“{} 命令 --help”说明一个命令。",                                             \
 	  "`{} COMMAND --help` explains one command.")                                             \
 	W(NEAREST, "您是不是要写“{}”?", "Did you mean \"{}\"?")                                    \
@@ -202,6 +205,17 @@
 	W(SUMMARY_UNSETTLED, "未定", "unsettled")                                                  \
 	W(SUMMARY_STATED, "  {} 由 {} ({}) 填报", "  {} stated by {} ({})")                        \
 	W(SUMMARY_CORRECTED, "  {} 更正,原因 {},所据合计 {}", "  {} corrected, cause {}, base {}") \
+	W(ASK_PASSWORD, "密码: ", "password: ")                                                    \
+	W(ASK_PASSWORD_OLD, "原密码: ", "the password so far: ")                                   \
+	W(ASK_PASSWORD_NEW, "新密码: ", "a new password: ")                                        \
+	W(LOGGED_IN, "已登录: {}", "logged in: {}")                                                \
+	W(LOGGED_OUT, "已退出。", "Logged out.")                                                   \
+	W(ACCOUNT_ADDED, "已建账号: {} ({})", "account made: {} ({})")                             \
+	W(ACCOUNT_CHANGED, "账号已改: {}", "account changed: {}")                                  \
+	W(ACCOUNT_DISABLED, "停用", "disabled")                                                    \
+	W(WHO_DEVICE, "本机还没有账号", "no accounts here yet")                                    \
+	W(WHO_SERVICE, "服务程序", "the service")                                                  \
+	W(MASKED, "***", "***")                                                                    \
 	W(SUMMARY_MORE, "另有 {} 站缺 (--json 列全)", "{} more are missing (--json lists all)")    \
 	W(SUMMARY_MISSING, "缺: {} {} ({})", "missing: {} {} ({})")                                \
 	W(MISSING_NO_NODE, "未入网", "no node")                                                    \

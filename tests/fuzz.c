@@ -341,6 +341,7 @@ static const struct fuzz_target {
         {"values", fuzz_values},   {"witness", fuzz_witness},     {"seed", fuzz_seed},
         {"json", fuzz_json},       {"clock", fuzz_clock},         {"peer", fuzz_peer},
         {"session", fuzz_session}, {"bundle", fuzz_bundle},       {"named", fuzz_named},
+        {"person", fuzz_person},
 };
 
 #ifdef FUZZ

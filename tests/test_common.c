@@ -589,6 +589,65 @@ static void hashes(void **state)
 	hash_of(span_of(NULL, 0), whole, 32);
 }
 
+/* draft-irtf-cfrg-xchacha-03, appendix A.3.1. */
+static void sealing(void **state)
+{
+	static const char text[] =
+	        "Ladies and Gentlemen of the class of '99: If I could offer you only "
+	        "one tip for the future, sunscreen would be it.";
+	uint8_t key[SEAL_KEY], nonce[SEAL_NONCE], about[12], tag[SEAL_TAG], first[8];
+	uint8_t sealed[sizeof(text) - 1 + SEAL_TAG], plain[sizeof(text)];
+
+	(void)state;
+	assert_true(hex_parse("808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f",
+	                      key, SEAL_KEY));
+	assert_true(
+	        hex_parse("404142434445464748494a4b4c4d4e4f5051525354555657", nonce, SEAL_NONCE));
+	assert_true(hex_parse("50515253c0c1c2c3c4c5c6c7", about, 12));
+	assert_true(hex_parse("c0875924c1c7987947deafd8780acf49", tag, SEAL_TAG));
+	assert_true(hex_parse("bd6d179d3e83d43b", first, 8));
+	seal_make(key, nonce, span_of(about, 12), span_of(text, sizeof(text) - 1), sealed);
+	assert_memory_equal(sealed, first, 8);
+	assert_memory_equal(sealed + sizeof(text) - 1, tag, SEAL_TAG);
+	assert_true(
+	        seal_open(key, nonce, span_of(about, 12), span_of(sealed, sizeof(sealed)), plain));
+	assert_memory_equal(plain, text, sizeof(text) - 1);
+	for (size_t i = 0; i < sizeof(sealed); i += 7) {
+		sealed[i] ^= 1;
+		assert_false(seal_open(key, nonce, span_of(about, 12),
+		                       span_of(sealed, sizeof(sealed)), plain));
+		sealed[i] ^= 1;
+	}
+	about[0] ^= 1;
+	assert_false(
+	        seal_open(key, nonce, span_of(about, 12), span_of(sealed, sizeof(sealed)), plain));
+	assert_false(
+	        seal_open(key, nonce, span_of(about, 12), span_of(sealed, SEAL_TAG - 1), plain));
+}
+
+static void passwords(void **state)
+{
+	uint8_t salt[PASSWORD_SALT], a[SEAL_KEY], b[SEAL_KEY];
+
+	(void)state;
+	memset(salt, 's', sizeof(salt));
+	assert_true(password_key(SPAN("password"), salt, 2, 64, a));
+	assert_true(password_key(SPAN("password"), salt, 2, 64, b));
+	assert_memory_equal(a, b, SEAL_KEY);
+	assert_true(password_key(SPAN("passwore"), salt, 2, 64, b));
+	assert_memory_not_equal(a, b, SEAL_KEY);
+	salt[15]++;
+	assert_true(password_key(SPAN("password"), salt, 2, 64, b));
+	assert_memory_not_equal(a, b, SEAL_KEY);
+	salt[15]--;
+	assert_true(password_key(SPAN("password"), salt, 3, 64, b));
+	assert_memory_not_equal(a, b, SEAL_KEY);
+	assert_false(password_key(SPAN("password"), salt, 0, 64, b));
+	assert_false(password_key(SPAN("password"), salt, 2, 7, b));
+	assert_false(password_key(SPAN("password"), salt, PASSWORD_PASSES_MAX + 1, 64, b));
+	assert_false(password_key(SPAN("password"), salt, 1, PASSWORD_KIB_MAX + 1, b));
+}
+
 /* RFC 8032, section 7.1, tests 1 and 2. */
 static void signatures(void **state)
 {
@@ -1177,6 +1236,8 @@ int main(void)
 	        cmocka_unit_test(hexadecimal),
 	        cmocka_unit_test(hashes),
 	        cmocka_unit_test(signatures),
+	        cmocka_unit_test(sealing),
+	        cmocka_unit_test(passwords),
 	        cmocka_unit_test(keys_and_wiping),
 	        cmocka_unit_test(base64_returns),
 	        cmocka_unit_test(base64_refused),

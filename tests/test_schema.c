@@ -84,10 +84,16 @@ static void test_numbers(void **state)
 	        {10, 24, "correction", "detail"},
 	        {10, 5, "correction", "closed_month"},
 	        {10, 25, "correction", "closed_detail"},
+	        {20, 4, "account", "person"},
+	        {20, 8, "account", "key"},
+	        {20, 12, "account", "roles"},
+	        {20, 16, "account", "disabled"},
+	        {20, 5, "account", "login"},
+	        {20, 9, "account", "name"},
 	};
 
 	(void)state;
-	assert_int_equal(schema_current.tables_count, 10);
+	assert_int_equal(schema_current.tables_count, 11);
 	for (size_t i = 0; i < ARRAY_COUNT(contract); i++) {
 		const struct table *t = schema_table(&schema_current, contract[i].table);
 		const struct field *f;

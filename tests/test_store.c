@@ -263,7 +263,7 @@ static bool insert_one(struct place *p, uint16_t table, unsigned lane, const str
 static void older_formats_are_taken_up(void **state)
 {
 	static const char *const steps[] = {
-	        "never run", "CREATE TABLE made_up(x); INSERT INTO made_up VALUES(7);",
+	        "never run", "never run", "CREATE TABLE made_up(x); INSERT INTO made_up VALUES(7);",
 	        "INSERT INTO meta SELECT 'made', x FROM made_up; DROP TABLE made_up;"};
 	struct place *p = *state;
 	struct error err = {0};
@@ -275,9 +275,9 @@ static void older_formats_are_taken_up(void **state)
 	store_close(p->st);
 	p->st = NULL;
 	assert_int_equal(
-	        store_open_steps(p->path, &new_schema, STORE_READ_ONLY, steps, 3, &p->st, &err),
+	        store_open_steps(p->path, &new_schema, STORE_READ_ONLY, steps, 4, &p->st, &err),
 	        -ERR_STORAGE);
-	OK(store_open_steps(p->path, &new_schema, 0, steps, 3, &p->st, &err));
+	OK(store_open_steps(p->path, &new_schema, 0, steps, 4, &p->st, &err));
 	OK(store_meta_get(p->st, "k", &p->a, &s));
 	assert_int_equal(s.len, 1);
 	OK(store_meta_get(p->st, "made", &p->a, &s));
@@ -288,11 +288,11 @@ static void older_formats_are_taken_up(void **state)
 	assert_int_equal(store_open(p->path, &new_schema, 0, &p->st, &err), -ERR_NEWER_FILE);
 	/* A step that fails leaves the file as it was. */
 	{
-		static const char *const bad[] = {"", "", "", "CREATE TABLE half(x); NONSENSE"};
+		static const char *const bad[] = {"", "", "", "", "CREATE TABLE half(x); NONSENSE"};
 
-		assert_int_equal(store_open_steps(p->path, &new_schema, 0, bad, 4, &p->st, &err),
+		assert_int_equal(store_open_steps(p->path, &new_schema, 0, bad, 5, &p->st, &err),
 		                 -ERR_STORAGE);
-		OK(store_open_steps(p->path, &new_schema, 0, steps, 3, &p->st, &err));
+		OK(store_open_steps(p->path, &new_schema, 0, steps, 4, &p->st, &err));
 	}
 }
 
@@ -1615,6 +1615,35 @@ static void meta(void **state)
 	commit(p);
 }
 
+static void secrets(void **state)
+{
+	struct place *p = *state;
+	struct secret *all;
+	struct span s;
+	size_t count;
+
+	OK(store_secret_get(p->st, "account:1", &p->a, &s));
+	assert_int_equal(s.len, 0);
+	begin(p);
+	OK(store_secret_put(p->st, "account:2", span_of("two", 3)));
+	OK(store_secret_put(p->st, "account:1", span_of("one", 3)));
+	OK(store_secret_put(p->st, "account:1", span_of("uno", 3)));
+	OK(store_secret_put(p->st, "accounu", span_of("x", 1)));
+	OK(store_secret_put(p->st, "session:1", span_of("x", 1)));
+	commit(p);
+	OK(store_secrets(p->st, "account:", &p->a, &all, &count));
+	assert_int_equal(count, 2);
+	assert_string_equal(all[0].name, "account:1");
+	assert_true(span_equal(all[0].value, span_of("uno", 3)));
+	assert_string_equal(all[1].name, "account:2");
+	begin(p);
+	OK(store_secret_drop(p->st, "account:1"));
+	OK(store_secret_drop(p->st, "none"));
+	commit(p);
+	OK(store_secrets(p->st, "account:", &p->a, &all, &count));
+	assert_int_equal(count, 1);
+}
+
 /* ---- the whole file */
 
 static void backups_and_checks(void **state)
@@ -1789,6 +1818,7 @@ int main(void)
 	        BOTH(cursors_and_peers),
 	        BOTH(certificates_and_invitations),
 	        BOTH(meta),
+	        BOTH(secrets),
 	        BOTH(backups_and_checks),
 	        ON_FILE(plans_use_indexes),
 	        ON_FILE(real_schema_opens),

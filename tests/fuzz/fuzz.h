@@ -25,6 +25,7 @@ int fuzz_fields(const uint8_t *p, size_t len);
 int fuzz_values(const uint8_t *p, size_t len);
 int fuzz_witness(const uint8_t *p, size_t len);
 int fuzz_seed(const uint8_t *p, size_t len);
+int fuzz_person(const uint8_t *p, size_t len);
 
 /* ---- world.c */
 int fuzz_json(const uint8_t *p, size_t len);

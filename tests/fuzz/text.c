@@ -11,6 +11,7 @@
 #include "common/ident.h"
 #include "common/pack.h"
 #include "common/validate.h"
+#include "node/account.h"
 #include "node/command.h"
 #include "node/config.h"
 #include "node/keys.h"
@@ -209,5 +210,27 @@ int fuzz_seed(const uint8_t *p, size_t len)
 	must(len == 64 || (len == 65 && p[64] == '\n'));
 	hex_text(seed, 32, text);
 	must(strncasecmp(text, (const char *)p, 64) == 0);
+	return 0;
+}
+
+/* ---- records of accounts and sessions */
+int fuzz_person(const uint8_t *p, size_t len)
+{
+	struct span in = span_of(p, len);
+	struct account_secret a;
+	struct session_secret s;
+	struct buf b;
+
+	buf_init(&b, 1024);
+	if (account_secret_parse(in, &a)) {
+		account_secret_pack(&a, &b);
+		must(span_equal(buf_span(&b), in));
+	}
+	buf_reset(&b);
+	if (session_secret_parse(in, &s)) {
+		session_secret_pack(&s, &b);
+		must(span_equal(buf_span(&b), in));
+	}
+	buf_done(&b);
 	return 0;
 }

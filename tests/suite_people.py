@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+"""suite_people.py - who acts: accounts, roles, sessions, authors; what they keep closed.  Real programs on this machine.
+
+A province, a county and two sites.  Accounts come into being at one site; the other never has any, and works as before.
+The databases are read by python's sqlite3 alone.
+"""
+import json
+import os
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
+import world as w  # noqa: E402
+from world import Failure, must, wait_for  # noqa: E402
+
+PROVINCE, COUNTY = "350000000000", "350104000000"
+SITE_A, SITE_B = "350104001003", "350104002001"
+USAGE, NOT_FOUND, REFUSED, CONFLICT, NO_PERMISSION = 2, 3, 4, 5, 8
+# Argon2id as cheap as the program allows; sessions that end while a test waits.
+PEOPLE = {"people": {"argon_kib": 8, "argon_passes": 1, "lock_after": 3, "lock_ms": 1000}}
+HEAD, RECORDER, LIAISON = "head-password-1", "recorder-password-1", "liaison-password-1"
+ID_NO = "11010519491231002X"
+
+tests = []
+
+
+def test(f):
+    tests.append(f)
+    return f
+
+
+def volunteer(name, **more):
+    return json.dumps({"table": "volunteer", "name": name, "vstat": "active", "registered": "2025-03-08", **more},
+                      ensure_ascii=False)
+
+
+class People:
+    def __init__(self, world):
+        self.world = world
+        self.province, self.county = world.hub("province"), world.hub("county")
+        self.province.init("--org", PROVINCE, "--name", "福建省", "--listen", f"tcp://127.0.0.1:{world.port()}")
+        self.province.run("org", "import", w.DIVISIONS)
+        self.province.settings(PEOPLE)
+        self.province.start()
+        self.county.init("--listen", f"tcp://127.0.0.1:{world.port()}")
+        self.county.settings(PEOPLE)
+        self.county.join(self.province, COUNTY)
+        self.county.start()
+        wait_for(lambda: self.county.status()["own_complete"], 20, "the county has its part of the tree")
+        self.a, self.b = world.node("a"), world.node("b")
+        for node, code in ((self.a, SITE_A), (self.b, SITE_B)):
+            node.init()
+            node.settings(PEOPLE)
+            node.join(self.county, code)
+            node.run("sync")
+
+    def as_person(self, login):
+        """The surroundings of somebody with a session of her own."""
+        return {**self.world.env, "JINGUO_SESSION": self.world.path(f"session-{login}")}
+
+    def login(self, node, login, password, expect=0):
+        return node.run("login", login, text=password + "\n", expect=expect, env=self.as_person(login))
+
+
+@test
+def without_accounts_nothing_is_asked(t):
+    who = t.b.json("whoami")
+    must(who["kind"] == "device" and who["person"] is None, "somebody acts where nobody has an account", str(who))
+    row = t.b.record([volunteer("林秀英")])[0]
+    h = t.b.json("history", row)["items"][0]
+    must(h["by"] is None and h["by_name"] == "", "a change has an author", str(h))
+
+
+@test
+def the_first_account_manages(t):
+    a = t.a
+    a.run("account", "add", "lin", "--roles", "recorder", text="a-good-password\n", expect=CONFLICT)
+    a.run("account", "add", "lin", "--roles", "head", text="short\n", expect=REFUSED)
+    a.run("account", "add", "lin", "--roles", "head", text="", expect=REFUSED)
+    a.run("account", "add", "lin", "--roles", "head,liaison", text=HEAD + "\n", expect=REFUSED)  # apart: domain.md 4.6
+    r = a.run("account", "add", "lin", "--roles", "admin", text=HEAD + "\n", expect=REFUSED)
+    must("4135" in r.err, "an administrator of a county at a site", r.err)
+    a.run("account", "add", "lin", "--name", "林站长", "--roles", "head", text=HEAD + "\n")
+    r = a.run("record", "volunteer", "name=x", "vstat=active", "registered=2025-03-08", expect=NO_PERMISSION)
+    must("4131" in r.err, "a stranger is not told to log in", r.err)
+    for words in (("list", "volunteer"), ("account", "list"), ("hand-out", t.world.path("x.jgb"))):
+        must("4131" in a.run(*words, expect=NO_PERMISSION).err, f"{words} asks nobody")
+    a.run("status")
+    a.run("sync")
+    t.login(a, "lin", HEAD)
+    lin = t.as_person("lin")
+    a.run("account", "add", "chen", "--name", "陈记录", "--roles", "recorder", text=RECORDER + "\n", env=lin)
+    a.run("account", "add", "wu", "--roles", "liaison", text=LIAISON + "\n", env=lin)
+    a.run("account", "add", "chen", "--roles", "recorder", text=RECORDER + "\n", env=lin, expect=CONFLICT)
+    must(a.json("whoami", env=lin)["login"] == "lin", "the head is somebody else")
+    mode = os.stat(t.world.path("session-lin")).st_mode & 0o777
+    must(mode == 0o600, f"the session's file has mode {mode:o}")
+
+
+@test
+def every_change_names_its_author(t):
+    t.login(t.a, "chen", RECORDER)
+    chen = t.as_person("chen")
+    person = t.a.json("whoami", env=chen)["person"]
+    r = t.a.run("record", "volunteer", "name=陈桂兰", "vstat=active", "registered=2025-03-08", f"id_no={ID_NO}",
+                "id_type=01", "sex=2", "birth=1949-12-31", env=chen)
+    t.row = r.out.strip()
+    r = t.a.run("record", "volunteer", "name=x", "vstat=active", "registered=2025-03-08", "--by", "0011223344556677",
+                env=chen, expect=USAGE)
+    t.a.run("edit", t.row, "phone=13800138000", "--service")  # a script
+    t.a.run("sync")
+    for place, env in ((t.a, chen), (t.county, None)):
+        wait_for(lambda: w.has(place, "volunteer", [t.row], 1), 20, f"{place.name} has the record")
+        said = place.json("history", t.row, env=env)["items"]
+        must([h["by_name"] for h in said if h["op"] == "insert"] == ["陈记录"], f"{place.name} does not name the author",
+             str(said))
+        must(all(h["by"] == person for h in said if h["op"] == "insert"), f"{place.name}: another author", str(said))
+        must(any(h["by"] not in (None, person) for h in said), f"{place.name}: no script", str(said))
+    must("陈记录" in t.county.run("history", t.row).out, "the county's history does not print the author")
+    # Above the custodian: who it was by key and role, not by name.
+    wait_for(lambda: w.ask(t.province, "SELECT count(*) FROM account") >= 3, 20, "the province has the keys")
+    must(w.ask(t.province, "SELECT count(*) FROM account WHERE login IS NOT NULL OR name IS NOT NULL") == 0,
+         "the province reads names of people")
+
+
+@test
+def roles_do_what_they_may(t):
+    chen, lin = t.as_person("chen"), t.as_person("lin")
+    r = t.a.run("account", "add", "x", "--roles", "recorder", text=RECORDER + "\n", env=chen, expect=NO_PERMISSION)
+    must("4113" in r.err, "a recorder makes accounts", r.err)
+    t.a.run("account", "add", "x", "--roles", "recorder", "--service", text=RECORDER + "\n", expect=NO_PERMISSION)
+    t.a.run("account", "disable", "lin", env=lin, expect=CONFLICT)  # the last who manages
+    t.a.run("account", "roles", "lin", "recorder", env=lin, expect=CONFLICT)
+    t.a.run("record", "account", "login=evil", "roles=head", env=lin, expect=NO_PERMISSION)
+    account = next(a["id"] for a in t.a.json("account", "list", env=chen)["items"] if a["login"] == "chen")
+    t.a.run("edit", account, "roles=head", env=chen, expect=NO_PERMISSION)
+    t.county.run("account", "add", "gao", "--roles", "admin", text=HEAD + "\n")
+    t.login(t.county, "gao", HEAD)
+    gao = t.as_person("gao")
+    for login, role in (("cai", "finance"), ("shen", "reviewer")):
+        t.county.run("account", "add", login, "--roles", role, text=RECORDER + "\n", env=gao)
+        t.login(t.county, login, RECORDER)
+    seen = t.county.json("show", t.row, env=t.as_person("shen"))["items"][0]
+    must(seen["id_no"] == ID_NO, "a reviewer does not see what he reviews", str(seen))
+    masked = t.county.run("show", t.row, "--json", env=t.as_person("cai"))
+    must(masked.json()["items"][0]["id_no"] == "***" and ID_NO not in masked.out, "finance reads identity numbers")
+    for words in (("list", "volunteer"), ("list", "volunteer", "--json"), ("history", t.row), ("history", t.row, "--json"),
+                  ("show", t.row)):
+        must(ID_NO not in t.county.run(*words, env=t.as_person("cai")).out, f"finance reads them by {words}")
+    r = t.county.run("list", "volunteer", "--where", f"id_no={ID_NO}", env=t.as_person("cai"), expect=NO_PERMISSION)
+    must(ID_NO not in r.err + r.out, "the refusal repeats the number", r.err)
+    t.county.run("invite", "--org", SITE_B, "--role", "node", env=t.as_person("cai"), expect=NO_PERMISSION)
+    t.county.run("invite", "--org", SITE_B, "--role", "node", env=gao)
+    t.province.run("account", "add", "zhao", "--roles", "business", text=HEAD + "\n")
+    t.login(t.province, "zhao", HEAD)
+    t.province.run("account", "add", "sun", "--roles", "auditor", text=HEAD + "\n", env=t.as_person("zhao"))
+    t.login(t.province, "sun", HEAD)
+    t.province.run("list", "activity", env=t.as_person("sun"))
+    t.province.run("record", "activity", "title=x", "start=2025-03-08T09:00", "astat=draft", env=t.as_person("sun"),
+                   expect=NO_PERMISSION)
+    must(t.province.json("account", "list", env=t.as_person("sun"))["items"][0]["login"] == "zhao", "no logins above")
+
+
+@test
+def guessing_locks_out(t):
+    for _ in range(3):
+        must("4132" in t.login(t.a, "wu", "guess-guess", expect=NO_PERMISSION).err, "a wrong password says something else")
+    r = t.login(t.a, "wu", LIAISON, expect=NO_PERMISSION)
+    must("4133" in r.err, "the right password opens a locked account", r.err)
+    t.a.run("account", "unlock", "wu", env=t.as_person("lin"))
+    t.login(t.a, "wu", LIAISON)
+    for _ in range(2):
+        t.login(t.a, "wu", "guess-guess", expect=NO_PERMISSION)
+    t.login(t.a, "wu", LIAISON)  # the count begins anew
+    t.login(t.a, "wu", "guess-guess", expect=NO_PERMISSION)
+    t.login(t.a, "wu", LIAISON)
+    unknown = t.login(t.a, "nobody", "guess-guess", expect=NO_PERMISSION).err
+    wrong = t.login(t.a, "chen", "guess-guess", expect=NO_PERMISSION).err
+    must(unknown == wrong, "the answer tells which accounts there are", unknown, wrong)
+    for _ in range(3):
+        t.login(t.a, "wu", "guess-guess", expect=(NO_PERMISSION,))
+    wait_for(lambda: t.login(t.a, "wu", LIAISON, expect=None).code == 0, 20, "the lock ends by itself")
+
+
+@test
+def sessions_end(t):
+    wu = t.as_person("wu")
+    with open(wu["JINGUO_SESSION"]) as f:
+        token = f.read()
+    t.a.run("logout", env=wu)
+    must(not os.path.exists(wu["JINGUO_SESSION"]), "the token is still there")
+    with open(os.open(wu["JINGUO_SESSION"], os.O_CREAT | os.O_WRONLY, 0o600), "w") as f:
+        f.write(token)
+    must("4131" in t.a.run("whoami", env=wu, expect=NO_PERMISSION).err, "a token works after logout")
+    os.remove(wu["JINGUO_SESSION"])
+    t.login(t.a, "wu", LIAISON)
+    os.chmod(wu["JINGUO_SESSION"], 0o644)
+    t.a.run("whoami", env=wu, expect=9)  # others may have read it
+    os.chmod(wu["JINGUO_SESSION"], 0o600)
+    late = {**wu, "JINGUO_CLOCK_OFFSET_MS": str(31 * 60 * 1000)}
+    must("4131" in t.a.run("whoami", env=late, expect=NO_PERMISSION).err, "a session outlives half an hour of nothing")
+    t.a.run("whoami", env=wu)
+    t.a.run("account", "password", "wu", text=LIAISON + "x\n" + "another-password\n", expect=NO_PERMISSION)
+    t.a.run("account", "password", "wu", text=LIAISON + "\nanother-password\n")
+    t.login(t.a, "wu", LIAISON, expect=NO_PERMISSION)
+    t.login(t.a, "wu", "another-password")
+    person = t.a.json("whoami", env=wu)["person"]
+    t.a.run("account", "reset", "wu", text="third-password\n", env=t.as_person("lin"))
+    must("4131" in t.a.run("whoami", env=wu, expect=NO_PERMISSION).err, "the session of the old keys goes on")
+    t.login(t.a, "wu", "third-password")
+    must(t.a.json("whoami", env=wu)["person"] != person, "a manager can sign in another's name")
+    t.a.run("account", "disable", "wu", env=t.as_person("lin"))
+    t.a.run("whoami", env=wu, expect=NO_PERMISSION)
+    t.login(t.a, "wu", "third-password", expect=NO_PERMISSION)
+
+
+@test
+def nothing_secret_is_in_clear(t):
+    """Not in the data directory, nor in what a process list shows."""
+    for node in (t.a, t.county, t.province):
+        for top, _, names in os.walk(node.dir):
+            for name in names:
+                with open(os.path.join(top, name), "rb") as f:
+                    data = f.read()
+                for word in (HEAD, RECORDER, LIAISON, "another-password", "third-password"):
+                    must(word.encode() not in data, f"a password lies in {name} of {node.name}")
+    for words in (("login", "lin", "--password", HEAD), ("account", "add", "y", "--password", HEAD)):
+        t.a.run(*words, expect=USAGE)
+    p = t.a.begin("login", "lin")  # its input is empty; its words are what ps shows
+    p.wait(20)
+    t.a.run("verify")
+    t.county.run("verify")
+
+
+def main(wanted):
+    chosen = [f for f in tests if not wanted or any(x in f.__name__ for x in wanted)]
+    failed, people, why = 0, None, ""
+    with w.World("people") as world:
+        try:
+            people = People(world)
+        except Failure as e:
+            why = f"the world could not be set up: {e}"
+        for f in chosen:
+            started = time.monotonic()
+            try:
+                must(people, why)
+                f(people)
+                print(f"ok {f.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
+            except Exception as e:  # a test that breaks is a test that fails; the others still say what they find
+                failed += 1
+                text = str(e) if isinstance(e, Failure) else f"{type(e).__name__}: {e} (line {e.__traceback__.tb_next.tb_lineno})"
+                print(f"not ok {f.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
+                print("    " + text.replace("\n", "\n    "), flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
