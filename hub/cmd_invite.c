@@ -24,31 +24,22 @@ static int set_links(struct call *c)
 	return 0;
 }
 
-/* init --org CODE: the root of a tree; without: a hub that will join one. */
+/* A hub that will join a tree by an invitation, or become its top by `root take`. */
 static int run_init(struct call *c)
 {
-	const char *code = call_option(c, "org"), *name = call_option(c, "name");
-	uint8_t unit[16] = {0};
 	char hex[40];
 	struct buf b;
 	int rc;
 
-	if (code && !division_code_valid(span_of(code, strlen(code))))
-		return error_set(&c->error, ERR_DIVISION_CODE, "org", "12 digits");
-	if (name && !code)
-		return error_set(&c->error, ERR_MISSING_OPTION, "org",
-		                 "--name says the name of --org CODE");
 	if (c->dir && place_exists(c->dir))
 		return error_set(&c->error, ERR_EXISTS, "dir", "there is a data directory already");
 	rc = call_open(c, CALL_CREATE);
 	rc = rc ? rc : set_links(c);
-	if (!rc && code) rc = enrol_init_root(c->place, code, name ? name : code, unit, &c->error);
 	if (rc) return rc;
 	if (c->json) {
 		json_t *j = json_object();
 		hex_text(replica_identity(c->replica)->origin, 16, hex);
 		json_object_set_new(j, "device", json_string(hex));
-		json_object_set_new(j, "org_id", json_id(unit));
 		call_json(c, j);
 		return 0;
 	}
@@ -142,11 +133,12 @@ static int run_invite(struct call *c)
 
 const struct command commands_invite[] = {
         {.name = "init",
-         .zh = "建立数据目录;--org 同时成为一棵组织树的根。",
-         .en = "Makes a data directory; with --org it becomes the root of a tree.",
-         .options = "org= name= listen= public=",
-         .examples = "init --org 350000000000 --name 福建省 --listen tcp://0.0.0.0:7443 --public "
-                     "tcp://hub.example.cn:7443 --dir hub",
+         .zh = "建立数据目录;之后用邀请入网,省级用 root request、root take。",
+         .en = "Makes a data directory; then join, or at the top of a tree root request and root "
+               "take.",
+         .options = "listen= public=",
+         .examples =
+                 "init --listen tcp://0.0.0.0:7443 --public tcp://hub.example.cn:7443 --dir hub",
          .args_min = 0,
          .args_max = 0,
          .run = run_init},

@@ -6,6 +6,7 @@
 
 #include "node/command.h"
 
-extern const struct command commands_org[], commands_invite[], commands_peers[], commands_survive[];
+extern const struct command commands_org[], commands_invite[], commands_peers[], commands_survive[],
+        commands_root[];
 
 #endif

@@ -9,13 +9,9 @@
 #include "common/crypt.h"
 #include "common/ident.h"
 #include "common/validate.h"
-#include "node/keys.h"
 #include "proto/copies.h"
 
-#define ROOT_KEY "root.key"
-
 enum {
-	ROOT_YEARS = 20,
 	CERT_YEARS = 2,
 	YEAR_DAYS = 365,
 	LANES_ALL = 1 << LANE_OPEN | 1 << LANE_COUNTY | 1 << LANE_SEALED,
@@ -155,141 +151,9 @@ int enrol_unit_by_code(struct place *p, const char *code, uint8_t ret_unit[16], 
 	return rc;
 }
 
-/* ---- the root of a province */
-
-static unsigned level_of_code(const char *code)
-{
-	if (!strcmp(code + 2, "0000000000")) return LEVEL_PROVINCE;
-	if (!strcmp(code + 4, "00000000")) return LEVEL_PREFECTURE;
-	if (!strcmp(code + 6, "000000")) return LEVEL_COUNTY;
-	if (!strcmp(code + 9, "000")) return LEVEL_TOWNSHIP;
-	return LEVEL_COMMUNITY;
-}
-
 static uint8_t lanes_of_level(unsigned level)
 {
 	return level >= LEVEL_COUNTY ? LANES_ALL : LANES_OPEN;
-}
-
-/* The unit's id has to be known before its row is written, since only a device with a certificate writes it, and a
- * created id names its creation exactly: so it is a derived one, of the root key and the code. */
-static void unit_id(const uint8_t seed[32], const char *code, uint8_t ret[16])
-{
-	uint8_t key[32], secret[64];
-	struct span parts[2];
-
-	sign_keypair(seed, key, secret);
-	parts[0] = span_of(key, sizeof(key));
-	parts[1] = span_of(code, strlen(code));
-	id_derive("root unit", parts, ARRAY_COUNT(parts), ret);
-	crypt_wipe(secret, sizeof(secret));
-}
-
-static int root_certs(struct replica *r, const uint8_t seed[32], const uint8_t unit[16],
-                      const char *code, unsigned level, struct buf *out_root, struct buf *out_hub,
-                      uint8_t ret_fingerprint[32], struct error *err)
-{
-	const struct identity *id = replica_identity(r);
-	struct cert root = {.role = CERT_ROOT, .level = (uint8_t)level, .lanes = LANES_ALL};
-	struct cert hub = {
-	        .role = CERT_HUB, .level = (uint8_t)level, .lanes = lanes_of_level(level)};
-	uint8_t secret[64];
-	int rc;
-
-	sign_keypair(seed, root.origin_key, secret);
-	memcpy(root.unit, unit, 16);
-	snprintf(root.code, sizeof(root.code), "%s", code);
-	root.not_before_ms = now_ms(r) - DAY_MS;
-	root.not_after_ms = root.not_before_ms + (int64_t)ROOT_YEARS * YEAR_DAYS * DAY_MS;
-	rc = cert_make(&root, secret, out_root, err);
-	memcpy(hub.origin_key, id->sign_public, 32);
-	memcpy(hub.link_key, id->link_public, 32);
-	memcpy(hub.unit, unit, 16);
-	memcpy(hub.issuer, root.id, 16);
-	memcpy(hub.code, root.code, sizeof(hub.code));
-	hub.not_before_ms = root.not_before_ms;
-	hub.not_after_ms = root.not_before_ms + (int64_t)CERT_YEARS * YEAR_DAYS * DAY_MS;
-	if (!rc) rc = cert_make(&hub, secret, out_hub, err);
-	cert_fingerprint(root.origin_key, ret_fingerprint);
-	crypt_wipe(secret, sizeof(secret));
-	return rc;
-}
-
-static int write_unit(struct replica *r, const uint8_t unit[16], const char *code, unsigned level,
-                      const char *name)
-{
-	static const uint8_t program[8];
-	const struct table *t = table_of(r, TABLE_ORG_UNIT);
-	struct field_write fields[] = {
-	        {table_field_named(t, "code"), value_text(code)},
-	        {table_field_named(t, "level"), value_int(level)},
-	        {table_field_named(t, "name"), value_text(name)},
-	};
-	struct write w = {.kind = WRITE_INSERT,
-	                  .table = t,
-	                  .has_id = true,
-	                  .fields = fields,
-	                  .fields_count = ARRAY_COUNT(fields)};
-
-	memcpy(w.row, unit, 16);
-	memcpy(w.scope, unit, 16);
-	return replica_write(r, &w, 1, /* whole= */ false, program);
-}
-
-static int root_in_transaction(struct replica *r, const uint8_t seed[32], const char *code,
-                               const char *name, uint8_t ret_unit[16], struct error *err)
-{
-	unsigned level = level_of_code(code);
-	uint8_t fingerprint[32];
-	struct buf root, hub;
-	struct span chain[2];
-	int rc;
-
-	if (replica_cert(r))
-		return error_set(err, ERR_ALREADY_JOINED, "", "as %s", replica_cert(r)->code);
-	unit_id(seed, code, ret_unit);
-	buf_init(&root, CERT_BYTES_MAX);
-	buf_init(&hub, CERT_BYTES_MAX);
-	rc = root_certs(r, seed, ret_unit, code, level, &root, &hub, fingerprint, err);
-	chain[0] = buf_span(&hub);
-	chain[1] = buf_span(&root);
-	if (!rc) {
-		rc = replica_join(r, chain, 2, fingerprint);
-		if (!rc) rc = write_unit(r, ret_unit, code, level, name);
-		if (rc) fail(r, rc, err);
-	}
-	buf_done(&root);
-	buf_done(&hub);
-	return rc;
-}
-
-int enrol_init_root(struct place *p, const char *code, const char *name, uint8_t ret_unit[16],
-                    struct error *err)
-{
-	char path[PLACE_PATH + 32];
-	uint8_t seed[32];
-	int rc;
-
-	if (!division_code_valid(span_of(code, strlen(code))))
-		return error_set(err, ERR_DIVISION_CODE, "code", "%.20s", code);
-	if (!place_file(p, ROOT_KEY, path, sizeof(path)))
-		return error_set(err, ERR_KEYS, "", "the path is too long");
-	p->env.random(p->env.ctx, seed, sizeof(seed));
-	rc = keys_seed_write(path, seed,
-	                     err); /* before the certificate that needs it; refuses to overwrite */
-	if (rc) return rc;
-	rc = replica_begin(p->replica);
-	if (rc) fail(p->replica, rc, err);
-	if (!rc) {
-		rc = root_in_transaction(p->replica, seed, code, name, ret_unit, err);
-		if (rc)
-			replica_rollback(p->replica);
-		else if ((rc = replica_commit(p->replica)))
-			fail(p->replica, rc, err);
-	}
-	if (rc) (void)remove(path); /* nothing was signed with it */
-	crypt_wipe(seed, sizeof(seed));
-	return rc;
 }
 
 /* ---- inviting */
@@ -626,8 +490,7 @@ static int redeem_again(struct replica *r, const struct msg_join *m, const uint8
 	int rc = store_cert_by_origin(replica_store(r), origin, a, &row);
 
 	if (rc) return rc;
-	if (!row || memcmp(row->issuer, replica_cert(r)->id, 16) != 0 ||
-	    !crypt_equal(row->link, m->link_key, 32)) {
+	if (!row || !replica_is_own(r, row->issuer) || !crypt_equal(row->link, m->link_key, 32)) {
 		answer_refuse(out, ERR_INVITE_USED, 0);
 		return 0;
 	}

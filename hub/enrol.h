@@ -1,5 +1,5 @@
 /*
- * enrol.h - the inviting side of enrolment: a province's root, invitations, and what a stranger may do.
+ * enrol.h - the inviting side of enrolment: invitations, and what a stranger may do (the root: root.h).
  *
  * Only the hash of a secret is kept.  Redeeming checks secret, age, first use and possession of the key
  * and issues the certificate in one transaction, so of two devices that race with one invitation one
@@ -12,14 +12,6 @@
 #include "node/reactor.h"
 
 enum { ENROL_INVITE_MS = 72 * 3600 * 1000 };
-
-/*
- * Makes the root of a province in a place that place_init() made: root.key (0600, to be taken offline),
- * root certificate, the unit's org_unit row, the hub's own certificate.  One transaction.
- * code: 12 digits, the level follows from its zeros; name: of the unit.  ret_unit: id of the row.
- */
-int enrol_init_root(struct place *p, const char *code, const char *name, uint8_t ret_unit[16],
-                    struct error *err);
 
 /*
  * Makes an invitation for a unit at or below ours.  role: CERT_NODE or CERT_HUB.  expires_ms: how long from

@@ -20,7 +20,7 @@ int keys_load(const char *dir, struct identity *ret, struct error *err);
  */
 int keys_service(const char *dir, const char *path, bool make, const struct env *env,
                  uint8_t ret_seed[32], struct error *err);
-/* One seed in a file of its own (a province's root.key). */
+/* One seed in a file of its own. */
 int keys_seed_write(const char *path, const uint8_t seed[32], struct error *err);
 /* The content of such a file: 64 hexadecimal digits, one line end or none. */
 bool keys_seed_parse(struct span text, uint8_t ret_seed[32]);

@@ -59,6 +59,8 @@ struct reactor {
 
 	enum up_state up_state;
 	int64_t up_due_ms; /* UP_WAIT: try then; UP_CONNECT, UP_SESSION: give up then */
+	bool up_elsewhere; /* the try goes to where the parent's certificate says */
+	char elsewhere[CONFIG_ENDPOINT];
 	unsigned up_failures, up_soon;
 	bool up_opened;
 	enum reactor_phase phase;
@@ -158,6 +160,28 @@ static void up_wait(struct reactor *r, int64_t wait_ms)
 	r->phase = REACTOR_WAITING;
 }
 
+/* The newest certificate of the parent tells its address and key.  Where the configured ones lead to nobody, or to somebody else,
+ * those are tried in turn.  True: at once. */
+static bool look_elsewhere(struct reactor *r, bool opened, int code)
+{
+	const struct config *s = settings(r);
+	struct cert parent;
+	bool was = r->up_elsewhere;
+
+	r->up_elsewhere = false;
+	if (was || opened ||
+	    (code != ERR_UNREACHABLE && code != ERR_WRONG_KEY && code != ERR_WRONG_PEER) ||
+	    !replica_parent(r->replica, &parent) || !config_endpoint_ok(parent.endpoint, false))
+		return false;
+	if (!strcmp(parent.endpoint, s->parent) &&
+	    (!s->has_parent_key || !memcmp(parent.link_key, s->parent_key, 32)))
+		return false;
+	snprintf(r->elsewhere, sizeof(r->elsewhere), "%s", parent.endpoint);
+	r->up_elsewhere = true;
+	up_wait(r, 0);
+	return true;
+}
+
 /* The try is over; why is said once. */
 static void up_failed(struct reactor *r, int code, uint32_t retry_after_s, const char *text)
 {
@@ -167,6 +191,7 @@ static void up_failed(struct reactor *r, int code, uint32_t retry_after_s, const
 	r->up_opened = false;
 	r->result->retry_after_s = retry_after_s;
 	r->up_failures = opened ? 1 : r->up_failures + 1;
+	if (look_elsewhere(r, opened, code)) return;
 	if (code == ERR_BUSY && !retry_after_s && ++r->up_soon <= SOON_TRIES) {
 		up_wait(r,
 		        SOON_MS +
@@ -190,8 +215,36 @@ static bool parent_key(struct reactor *r, uint8_t ret[32])
 
 	if (!settings(r)->parent[0]) return false;
 	if (!replica_parent(r->replica, &parent)) return false;
-	memcpy(ret, settings(r)->has_parent_key ? settings(r)->parent_key : parent.link_key, 32);
+	if (r->up_elsewhere || !settings(r)->has_parent_key)
+		memcpy(ret, parent.link_key, 32);
+	else
+		memcpy(ret, settings(r)->parent_key, 32);
 	return true;
+}
+
+static const char *parent_endpoint(struct reactor *r)
+{
+	return r->up_elsewhere ? r->elsewhere : settings(r)->parent;
+}
+
+/* It answers where its certificate says: from now on that is where we go. */
+static void parent_moved(struct reactor *r)
+{
+	struct error err = {0};
+	struct cert parent;
+	char key[65];
+	int rc;
+
+	if (!r->up_elsewhere || !replica_parent(r->replica, &parent)) return;
+	hex_text(parent.link_key, 32, key);
+	rc = place_config_set(r->place, "link.parent", r->elsewhere, &err);
+	rc = rc ? rc : place_config_set(r->place, "link.parent_key", key, &err);
+	if (rc) {
+		note(r, -rc, "%s", err.detail);
+		return;
+	}
+	r->up_elsewhere = false;
+	note(r, 0, "the parent is at %s now, as its certificate says", settings(r)->parent);
 }
 
 static void up_connect(struct reactor *r)
@@ -203,7 +256,7 @@ static void up_connect(struct reactor *r)
 		r->up_state = UP_NONE;
 		return;
 	}
-	if (transport_connect(r->transport, settings(r)->parent, key, &err)) {
+	if (transport_connect(r->transport, parent_endpoint(r), key, &err)) {
 		up_failed(r, err.code, 0, err.detail);
 		return;
 	}
@@ -232,6 +285,7 @@ static void up_watch_session(struct reactor *r, bool lost)
 		r->up_failures = 0;
 		r->link_code = 0;
 		r->phase = REACTOR_SYNCING;
+		parent_moved(r);
 		note(r, 0, "parent %s: connected", settings(r)->parent);
 	}
 	if (lost)
@@ -370,7 +424,7 @@ static int child_cert(struct reactor *r, const uint8_t link_key[32], struct cert
 	rc = store_cert_by_link(r->store, link_key, &r->arena, &row);
 	if (rc) return rc;
 	*ret_code = ERR_UNKNOWN_ORIGIN;
-	if (!row || memcmp(row->issuer, own->id, 16) != 0) return 0;
+	if (!row || !replica_is_own(r->replica, row->issuer)) return 0;
 	*ret_code = ERR_REVOKED;
 	if (row->revoked_ms) return 0;
 	*ret_code = cert_open(row->body, ret, NULL) ? ERR_CERT_BAD : 0;

@@ -152,15 +152,12 @@ static int collect_children(struct replica *r, struct status_facts *f)
 	int rc;
 
 	arena_init(&a, 0);
-	rc = store_certs(replica_store(r), &a, &rows, &count);
+	rc = replica_children(r, &a, &rows, &count);
 	for (size_t i = 0; !rc && i < count; i++) {
 		struct cert c;
 		struct peer peer;
 		bool seen, same;
-		if (memcmp(rows[i].issuer, replica_cert(r)->id, 16) != 0 || rows[i].revoked_ms ||
-		    !memcmp(rows[i].id, replica_cert(r)->id, 16) ||
-		    cert_open(rows[i].body, &c, NULL))
-			continue;
+		if (rows[i].revoked_ms || cert_open(rows[i].body, &c, NULL)) continue;
 		struct copies copies;
 		rc = status_child(r, &c, &seen, &peer, &same);
 		rc = rc ? rc : replica_copies(r, rows[i].origin, &copies);

@@ -65,6 +65,17 @@
 	W(INIT_KNOWN, "已有: {}", "already there: {}")                                             \
 	W(JOIN_TO, "加入: {} {}", "joining: {} {}")                                                \
 	W(JOIN_ASK, "对吗? [y/N] ", "Is that right? [y/N] ")                                       \
+	W(ROOT_MADE,                                                                               \
+	  "根密钥: {}\n  指纹 {}\n备用根: {}\n  指纹 "                                   \
+	  "{}\n两个文件分放两个保险柜,指纹另抄一份;不要留在联网的电脑上。",                        \
+	  "root: {}\n  fingerprint {}\nspare root: {}\n  fingerprint {}\nKeep the two files in "   \
+	  "two safes and the fingerprints on paper; leave neither on a machine with a network.")   \
+	W(ROOT_REQUESTED, "请求已写出,请带到根密钥所在的电脑上签发 (root sign)。",                 \
+	  "The request is written: take it to the machine with the root (root sign).")             \
+	W(ROOT_SIGNED, "已签发,请带回省级 (root take)。",                                          \
+	  "Signed: take the answer back to the province (root take).")                             \
+	W(ROOT_IS, "根: {} {}\n  指纹 {}", "root: {} {}\n  fingerprint {}")                        \
+	W(ROOT_RENEWED, "已续期: {},有效至 {}", "renewed: {}, valid to {}")                        \
 	W(JOIN_DONE, "已入网: {} {}", "joined: {} {}")                                             \
 	W(SYNC_GOING, "发 {}/{},收 {}", "sent {}/{}, received {}")                                 \
 	W(SYNC_DONE, "发出 {} 条,收到 {} 条,{} 字节", "sent {}, received {}, {} bytes")            \

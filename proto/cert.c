@@ -5,7 +5,9 @@
  *
  *   "JGC" 3, format 1, suite 1, origin key 32, link key 32, device before 16, unit 16, role 1,
  *   level 1, lanes 1, not before 8, not after 8 (ms, signed), issuer 16, code length 1, code,
- *   signature 64
+ *   [format 2: endpoint length 1, endpoint], signature 64
+ *
+ * Format 2 is that of a hub that names its endpoint, format 1 that of all others: one encoding for each.
  *
  * The signature is over the BLAKE2b-256 hash of everything before it; the id is the BLAKE2b-128
  * hash of the same bytes.  Validity in time is not looked at here (judgement, once, by the hub
@@ -19,11 +21,21 @@
 #include "common/schema.h"
 #include "proto/entry.h"
 
+enum { FORMAT_ENDPOINT = 2 };
+
 static bool code_valid(const char *code, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		if (code[i] <= ' ' || code[i] > '~') return false;
 	return true;
+}
+
+static bool endpoint_valid(const struct cert *c)
+{
+	size_t len = strnlen(c->endpoint, sizeof(c->endpoint));
+
+	return len < sizeof(c->endpoint) && code_valid(c->endpoint, len) &&
+	       (!len || c->role == CERT_HUB);
 }
 
 static int fields_check(const struct cert *c, struct error *err)
@@ -41,6 +53,7 @@ static int fields_check(const struct cert *c, struct error *err)
 		return error_set(err, ERR_CERT_BAD, NULL, "root with an issuer, or other without");
 	if (!code_valid(c->code, strnlen(c->code, sizeof(c->code))) || c->code[sizeof(c->code) - 1])
 		return error_set(err, ERR_CERT_BAD, NULL, "malformed division code");
+	if (!endpoint_valid(c)) return error_set(err, ERR_CERT_BAD, NULL, "malformed endpoint");
 	return 0;
 }
 
@@ -48,7 +61,7 @@ static int fields_check(const struct cert *c, struct error *err)
 static void put_cert(const struct cert *c, struct buf *out)
 {
 	buf_add(out, "JGC", 3);
-	buf_u8(out, FORMAT_1);
+	buf_u8(out, c->endpoint[0] ? FORMAT_ENDPOINT : FORMAT_1);
 	buf_u8(out, SUITE_1);
 	buf_add(out, c->origin_key, 32);
 	buf_add(out, c->link_key, 32);
@@ -62,6 +75,9 @@ static void put_cert(const struct cert *c, struct buf *out)
 	buf_add(out, c->issuer, 16);
 	buf_u8(out, (uint8_t)strlen(c->code));
 	buf_text(out, c->code);
+	if (!c->endpoint[0]) return;
+	buf_u8(out, (uint8_t)strlen(c->endpoint));
+	buf_text(out, c->endpoint);
 }
 
 int cert_make(struct cert *c, const uint8_t issuer_secret[64], struct buf *out, struct error *err)
@@ -95,7 +111,7 @@ int cert_open(struct span in, struct cert *ret, struct error *err)
 	struct cert c = {0};
 	char magic[3] = "";
 	struct cut from = cut_of(in);
-	uint8_t len;
+	uint8_t len, format;
 	int rc;
 
 	if (in.len > CERT_BYTES_MAX)
@@ -103,8 +119,8 @@ int cert_open(struct span in, struct cert *ret, struct error *err)
 	get(&from, magic, 3);
 	if (memcmp(magic, "JGC", 3) != 0)
 		return error_set(err, ERR_CERT_BAD, NULL, "not a certificate");
-	/* NOLINTNEXTLINE(misc-redundant-expression): each call cuts another byte */
-	if (cut_u8(&from) != FORMAT_1 || cut_u8(&from) != SUITE_1)
+	format = cut_u8(&from);
+	if ((format != FORMAT_1 && format != FORMAT_ENDPOINT) || cut_u8(&from) != SUITE_1)
 		return error_set(err, ERR_VERSION, NULL,
 		                 "certificate of an unknown format or suite");
 	get(&from, c.origin_key, 32);
@@ -123,6 +139,14 @@ int cert_open(struct span in, struct cert *ret, struct error *err)
 	get(&from, c.code, len);
 	if (strlen(c.code) != len)
 		return error_set(err, ERR_CERT_BAD, NULL, "malformed division code");
+	if (format == FORMAT_ENDPOINT) {
+		len = cut_u8(&from);
+		if (!len || len >= sizeof(c.endpoint))
+			return error_set(err, ERR_CERT_BAD, NULL, "malformed endpoint");
+		get(&from, c.endpoint, len);
+		if (strlen(c.endpoint) != len)
+			return error_set(err, ERR_CERT_BAD, NULL, "malformed endpoint");
+	}
 	get(&from, c.sign, 64);
 	if (from.bad || cut_left(&from))
 		return error_set(err, ERR_CERT_BAD, NULL, "malformed certificate");
@@ -198,6 +222,15 @@ int cert_check_chain(const struct cert *chain, size_t count, const uint8_t root_
 	for (size_t i = 0; !rc && i < count; i++)
 		rc = cert_check_issued(&chain[i], &chain[i + 1 < count ? i + 1 : i], err);
 	return rc;
+}
+
+bool cert_names_spare(const struct cert *root, const uint8_t spare_key[32])
+{
+	uint8_t fingerprint[32];
+
+	cert_fingerprint(spare_key, fingerprint);
+	return root->role == CERT_ROOT && !id_is_zero(root->before) &&
+	       !memcmp(root->before, fingerprint, 16);
 }
 
 void cert_fingerprint(const uint8_t root_key[32], uint8_t ret[32])

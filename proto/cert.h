@@ -15,14 +15,16 @@ struct cert {
 	uint8_t id[16];         /* BLAKE2b-128 of the signed bytes: filled by make and open */
 	uint8_t origin_key[32]; /* Ed25519 */
 	uint8_t link_key[32];   /* Curve25519, CURVE */
-	uint8_t before[16];     /* origin of the device before it, if re-enrolled; zeros */
-	uint8_t unit[16];       /* org unit */
-	uint8_t role;           /* enum cert_role */
-	uint8_t level;          /* enum level of the unit */
-	uint8_t lanes;          /* bit (1 << lane): lanes that may come to rest here */
+	uint8_t before
+	        [16]; /* origin of the device before it, if re-enrolled; of a root: of its spare; zeros */
+	uint8_t unit[16]; /* org unit */
+	uint8_t role;     /* enum cert_role */
+	uint8_t level;    /* enum level of the unit */
+	uint8_t lanes;    /* bit (1 << lane): lanes that may come to rest here */
 	int64_t not_before_ms, not_after_ms;
 	uint8_t issuer[16]; /* certificate id of the issuer; zeros: self-signed root */
 	char code[13];      /* division code of the unit, for people; may be "" */
+	char endpoint[128]; /* hubs: where it is reached, tcp://host:port; "": not said */
 	uint8_t sign[64];
 };
 
@@ -36,6 +38,8 @@ int cert_check_issued(const struct cert *c, const struct cert *issuer, struct er
 int cert_check_chain(const struct cert *chain, size_t count, const uint8_t root_fingerprint[32],
                      struct error *err);
 void cert_fingerprint(const uint8_t root_key[32], uint8_t ret[32]);
+/* Does the root name this key as its spare (origins are the first half of fingerprints)? */
+bool cert_names_spare(const struct cert *root, const uint8_t spare_key[32]);
 
 /* ---- invitation token: one line of text, JG1-..., base64url of msgpack */
 struct token {

@@ -33,6 +33,8 @@ struct opened_segment {
 	struct changeset *cs; /* NULL: none */
 };
 
+enum { OWN_CERTS_MAX = 32 };
+
 struct replica {
 	struct store *st;
 	const struct env *env;
@@ -43,6 +45,9 @@ struct replica {
 	struct engine_state s;
 	uint8_t journal_id[16];
 	struct cert cert;
+	uint8_t own_certs[OWN_CERTS_MAX]
+	                 [16]; /* ids of all certificates that we have had, newest last */
+	size_t own_certs_count;
 	bool has_cert, stale;
 	uint32_t own_scope;
 	struct arena tx;        /* memory of one transaction */

@@ -130,6 +130,19 @@ out:
 	return rc;
 }
 
+/* A database of before renewals has the present one only. */
+static int own_certs_load(struct replica *r)
+{
+	struct span m;
+	int rc = store_meta_get(r->st, "own_certs", &r->scratch, &m);
+	r->own_certs_count = 0;
+	for (size_t i = 0; !rc && i + 16 <= m.len && r->own_certs_count < OWN_CERTS_MAX; i += 16)
+		memcpy(r->own_certs[r->own_certs_count++], m.p + i, 16);
+	if (!rc && r->has_cert && !r->own_certs_count)
+		memcpy(r->own_certs[r->own_certs_count++], r->cert.id, 16);
+	return rc;
+}
+
 /* Certificate and scope of our own; again after every join and in every fresh transaction. */
 static int identity_load(struct replica *r)
 {
@@ -138,6 +151,7 @@ static int identity_load(struct replica *r)
 	int rc = store_meta_get(r->st, "cert", &r->scratch, &m);
 	if (!rc && m.len) rc = cert_open(m, &r->cert, &r->err);
 	r->has_cert = !rc && m.len;
+	rc = rc ? rc : own_certs_load(r);
 	rc = rc ? rc : store_meta_get(r->st, "own_scope", &r->scratch, &scope);
 	if (!rc && scope.len == 16)
 		rc = store_scope_ord(r->st, scope.p, false, &r->own_scope);
@@ -369,19 +383,27 @@ int engine_cert_of(struct replica *r, const uint8_t origin[16], struct cert *ret
 bool replica_parent(struct replica *r, struct cert *ret)
 {
 	static const uint8_t zero[16];
-	struct cert_row *row;
+	struct cert_row *row, *newest;
 	struct arena a;
 	if (!r->has_cert || !memcmp(r->cert.issuer, zero, 16)) return false;
 	arena_init(&a, 0);
 	bool found = !store_cert_by_id(r->st, r->cert.issuer, &a, &row) && row &&
-	             !cert_open(row->body, ret, NULL) && ret->role == CERT_HUB;
+	             !store_cert_by_origin(r->st, row->origin, &a, &newest) && newest &&
+	             !cert_open(newest->body, ret, NULL) && ret->role == CERT_HUB;
 	arena_done(&a);
 	return found;
 }
 
 bool replica_is_parent_of(const struct replica *r, const struct cert *peer)
 {
-	return replica_is_hub(r) && !memcmp(peer->issuer, r->cert.id, 16);
+	return replica_is_hub(r) && replica_is_own(r, peer->issuer);
+}
+
+bool replica_is_own(const struct replica *r, const uint8_t cert_id[16])
+{
+	for (size_t i = 0; i < r->own_certs_count; i++)
+		if (!memcmp(r->own_certs[i], cert_id, 16)) return true;
+	return false;
 }
 
 /* ---- certificates */
@@ -426,6 +448,7 @@ static int cert_rivals(struct replica *r, const struct cert *c, const struct cer
 	uint8_t origin[16];
 	*ret = false;
 	if (!known || !memcmp(known->id, c->id, 16) || known->revoked_ms) return 0;
+	if (issuer->role == CERT_ROOT) return 0; /* no root comes in here but ours and its spare */
 	origin_of(c->origin_key, origin);
 	*ret = memcmp(known->origin, origin, 16) != 0; /* one link, two devices */
 	if (*ret) return 0;
@@ -464,7 +487,81 @@ int engine_rival(struct replica *r, const uint8_t origin[16], bool *ret)
 	return rc ? engine_fail(r, rc) : 0;
 }
 
-/* From a peer: taken only if its issuer is known here (roots come with joining alone). */
+/* The root that we trust: the one pinned at joining, or its spare once that was used. */
+static int root_of_ours(struct replica *r, struct cert *ret, bool *ret_known)
+{
+	struct cert_row *row = NULL;
+	struct cert spare;
+	struct span m;
+	*ret_known = false;
+	int rc = store_meta_get(r->st, "root", &r->scratch, &m);
+	if (rc || m.len != 32) return rc;
+	rc = store_cert_by_origin(r->st, m.p, &r->scratch, &row);
+	if (!rc && row) rc = cert_open(row->body, ret, &r->err);
+	*ret_known = !rc && row && ret->role == CERT_ROOT;
+	if (!*ret_known || id_is_zero(ret->before)) return rc;
+	rc = store_cert_by_origin(r->st, ret->before, &r->scratch, &row);
+	if (!rc && row) rc = cert_open(row->body, &spare, &r->err);
+	if (!rc && row && spare.role == CERT_ROOT) *ret = spare;
+	return rc;
+}
+
+/* A root comes with joining; later only the spare that the pinned one names. */
+static int take_root(struct replica *r, const struct cert *c, struct span body, uint32_t from,
+                     bool *ret_new)
+{
+	struct cert ours;
+	struct cert_row *row;
+	uint32_t unit;
+	bool known;
+	int rc = cert_check_issued(c, c, &r->err);
+	if (rc) return rc;
+	rc = store_cert_by_id(r->st, c->id, &r->scratch, &row);
+	if (rc || row) return rc ? engine_fail(r, rc) : 0;
+	rc = root_of_ours(r, &ours, &known);
+	if (rc) return engine_fail(r, rc);
+	if (!known || !cert_names_spare(&ours, c->origin_key) ||
+	    memcmp(ours.unit, c->unit, 16) != 0)
+		return error_set(&r->err, ERR_UNKNOWN_ORIGIN, "",
+		                 "a root that is neither ours nor its spare");
+	env_trace(r->env, "certificate: the spare root is in use");
+	rc = store_scope_ord(r->st, c->unit, true, &unit);
+	rc = rc ? engine_fail(r, rc) : cert_keep(r, c, body);
+	return rc ? rc : cert_journal(r, c, body, from, ret_new);
+}
+
+/* Once the spare is in use the root before it issues nothing any more: it is lost, or in foreign hands. */
+static int left_root(struct replica *r, const struct cert *issuer, bool *ret)
+{
+	struct cert ours;
+	bool known;
+	*ret = false;
+	if (issuer->role != CERT_ROOT) return 0;
+	int rc = root_of_ours(r, &ours, &known);
+	*ret = !rc && known && memcmp(ours.id, issuer->id, 16) != 0;
+	return rc;
+}
+
+/* A newer certificate for our own keys is ours from now on. */
+static int adopt_own(struct replica *r, const struct cert *c, struct span body)
+{
+	if (!r->has_cert || memcmp(c->origin_key, r->id->sign_public, 32) != 0 ||
+	    memcmp(c->link_key, r->id->link_public, 32) != 0 || c->role != r->cert.role ||
+	    memcmp(c->unit, r->cert.unit, 16) != 0 || c->not_before_ms <= r->cert.not_before_ms)
+		return 0;
+	if (r->own_certs_count == OWN_CERTS_MAX) {
+		memmove(r->own_certs[1], r->own_certs[2],
+		        (OWN_CERTS_MAX - 2) * sizeof(r->own_certs[0]));
+		r->own_certs_count--;
+	}
+	memcpy(r->own_certs[r->own_certs_count++], c->id, 16);
+	env_trace(r->env, "certificate: ours was renewed");
+	int rc = store_meta_put(r->st, "own_certs", span_of(r->own_certs, r->own_certs_count * 16));
+	rc = rc ? rc : store_meta_put(r->st, "cert", body);
+	return rc ? engine_fail(r, rc) : identity_load(r);
+}
+
+/* From a peer: taken only if its issuer is known here. */
 int engine_take_cert(struct replica *r, struct span body, uint32_t from, bool *ret_new)
 {
 	struct cert c, issuer;
@@ -474,6 +571,7 @@ int engine_take_cert(struct replica *r, struct span body, uint32_t from, bool *r
 	bool rival = false;
 	int rc = cert_open(body, &c, &r->err);
 	if (rc) return rc;
+	if (c.role == CERT_ROOT) return take_root(r, &c, body, from, ret_new);
 	rc = store_cert_by_id(r->st, c.issuer, &r->scratch, &row);
 	if (rc) return engine_fail(r, rc);
 	if (!row)
@@ -483,6 +581,14 @@ int engine_take_cert(struct replica *r, struct span body, uint32_t from, bool *r
 	rc = rc ? rc : cert_check_issued(&c, &issuer, &r->err);
 	if (rc) return rc;
 	origin_of(c.origin_key, origin);
+	bool left = false;
+	rc = store_cert_by_id(r->st, c.id, &r->scratch, &same);
+	if (!rc && !same) rc = left_root(r, &issuer, &left);
+	if (rc) return engine_fail(r, rc);
+	if (left) {
+		engine_alarm(r, "a certificate of a root that its spare has replaced");
+		return 0;
+	}
 	rc = store_cert_by_origin(r->st, origin, &r->scratch, &same);
 	rc = rc ? rc : cert_rivals(r, &c, row, same, &rival);
 	if (!rc && !rival) rc = store_cert_by_link(r->st, c.link_key, &r->scratch, &same);
@@ -500,7 +606,54 @@ int engine_take_cert(struct replica *r, struct span body, uint32_t from, bool *r
 	if (rival) engine_alarm(r, "a certificate for what its issuer does not answer for");
 	if (rival || !unit) return 0;
 	rc = cert_keep(r, &c, body);
+	rc = rc ? rc : adopt_own(r, &c, body);
 	return rc ? rc : cert_journal(r, &c, body, from, ret_new);
+}
+
+static int by_origin(const void *a, const void *b)
+{
+	const struct cert_row *x = a, *y = b;
+	int d = memcmp(x->origin, y->origin, 16);
+	if (d) return d;
+	return (x->not_before_ms < y->not_before_ms) - (x->not_before_ms > y->not_before_ms);
+}
+
+static int by_id(const void *a, const void *b)
+{
+	return memcmp(((const struct cert_row *)a)->id, ((const struct cert_row *)b)->id, 16);
+}
+
+int replica_children(struct replica *r, struct arena *a, struct cert_row **ret, size_t *ret_count)
+{
+	size_t count = 0, n = 0;
+	*ret_count = 0;
+	int rc = store_certs(r->st, a, ret, &count);
+	if (rc || !count) return rc ? engine_fail(r, rc) : 0;
+	struct cert_row *rows = *ret;
+	qsort(rows, count, sizeof(*rows), by_origin);
+	for (size_t i = 0; i < count; i++) {
+		bool newest = !i || memcmp(rows[i].origin, rows[i - 1].origin, 16) != 0;
+		if (newest && replica_is_own(r, rows[i].issuer) &&
+		    memcmp(rows[i].origin, r->id->origin, 16) != 0)
+			rows[n++] = rows[i];
+	}
+	qsort(rows, n, sizeof(*rows), by_id);
+	*ret_count = n;
+	return 0;
+}
+
+int replica_recertify(struct replica *r, const struct span *chain, size_t count)
+{
+	struct cert own;
+	bool fresh;
+	if (count < 2 || count > CERT_CHAIN_MAX)
+		return error_set(&r->err, ERR_CERT_BAD, "", "a chain of %zu certificates", count);
+	int rc = cert_open(chain[0], &own, &r->err);
+	for (size_t i = count; i-- && !rc;) rc = engine_take_cert(r, chain[i], 0, &fresh);
+	if (!rc && (!r->has_cert || memcmp(r->cert.id, own.id, 16) != 0))
+		rc = error_set(&r->err, ERR_CERT_BAD, "",
+		               "not a newer certificate for the keys and unit of this hub");
+	return rc ? rc : engine_feeds(r);
 }
 
 int replica_enrol(struct replica *r, struct span body)
@@ -528,6 +681,7 @@ int replica_join(struct replica *r, const struct span *chain, size_t count,
 	if (!rc && !known) rc = store_scope_set_id(r->st, r->own_scope, certs[0].unit);
 	rc = rc ? rc : store_meta_put(r->st, "own_scope", span_of(certs[0].unit, 16));
 	rc = rc ? rc : store_meta_put(r->st, "cert", chain[0]);
+	rc = rc ? rc : store_meta_put(r->st, "own_certs", span_of(certs[0].id, 16));
 	rc = rc ? rc : store_meta_put(r->st, "root", span_of(root_fingerprint, 32));
 	rc = rc ? rc : identity_load(r);
 	if (!rc && replica_is_hub(r)) /* a hub's own certificate travels as its children's do */
@@ -564,7 +718,7 @@ static int tree_load(struct replica *r, struct tree *t)
 	rc = store_certs(r->st, &r->scratch, &certs, &certs_count);
 	for (size_t i = 0; i < certs_count && !rc; i++) {
 		uint32_t ord;
-		if (!r->has_cert || memcmp(certs[i].issuer, r->cert.id, 16) != 0) continue;
+		if (!r->has_cert || !replica_is_own(r, certs[i].issuer)) continue;
 		rc = store_scope_ord(r->st, certs[i].unit, false, &ord);
 		struct scope *s = tree_at(t, ord);
 		if (!rc && s) t->child[t->index[ord] - 1] = true;

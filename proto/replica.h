@@ -87,7 +87,16 @@ int replica_join(struct replica *r, const struct span *chain, size_t count,
                  const uint8_t root_fingerprint[32]);
 /* A hub enrols a device or hub: stores the certificate, journals it for everyone concerned. */
 int replica_enrol(struct replica *r, struct span body);
-/* The parent's certificate (issuer of ours); false: none (root). */
+/*
+ * A new certificate of our own, with its chain, own first and root last: the same keys and unit, issued by whom the one before was, or by
+ * a root that is ours or its spare.  The newest one counts; it travels to whom the one before did.  -ERR_CERT_BAD.
+ */
+int replica_recertify(struct replica *r, const struct span *chain, size_t count);
+/* The devices that we enrolled: the newest certificate of each, by id; our own is none of them. */
+int replica_children(struct replica *r, struct arena *a, struct cert_row **ret, size_t *ret_count);
+/* Is this the id of a certificate that we have, or had?  What it has issued, we have. */
+bool replica_is_own(const struct replica *r, const uint8_t cert_id[16]);
+/* The newest certificate of our parent (who issued ours); false: none (root). */
 bool replica_parent(struct replica *r, struct cert *ret);
 
 /* ---- writing */

@@ -484,7 +484,7 @@ static int introduce_one(struct session *s, struct session_actions *a, uint32_t 
 	}
 	if (rc || unit == s->r->own_scope || !memcmp(origin, s->peer_origin, 16)) return rc;
 	for (bool above = false; !rc && !above && chain[n] && n + 1 < CERT_CHAIN_MAX;) {
-		bool ours = !memcmp(chain[n]->issuer, s->r->cert.id, 16);
+		bool ours = replica_is_own(s->r, chain[n]->issuer);
 		rc = ours ? 0
 		          : store_cert_by_id(s->r->st, chain[n]->issuer, &s->memory, &chain[n + 1]);
 		n++;
@@ -1055,6 +1055,32 @@ static int nothing_for(struct session *s, const struct mark *at, bool *ret)
 	return rc;
 }
 
+/* Parent: HELLO names another certificate than the newest that we know for the key of the link.  One that was renewed since,
+ * or one that we gave before our own disk went back (*ret_unseen): who it is says the link.  Another device's: a mistake. */
+static int look_at_cert(struct session *s, const uint8_t id[8], bool *ret_foreign, bool *ret_unseen)
+{
+	struct cert_row *certs;
+	size_t n = 0;
+	*ret_foreign = *ret_unseen = false;
+	if (!memcmp(id, s->c.peer.id, 8)) return 0;
+	int rc = store_certs(s->r->st, &s->memory, &certs, &n);
+	*ret_unseen = true;
+	for (size_t i = 0; i < n && !rc; i++) {
+		if (memcmp(certs[i].id, id, 8) != 0) continue;
+		*ret_unseen = false;
+		*ret_foreign = memcmp(certs[i].origin, s->peer_origin, 16) != 0;
+	}
+	return rc;
+}
+
+static void ask_cert(struct session *s, const uint8_t id[8], struct session_actions *a)
+{
+	struct message m = {.type = MSG_ASK};
+	m.ask = (struct msg_ask){.session = s->nonce, .what = ASK_CERT};
+	memcpy(m.ask.id, id, 8);
+	send_message(s, a, &m, FRAME_CONTROL);
+}
+
 /* Parent: the child is there. */
 /* NOLINTNEXTLINE(readability-function-cognitive-complexity): the checks and steps of one greeting, in their order */
 static int on_hello(struct session *s, const struct msg_hello *h, struct session_actions *a)
@@ -1064,9 +1090,10 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	if (!s->c.parent || s->state != SESSION_NEW) return refuse(s, a, ERR_PROTOCOL);
 	if (h->protocol_min > s->c.protocol_max || h->protocol_max < s->c.protocol_min)
 		return refuse(s, a, ERR_VERSION);
-	if (memcmp(h->cert, s->c.peer.id, 8) != 0) return refuse(s, a, ERR_CERT_BAD);
-	bool taken, last_taken = false;
-	int rc = run_taken(s, h->run, &taken);
+	bool foreign, unseen, taken, last_taken = false;
+	int rc = look_at_cert(s, h->cert, &foreign, &unseen);
+	if (!rc && foreign) return refuse(s, a, ERR_CERT_BAD);
+	rc = rc ? rc : run_taken(s, h->run, &taken);
 	if (!rc && h->last_run) rc = run_taken(s, h->last_run, &last_taken);
 	if (rc) return rc;
 	if (taken || last_taken || h->run <= RUN_NOBODY || h->run > RUN_MASK ||
@@ -1143,6 +1170,7 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	               !memcmp(w->state, h->state, 16); /* WELCOME has said all there is to say */
 	if (rc) return rc;
 	send_message(s, a, &m, FRAME_CONTROL);
+	if (unseen) ask_cert(s, h->cert, a);
 	rc = met.survivor < h->survivor ? ask_named(s, a) : 0;
 	if (rc || w->confirmed) return rc ? rc : out_start(s, &h->cursor.mark);
 	env_trace(s->r->env, "session: cursor not confirmed, the child's");

@@ -125,7 +125,7 @@ class Campaign:
         self.province = self.add(self.world.hub("province"), None, PROVINCE)
         self.mount(self.province)
         port = self.world.port()
-        self.province.place.init("--org", PROVINCE, "--name", "测试省", "--listen", f"tcp://127.0.0.1:{port}")
+        self.province.place.root(PROVINCE, "测试省", "--listen", f"tcp://127.0.0.1:{port}")
         self.province.port = port
         self.province.place.run("org", "import", tsv)
         self.province.place.start()

@@ -12,6 +12,7 @@
 #include "common/ident.h"
 #include "common/pack.h"
 #include "common/squeeze.h"
+#include "hub/root.h"
 #include "proto/bundle.h"
 #include "proto/cert.h"
 #include "proto/copies.h"
@@ -258,6 +259,34 @@ static int fuzz_cert(const uint8_t *p, size_t len)
 	return 0;
 }
 
+/* The three lines of a root: what is read is written again. */
+static int fuzz_root(const uint8_t *p, size_t len)
+{
+	struct root root;
+	struct root_answer answer;
+	struct cert hub;
+	struct buf text, again;
+
+	must(crypt_init() == 0);
+	buf_init(&text, 8192);
+	buf_init(&again, ROOT_TEXT_MAX);
+	buf_add(&text, p, len);
+	if (!text.full && memchr(buf_cstr(&text), 0, len) == NULL) {
+		if (root_parse(buf_cstr(&text), &root, NULL) == 0) {
+			root_text(&root, &again);
+			must(memmem(p, len, again.p, again.len) != NULL);
+		}
+		root_done(&root);
+		if (root_answer_parse(buf_cstr(&text), &answer, NULL) == 0)
+			must(cert_check_issued(&answer.hub, &answer.root, NULL) == 0);
+		root_answer_done(&answer);
+		(void)root_request_parse(buf_cstr(&text), &hub, NULL);
+	}
+	buf_done(&text);
+	buf_done(&again);
+	return 0;
+}
+
 /* A text; or, where it does not begin as an invitation does, the bytes inside one. */
 static int fuzz_token(const uint8_t *p, size_t len)
 {
@@ -341,7 +370,7 @@ static const struct fuzz_target {
         {"values", fuzz_values},   {"witness", fuzz_witness},     {"seed", fuzz_seed},
         {"json", fuzz_json},       {"clock", fuzz_clock},         {"peer", fuzz_peer},
         {"session", fuzz_session}, {"bundle", fuzz_bundle},       {"named", fuzz_named},
-        {"person", fuzz_person},
+        {"person", fuzz_person},   {"root", fuzz_root},
 };
 
 #ifdef FUZZ

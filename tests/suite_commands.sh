@@ -30,6 +30,7 @@ code() {
 	run "$@"
 	if [ "$rc" = "$want" ]; then ok "$name"; else echo "    exit $rc, not $want"; not_ok "$name"; fi
 }
+fails() { ! "$@" >out 2>err; }
 out_has() { grep -qF -- "$1" out; }
 err_has() { grep -qF -- "$1" err; }
 id_of() { grep -oE '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}' "${1:-out}" | head -1; }
@@ -249,8 +250,21 @@ check full_stdout [ $? = 9 ]
 
 # ---- hub
 code hub_help 0 "$hub" --help
-code hub_init 0 "$hub" init --org 350000000000 --name 福建省 --listen tcp://127.0.0.1:17443 --dir h
-code hub_init_bad_code 4 "$hub" init --org 35 --dir h2
+code hub_init 0 "$hub" init --listen tcp://127.0.0.1:17443 --dir h
+code root_bad_code 4 "$hub" root init bad.root --org 35
+code root_init 0 "$hub" root init top.root --org 350000000000 --name 福建省 --json
+fingerprint=$(sed 's/.*"root":"\([0-9a-f]*\)".*/\1/' out)
+check root_two_files [ -s top.root.spare ]
+check root_is_secret [ "$(stat -c %a top.root top.root.spare | sort -u)" = 600 ]
+code root_not_again 5 "$hub" root init top.root --org 350000000000
+code root_request 0 "$hub" root request top.request --dir h
+code root_sign 0 "$hub" root sign top.root top.request top.answer
+sed 's/.$/x/' top.request >bad.request
+check root_sign_changed_request fails "$hub" root sign top.root bad.request bad.answer
+code root_take_unasked 2 "$hub" root take top.answer --no-input --dir h
+code root_take_wrong_root 4 "$hub" root take top.answer --fingerprint "$(echo "$fingerprint" | tr 0-9a-f 1-9a-f0)" --dir h
+code root_take 0 "$hub" root take top.answer --fingerprint "$fingerprint" --dir h
+check root_stays_offline fails grep -rqF "$(cut -c 6-60 top.root)" h
 export JINGUO_DIR=$work/h
 printf 'code\tlevel\tname\tparent_code\n350000000000\t2\t福建省\t\n350500000000\t3\t泉州市\t350000000000\n350527000000\t4\t金门县\t350500000000\n350527000000\t5\t金门县\t350527000000\n350527000000\t6\t金门县\t350527000000\n350502000000\t4\t鲤城区\t350500000000\n350502000000\t4\t鲤城区\t350500000000\n350599001000\t5\t无上级\t350599000000\n350502001000\t5\t开元街道\t350502000000\n350502001001\t6\t东升社区\t350502001000\n' >one.tsv
 code import 10 "$hub" org import one.tsv --json

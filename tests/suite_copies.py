@@ -40,7 +40,7 @@ class Two:
     def __init__(self, world):
         self.world = world
         self.province, self.county, self.copy = world.hub("province"), world.hub("county"), world.hub("copy")
-        self.province.init("--org", PROVINCE, "--name", "福建省", "--listen", f"tcp://127.0.0.1:{world.port()}")
+        self.province.root(PROVINCE, "福建省", "--listen", f"tcp://127.0.0.1:{world.port()}")
         self.province.run("org", "import", w.DIVISIONS)
         self.province.start()
         self.ports = world.port(), world.port()

@@ -22,7 +22,7 @@
 #include "tests/fuzz.c" /* NOLINT(bugprone-suspicious-include): its static targets */
 #include "tests/support/changes.h"
 
-enum { ITEMS_MAX = 64 };
+enum { ITEMS_MAX = 80 };
 
 struct item {
 	char name[48];
@@ -250,6 +250,55 @@ static void add_certs(struct golden *g)
 	token_text(&t, item_add(g, "token", "token"));
 }
 
+/* A chain of four as a province has it, with the root's spare; and the lines between hub and safe (tests/vectors.py reads
+ * them in another language). */
+static void add_chain(struct golden *g)
+{
+	static const uint8_t seeds[2][32] = {{31}, {32}};
+	static const int64_t now = INT64_C(1790000000000), day = INT64_C(86400000);
+	static const uint8_t places[3][32] = {{33}, {34}, {35}};
+	static const char *const names[3] = {"chain-province", "chain-county", "chain-node"};
+	struct cert c[3] = {{.role = CERT_HUB, .level = LEVEL_PROVINCE, .lanes = 1},
+	                    {.role = CERT_HUB, .level = LEVEL_COUNTY, .lanes = 7},
+	                    {.role = CERT_NODE, .level = LEVEL_COMMUNITY, .lanes = 7}};
+	uint8_t secret[64], above[64], public[32];
+	struct root root, spare;
+	struct place p = {.config.public = "tcp://hub.example.cn:7443"};
+
+	assert_int_equal(root_make(seeds, now, "350000000000", "福建省", &root, &spare, NULL), 0);
+	buf_add(item_add(g, "cert", "chain-root"), root.bytes.p, root.bytes.len);
+	buf_add(item_add(g, "cert", "chain-spare"), spare.bytes.p, spare.bytes.len);
+	sign_keypair(root.seed, public, above);
+	for (size_t i = 0; i < 3; i++) {
+		sign_keypair(places[i], c[i].origin_key, secret);
+		link_keypair(places[i], c[i].link_key, public);
+		memcpy(c[i].unit, i ? places[i] : root.cert.unit, 16);
+		memcpy(c[i].issuer, i ? c[i - 1].id : root.cert.id, 16);
+		snprintf(c[i].code, sizeof(c[i].code), "%s",
+		         i == 0   ? "350000000000"
+		         : i == 1 ? "350102000000"
+		                  : "350102001001");
+		if (i < 2)
+			snprintf(c[i].endpoint, sizeof(c[i].endpoint),
+			         i ? "tcp://10.2.0.1:7443" : "tcp://hub.example.cn:7443");
+		c[i].not_before_ms = now;
+		c[i].not_after_ms = now + (int64_t)(700 - 100 * i) * day;
+		assert_int_equal(cert_make(&c[i], above, item_add(g, "cert", names[i]), NULL), 0);
+		assert_int_equal(cert_check_issued(&c[i], i ? &c[i - 1] : &root.cert, NULL), 0);
+		memcpy(above, secret, 64);
+	}
+	root_text(&root, item_add(g, "root", "root-file"));
+	sign_keypair(places[0], p.identity.sign_public, p.identity.sign_secret);
+	link_keypair(places[0], p.identity.link_public, p.identity.link_secret);
+	struct buf *request = item_add(g, "root", "root-request");
+	assert_int_equal(root_request(&p, request, NULL), 0);
+	assert_int_equal(root_sign(&root, buf_cstr(request), now, 30,
+	                           item_add(g, "root", "root-answer"), NULL),
+	                 0);
+	root_done(&root);
+	root_done(&spare);
+}
+
 static void add_copies(struct golden *g)
 {
 	static uint8_t seed[32] = {1}; /* of the fuzzers */
@@ -475,6 +524,7 @@ static int golden_make(void **state)
 	add_changesets(g);
 	add_entries(g);
 	add_certs(g);
+	add_chain(g);
 	add_copies(g);
 	add_messages(g);
 	add_data(g);

@@ -15,6 +15,7 @@
 #include "hub/enrol.h"
 #include "hub/judge.h"
 #include "node/place.h"
+#include "tests/support/found.h"
 
 struct world {
 	char dir[64];
@@ -76,7 +77,7 @@ static int set_up(void **state)
 	judge_init(&w->judging, &w->judge);
 	assert_int_equal(place_open(w->dir, 0, &w->judge, &w->place, &err), 0);
 	w->r = w->place->replica;
-	assert_int_equal(enrol_init_root(w->place, "350000000000", "province", w->root, &err), 0);
+	assert_int_equal(found(w->place, "350000000000", "province", w->root), 0);
 	add_unit(w, "350102000000", LEVEL_COUNTY, w->root, w->county);
 	add_unit(w, "350102001001", LEVEL_COMMUNITY, w->county, w->site);
 	add_unit(w, "350103000000", LEVEL_COUNTY, w->root, w->other);
@@ -91,7 +92,7 @@ static int tear_down(void **state)
 {
 	static const char *const names[] = {"jinguo.db",  "jinguo.db-wal", "jinguo.db-shm",
 	                                    "jinguo.ini", "sign.key",      "link.key",
-	                                    "root.key",   "link.lock"};
+	                                    "link.lock"};
 	struct world *w = *state;
 	char path[128];
 

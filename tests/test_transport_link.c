@@ -30,6 +30,7 @@
 #include "node/reactor.h"
 #include "node/transport.h"
 #include "proto/message.h"
+#include "tests/support/found.h"
 
 enum { WAIT_MS = 20000, PAIRS = 32 };
 
@@ -427,13 +428,12 @@ static void join(struct scene *s)
 static struct scene *scene_up(enum front_mode mode)
 {
 	struct scene *s = mem_alloc(sizeof(*s));
-	struct error err = {0};
 	char endpoint[64];
 	uint8_t top[16];
 
 	machine_make(&s->hub, true);
 	machine_make(&s->node, false);
-	assert_int_equal(enrol_init_root(s->hub.place, "350104000000", "测试县", top, &err), 0);
+	assert_int_equal(found(s->hub.place, "350104000000", "测试县", top), 0);
 	unit_make(&s->hub, top, s->unit);
 	join(s);
 	front_up(&s->front, mode);

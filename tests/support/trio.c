@@ -859,6 +859,7 @@ bool trio_settle(struct trio *t)
 
 static void root_make(struct trio *t)
 {
+	uint8_t spare[32];
 	uint8_t seed[32], link_secret[32];
 	struct error err = {0};
 
@@ -871,6 +872,11 @@ static void root_make(struct trio *t)
 	                        .not_before_ms = NOT_BEFORE,
 	                        .not_after_ms = NOT_AFTER};
 	memcpy(t->root.origin_key, t->root_public, 32);
+	seed[31] ^= 1;
+	sign_keypair(seed, t->spare_public, t->spare_secret);
+	seed[31] ^= 1;
+	cert_fingerprint(t->spare_public, spare);
+	memcpy(t->root.before, spare, 16);
 	link_keypair(seed, t->root.link_key, link_secret);
 	memcpy(t->root.unit, t->units[UNIT_PROVINCE], 16);
 	buf_init(&t->root_bytes, CERT_BYTES_MAX);

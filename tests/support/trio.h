@@ -83,6 +83,7 @@ struct trio {
 	int64_t now_ms;
 	struct dice dice;
 	uint8_t root_public[32], root_secret[64], root_fingerprint[32];
+	uint8_t spare_public[32], spare_secret[64]; /* the spare that the root names */
 	struct cert root;
 	struct buf root_bytes;
 	uint8_t units[TRIO_UNITS][16];

@@ -197,6 +197,24 @@ class Place:
             self.settings(FAST)
         return r
 
+    def root(self, code, name, *words):
+        """The top of a tree: made with a root of its own, as one does it offline with a stick between two machines."""
+        self.init(*words)
+        self.root_file = self.dir + ".root"
+        made = self.json("root", "init", self.root_file, "--org", code, "--name", name)
+        self.certify(self.root_file, made["root"])
+        return made
+
+    def certify(self, root_file, fingerprint=None, *words):
+        """Request, sign, take; fingerprint: of the root, the first time."""
+        request, answer = self.world.path(f"{self.name}.request"), self.world.path(f"{self.name}.answer")
+        for path in (request, answer):
+            if os.path.exists(path):
+                os.remove(path)
+        self.run("root", "request", request)
+        self.run("root", "sign", root_file, request, answer, *words)
+        return self.json("root", "take", answer, *(("--fingerprint", fingerprint) if fingerprint else ()))
+
     def start(self):
         command = self.command("run")
         if self.limit_kb:

@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""suite_trust.py [NAME...] - enrolment and identity with real processes: the offline root and its spare, invitations, renewal.
+Prints `ok NAME` or `not ok NAME`.  Uses 127.0.0.1 only; ends what it started, and only that.
+"""
+import json
+import os
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
+import world as w  # noqa: E402
+from world import Failure, must, wait_for  # noqa: E402
+
+PROVINCE, COUNTY = "350000000000", "350104000000"
+SITE_A, SITE_B, SITE_C = "350104001003", "350104002001", "350104003003"
+REFUSED, UNREACHABLE = 4, 6
+
+tests = []
+
+
+def test(f):
+    tests.append(f)
+    return f
+
+
+def volunteer(name):
+    return json.dumps({"table": "volunteer", "name": name, "vstat": "active", "registered": "2025-03-08"},
+                      ensure_ascii=False)
+
+
+def activity(title):
+    return json.dumps({"table": "activity", "title": title, "act": "0", "start": "2025-03-08T09:00", "astat": "finished"},
+                      ensure_ascii=False)
+
+
+class Tiers:
+    """A province, a county, a site."""
+
+    def __init__(self, world):
+        self.world = world
+        self.province, self.county = world.hub("province"), world.hub("county")
+        self.made = self.province.root(PROVINCE, "福建省", "--listen", f"tcp://127.0.0.1:{world.port()}")
+        self.province.run("org", "import", w.DIVISIONS)
+        self.province.start()
+        self.port = world.port()
+        self.county.init("--listen", f"tcp://127.0.0.1:{self.port}")
+        self.county.join(self.province, COUNTY)
+        self.county.start()
+        wait_for(lambda: self.county.status()["own_complete"], 20, "the county has its part of the tree")
+        self.a = self.node("a", SITE_A)
+
+    def node(self, name, code):
+        node = self.world.node(name)
+        node.init()
+        node.join(self.county, code)
+        node.run("sync")
+        return node
+
+
+@test
+def the_root_stays_offline(t):
+    """No byte of its secret is at the province; without it the province works, with another it does not start."""
+    with open(t.province.root_file) as f:
+        secret = f.read().strip()
+    with open(t.province.root_file + ".spare") as f:
+        spare = f.read().strip()
+    must(secret != spare and t.made["root"] != t.made["spare"], "root and spare are one")
+    _, found = w.files_with(t.province.dir, [secret[5:60], spare[5:60]])
+    must(not found, "the province holds a root", found)
+    other = t.world.hub("other")
+    other.init("--listen", f"tcp://127.0.0.1:{t.world.port()}")
+    request, answer = t.world.path("o.request"), t.world.path("o.answer")
+    other.run("root", "request", request)
+    other.run("root", "sign", t.province.root_file, request, answer)
+    r = other.run("root", "take", answer, "--fingerprint", t.made["spare"], expect=REFUSED)
+    must("4109" in r.err, "another root than the one on paper is taken", r.err)
+    must("4109" in t.province.run("root", "take", answer, expect=REFUSED).err, "an answer for another hub is taken")
+
+
+@test
+def the_spare_root_takes_over(t):
+    """While all run: the province is certified by the spare, and everybody follows; the first root is out."""
+    before = t.province.status()["valid_to"]
+    taken = t.province.certify(t.province.root_file + ".spare", None, "--days", "900")
+    must(taken["renewed"] and taken["root"] == t.made["spare"], "it was not the spare", str(taken))
+    must(t.province.status()["valid_to"] != before, "the certificate is the old one")
+    must("4109" in answer_of(t, t.province.root_file).err, "the first root still certifies")
+    ids = t.a.record([activity("植树")])
+    t.a.run("sync")
+    wait_for(lambda: w.has(t.province, "activity", ids, 0), 20, "what a site records is at the province")
+    spare = bytes.fromhex(t.made["spare"])[:16]
+    for place in (t.county, t.a):
+        def follows(p=place):
+            if p is t.a:
+                p.run("sync")
+            return w.ask(p, "SELECT count(*) FROM cert WHERE origin = ?", spare) == 1
+        wait_for(follows, 20, f"{place.name} knows the spare")
+    t.b = t.node("b", SITE_B)
+    must(t.b.json("sync")["agreed"], "who joins below the spare does not sync")
+
+
+def answer_of(t, root_file):
+    request, answer = t.world.path("x.request"), t.world.path("x.answer")
+    t.province.run("root", "request", request)
+    t.province.run("root", "sign", root_file, request, answer)
+    return t.province.run("root", "take", answer, expect=REFUSED)
+
+
+def main(names):
+    failed = 0
+    chosen = [f for f in tests if not names or any(n in f.__name__ for n in names)]
+    tiers, why = None, ""
+    with w.World("trust") as world:
+        try:
+            tiers = Tiers(world)
+        except Failure as e:
+            why = f"the world could not be set up: {e}"
+        for f in chosen:
+            started = time.monotonic()
+            try:
+                must(tiers, why)
+                f(tiers)
+                print(f"ok {f.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
+            except Exception as e:  # a test that breaks is a test that fails; the others still say what they find
+                failed += 1
+                text = str(e) if isinstance(e, Failure) else f"{type(e).__name__}: {e} (line {e.__traceback__.tb_next.tb_lineno})"
+                print(f"not ok {f.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
+                print("    " + text.replace("\n", "\n    "), flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
