@@ -101,7 +101,8 @@ enum table_number {
 	TABLE_PARTICIPATION = 8,
 	TABLE_FIGURE = 9,
 	TABLE_CORRECTION = 10,
-	TABLE_ACCOUNT = 20
+	TABLE_ACCOUNT = 20,
+	TABLE_TRAIL = 21
 };
 
 /* A build's view of the schema: tests run older and newer ones side by side (schema_mix). */

@@ -76,6 +76,18 @@ int store_secret_drop(struct store *st, const char *name);
 int store_secrets(struct store *st, const char *prefix, struct arena *a, struct secret **ret,
                   size_t *ret_count);
 
+/* ---- the trail of what was done here (proto/trail.h): opaque records, by number from 1 */
+struct trail_item {
+	uint64_t seq;
+	struct span record;
+	uint8_t hash[32];
+};
+int store_trail_last(struct store *st, uint64_t *ret_seq,
+                     uint8_t ret_hash[32]); /* 0, zeros: none */
+int store_trail_append(struct store *st, uint64_t seq, struct span record, const uint8_t hash[32]);
+int store_trail_scan(struct store *st, uint64_t after, size_t limit, struct arena *a,
+                     struct trail_item **ret, size_t *ret_count);
+
 /* ---- scopes: ordinal, id, parent in the org tree, feed (ordinal of the child unit it lies under, or itself) */
 struct scope {
 	uint32_t ord, parent, feed;

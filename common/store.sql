@@ -138,6 +138,13 @@ DELETE FROM secret WHERE name = ?1
 -- name: secret_list
 SELECT name, value FROM secret WHERE name > ?1 AND name < ?2 ORDER BY name
 
+-- name: trail_last
+SELECT seq, hash FROM trail ORDER BY seq DESC LIMIT 1
+-- name: trail_add
+INSERT INTO trail(seq, record, hash) VALUES(?1, ?2, ?3)
+-- name: trail_scan
+SELECT seq, record, hash FROM trail WHERE seq > ?1 ORDER BY seq LIMIT ?2
+
 -- name: scope_by_id
 SELECT ord, parent, feed, id FROM scope WHERE id = ?1
 -- name: scope_by_ord

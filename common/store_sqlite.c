@@ -1170,6 +1170,55 @@ int store_secrets(struct store *st, const char *prefix, struct arena *a, struct 
 	return read_all(st, s, sizeof(**ret), read_secret, a, ret, ret_count);
 }
 
+/* ---- trail */
+
+int store_trail_last(struct store *st, uint64_t *ret_seq, uint8_t ret_hash[32])
+{
+	sqlite3_stmt *s = query(st, Q_TRAIL_LAST);
+	int rc;
+
+	STORE_ENTER(st);
+	*ret_seq = 0;
+	memset(ret_hash, 0, 32);
+	rc = step(st, s);
+	if (rc <= 0) return rc;
+	*ret_seq = (uint64_t)col_int(s, 0);
+	col_fixed(s, 1, ret_hash, 32);
+	sqlite3_reset(s);
+	return 0;
+}
+
+int store_trail_append(struct store *st, uint64_t seq, struct span record, const uint8_t hash[32])
+{
+	sqlite3_stmt *s = query(st, Q_TRAIL_ADD);
+
+	STORE_ENTER_WRITE(st);
+	bind_int(s, 1, (int64_t)seq);
+	bind_span(s, 2, record.p, record.len);
+	bind_span(s, 3, hash, 32);
+	return step_done(st, s);
+}
+
+static void read_trail(sqlite3_stmt *s, void *item, struct arena *a)
+{
+	struct trail_item *t = item;
+
+	t->seq = (uint64_t)col_int(s, 0);
+	t->record = col_span(s, 1, a);
+	col_fixed(s, 2, t->hash, sizeof(t->hash));
+}
+
+int store_trail_scan(struct store *st, uint64_t after, size_t limit, struct arena *a,
+                     struct trail_item **ret, size_t *ret_count)
+{
+	sqlite3_stmt *s = query(st, Q_TRAIL_SCAN);
+
+	STORE_ENTER(st);
+	bind_int(s, 1, (int64_t)after);
+	bind_size(s, 2, limit);
+	return read_all(st, s, sizeof(**ret), read_trail, a, ret, ret_count);
+}
+
 /* ---- ordinals */
 
 static size_t map_start(const struct ord_map *m, const uint8_t key[16])

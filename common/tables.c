@@ -348,6 +348,18 @@ static const struct field account_fields[] = {
 	{.number = 9, .type = FIELD_TEXT, .name = "name", .zh = "姓名", .en = "name",
 	 .tier = 2, .len_max = 90, .source = SRC_DESIGN},
 };
+
+static const struct field trail_head_fields[] = {
+	{.number = 4, .type = FIELD_BYTES, .name = "origin", .zh = "设备标识", .en = "origin",
+	 .tier = 1, .required = true, .indexed = true, .len_max = 16, .source = "domain study 5, rule 27"},
+	{.number = 8, .type = FIELD_INT, .name = "seq", .zh = "序号", .en = "number", .tier = 1,
+	 .required = true, .min = 1, .max = INT64_MAX, .source = "domain study 5, rule 27"},
+	{.number = 12, .type = FIELD_BYTES, .name = "head", .zh = "链首", .en = "hash of the last record",
+	 .tier = 1, .required = true, .len_max = 32, .source = "domain study 5, rule 27"},
+	{.number = 16, .type = FIELD_BYTES, .name = "by", .zh = "签认设备", .en = "stated by",
+	 .tier = 1, .required = true, .len_max = 16,
+	 .source = "the device itself, or the hub above a hub, which countersigns"},
+};
 /* clang-format on */
 
 #define TABLE(IDENT, NUMBER, KIND, ZH, EN, WRITERS, SOURCE)                                        \
@@ -380,13 +392,15 @@ TABLE(participation, TABLE_PARTICIPATION, TABLE_ONCE, "服务记录", "participa
 TABLE(figure, TABLE_FIGURE, TABLE_SYSTEM, "数字", "figure", WRITE_ANY, "architecture section 6");
 TABLE(correction, TABLE_CORRECTION, TABLE_SYSTEM, "更正", "correction", WRITE_CUSTODIAN,
       "architecture section 6: K of the custodian hub");
+TABLE(trail_head, TABLE_TRAIL, TABLE_SYSTEM, "操作日志链首", "head of a trail", WRITE_ANY,
+      "domain study 4.3 (audit_entry), rule 27: the records stay on the device");
 TABLE(account, TABLE_ACCOUNT, TABLE_FIELD, "账号", "account", WRITE_ANY,
       "domain study 4.3 (user_account), 4.6; its secrets never leave the device");
 
 static const struct table *const tables_current[] = {
         &table_org_unit, &table_site,        &table_device,   &table_volunteer,
         &table_team,     &table_team_member, &table_activity, &table_participation,
-        &table_figure,   &table_correction,  &table_account,
+        &table_figure,   &table_correction,  &table_account,  &table_trail_head,
 };
 
 const struct schema schema_current = {

@@ -143,6 +143,7 @@ const struct command commands_invite[] = {
          .args_max = 0,
          .run = run_init},
         {.name = "invite",
+         .trail = TRAIL_WRITE,
          .may = MAY_MANAGE,
          .zh = "邀请一个单位入网(只能用一次)。",
          .en = "Invites a unit to join; the invitation is good once.",

@@ -414,6 +414,7 @@ out:
 
 const struct command commands_org[] = {
         {.name = "org import",
+         .trail = TRAIL_WRITE,
          .may = MAY_MANAGE,
          .args = "FILE | -",
          .zh = "导入区划文件 (code level name parent_code,可为 .gz)。",

@@ -173,6 +173,7 @@ static int run_peers(struct call *c)
 		                 "this hub has no certificate yet");
 	if (call_option(c, "dismiss")) {
 		rc = call_may(c, MAY_REVIEW);
+		rc = rc ? rc : call_note(c, TRAIL_WRITE, 0, NULL, NULL, "peers --dismiss");
 		return rc ? rc : dismiss(c);
 	}
 	rc = replica_children(c->replica, &c->arena, &rows, &count);

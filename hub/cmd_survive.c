@@ -47,6 +47,7 @@ static int run_survive(struct call *c)
 
 const struct command commands_survive[] = {
         {.name = "survive",
+         .trail = TRAIL_WRITE,
          .may = MAY_MANAGE,
          .zh = "本级有两份在运行时,选定这一份;上下级从此拒绝另一份。",
          .en = "Where two copies of this hub run: this one is to stay, the other is refused.",

@@ -43,6 +43,8 @@ bool person_may(const struct person *p, enum may may)
 		return true;
 	case MAY_WRITE:
 		return (p->roles & ~(unsigned)ROLE_AUDITOR) != 0;
+	case MAY_AUDIT:
+		return (p->roles & (ROLES_REVIEW | ROLE_AUDITOR)) != 0;
 	case MAY_REVIEW:
 		return (p->roles & ROLES_REVIEW) != 0;
 	case MAY_MANAGE:
@@ -53,7 +55,7 @@ bool person_may(const struct person *p, enum may may)
 
 bool person_sees(const struct person *p, const struct field *f)
 {
-	return f->tier < 3 || p->kind != PERSON_ACCOUNT || (p->roles & ROLES_SENSITIVE) != 0;
+	return !f || f->tier < 3 || p->kind != PERSON_ACCOUNT || (p->roles & ROLES_SENSITIVE) != 0;
 }
 
 static unsigned own_level(const struct people *p)

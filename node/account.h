@@ -41,6 +41,7 @@ enum may {
 	MAY_ANYONE = 0, /* needs nobody: the service's own work, or nothing that is private */
 	MAY_READ,
 	MAY_WRITE,  /* not an auditor */
+	MAY_AUDIT,  /* reads what others did; not the service */
 	MAY_REVIEW, /* decides about others' records; not the service */
 	MAY_MANAGE  /* accounts, enrolment, keys; not the service */
 };
@@ -67,7 +68,7 @@ struct person {
 	uint8_t rest[SEAL_KEY];                   /* of the disk; PERSON_ACCOUNT */
 };
 bool person_may(const struct person *p, enum may may);
-bool person_sees(const struct person *p, const struct field *f);
+bool person_sees(const struct person *p, const struct field *f); /* NULL: alive */
 
 /* ---- the two records of a person (formats: account.c); the fuzzer `person` reads both */
 enum { SEALED_PAIR = 64 + SEAL_TAG };

@@ -253,7 +253,7 @@ struct conflict {
 	size_t count;
 };
 
-static json_t *conflict_json(const struct conflict *k)
+static json_t *conflict_json(struct call *c, const struct conflict *k)
 {
 	json_t *j = json_object(), *values = json_array();
 	char hex[40];
@@ -269,7 +269,10 @@ static json_t *conflict_json(const struct conflict *k)
 	for (size_t i = 0; i < k->count; i++) {
 		json_t *v = json_object();
 		hex_text(k->standing[i].origin, 16, hex);
-		json_object_set_new(v, "value", json_value(k->field, k->standing[i].value));
+		json_object_set_new(v, "value",
+		                    person_sees(&c->person, k->field)
+		                            ? json_value(k->field, k->standing[i].value)
+		                            : json_string(word_text(c->language, WORD_MASKED)));
 		json_object_set_new(v, "device", json_string(hex));
 		json_object_set_new(v, "at", json_time(stamp_ms(k->standing[i].stamp)));
 		json_object_set_new(v, "shown", json_boolean(i == 0));
@@ -296,7 +299,9 @@ static void conflict_text(struct call *c, const struct conflict *k, struct buf *
 	for (size_t i = 0; i < k->count; i++) {
 		hex_text(k->standing[i].origin, 4, hex);
 		buf_print(b, "\n  %s ", word_text(c->language, i ? WORD_ALSO : WORD_SHOWN));
-		if (k->field && k->standing[i].value.type != VALUE_NULL)
+		if (!person_sees(&c->person, k->field))
+			buf_text(b, word_text(c->language, WORD_MASKED));
+		else if (k->field && k->standing[i].value.type != VALUE_NULL)
 			value_show(k->field, k->standing[i].value, b);
 		buf_print(b, " (%s %s)", hex, call_time(c, stamp_ms(k->standing[i].stamp)));
 	}
@@ -335,7 +340,7 @@ static int run_conflicts(struct call *c)
 		                      all[i].slot, &c->arena, &k.standing, &k.count);
 		if (rc) break;
 		if (items) {
-			json_array_append_new(items, conflict_json(&k));
+			json_array_append_new(items, conflict_json(c, &k));
 			continue;
 		}
 		conflict_text(c, &k, &b);
@@ -471,6 +476,9 @@ static int run_parked(struct call *c)
 	for (size_t i = 0; i < ARRAY_COUNT(acts); i++)
 		if (call_option(c, acts[i])) {
 			rc = call_may(c, i ? MAY_REVIEW : MAY_WRITE);
+			if (!rc && i)
+				rc = call_note(c, TRAIL_WRITE, 0, NULL, NULL,
+				               i == 1 ? "parked --accept" : "parked --refuse");
 			return rc ? rc : act_on_parked(c, acts[i]);
 		}
 	rc = store_parked_list(c->store, 0, LIST_MAX, &c->arena, &held, &count);
@@ -531,6 +539,7 @@ const struct command commands_care[] = {
          .args_max = 0,
          .run = run_audit},
         {.name = "backup",
+         .trail = TRAIL_EXPORT,
          .args = "FILE",
          .zh = "备份数据库到一个新文件。",
          .en = "Copies the database to a new file.",

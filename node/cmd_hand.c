@@ -276,6 +276,7 @@ static int run_hand_in(struct call *c)
 
 const struct command commands_hand[] = {
         {.name = "hand-out",
+         .trail = TRAIL_EXPORT,
          .may = MAY_WRITE,
          .args = "FILE",
          .zh = "把本机的全部记录写成一个文件,供另一台收进。",
@@ -285,6 +286,7 @@ const struct command commands_hand[] = {
          .args_max = 1,
          .run = run_hand_out},
         {.name = "hand-in",
+         .trail = TRAIL_WRITE,
          .may = MAY_WRITE,
          .args = "FILE",
          .zh = "收进另一台用 hand-out 写出的文件;可以重复。",

@@ -109,6 +109,7 @@ static int list_options(struct call *c, struct listing *l)
 
 	rc = rc ? rc : call_open(c, 0);
 	rc = rc ? rc : parse_where(c, l->table, l->where, &l->where_count);
+	rc = rc ? rc : call_note_read(c, l->table, NULL);
 	rc = rc ? rc : call_option_int(c, "limit", INT64_MAX, 1, INT64_MAX, &l->limit);
 	if (rc) return rc;
 	if (after && !id_parse(after, l->after)) return call_usage(c, "after", "an id");
@@ -209,6 +210,8 @@ static int run_show(struct call *c)
 	rc = store_row_view(c->store, t, id, &c->arena, &v);
 	if (rc) return call_failed(c, rc);
 	if (!v) return error_set(&c->error, ERR_NOT_FOUND, "ID", "no such record here");
+	rc = call_note_read(c, t, id);
+	if (rc) return rc;
 	if (c->json) {
 		json_t *items = json_array();
 		json_array_append_new(items, row_json(c, t, v));
@@ -276,21 +279,6 @@ static void unit_of(struct call *c, const uint8_t origin[16], uint8_t ret[16])
 		memcpy(ret, row->unit, 16);
 }
 
-/* Whose account it was, as far as accounts are known here; "" else. */
-static const char *author_name(struct call *c, const uint8_t author[PERSON_ID])
-{
-	static const uint8_t nobody[PERSON_ID];
-	struct people p = call_people(c);
-	struct account *a = NULL;
-	struct person service;
-
-	if (!memcmp(author, nobody, PERSON_ID)) return "";
-	service_person(&p, &service);
-	if (!memcmp(author, service.id, PERSON_ID)) return word_text(c->language, WORD_WHO_SERVICE);
-	if (account_of_author(&p, author, &a) || !a) return "";
-	return *a->name ? a->name : a->login;
-}
-
 static void history_fields(struct call *c, json_t *fields, const struct table *t,
                            const struct history_item *h)
 {
@@ -326,7 +314,7 @@ static json_t *history_json(struct call *c, const struct table *t, const struct 
 	json_object_set_new(j, "org", id_is_zero(unit) ? json_null() : json_org(c, unit));
 	hex_text(h->author, 8, hex);
 	json_object_set_new(j, "by", strspn(hex, "0") == 16 ? json_null() : json_string(hex));
-	json_object_set_new(j, "by_name", json_string(author_name(c, h->author)));
+	json_object_set_new(j, "by_name", json_string(call_author(c, h->author)));
 	json_object_set_new(j, "op", json_string(said_words[op_says(h->op)].name));
 	json_object_set_new(j, "state", json_string(state_names[h->state]));
 	for (size_t i = 0; i < n; i++) history_fields(c, fields, t, &h[i]);
@@ -342,7 +330,7 @@ static void history_line(struct call *c, struct buf *b, const struct table *t,
 
 	unit_of(c, h->origin, unit);
 	hex_text(h->origin, 4, hex);
-	const char *by = author_name(c, h->author);
+	const char *by = call_author(c, h->author);
 	buf_print(b, "%s %s%s%s%s%s %s", call_time(c, stamp_ms(h->op->stamp)),
 	          call_org_name(c, unit), id_is_zero(unit) ? "" : " ", hex, *by ? " " : "", by,
 	          word_text(c->language, said_words[op_says(h->op)].word));
@@ -365,6 +353,7 @@ static int run_history(struct call *c)
 	int rc = call_open(c, 0);
 
 	rc = rc ? rc : call_find_row(c, c->args[0], &t, id);
+	rc = rc ? rc : call_note_read(c, t, id);
 	if (rc) return rc;
 	rc = replica_history(c->replica, id, &c->arena, &items, &count);
 	if (rc) return call_failed(c, rc);

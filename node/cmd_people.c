@@ -79,6 +79,20 @@ static int keep_token(struct call *c, const uint8_t token[TOKEN_BYTES])
 	return rc;
 }
 
+/* Who it was is told by the person's number, where the account exists: the trail repeats no name. */
+static int note_login(struct call *c, int rc)
+{
+	struct error why = c->error;
+	struct people p = call_people(c);
+	struct account a;
+	int noted;
+
+	if (!account_find(&p, c->args[0], &a)) memcpy(c->person.id, a.person, PERSON_ID);
+	noted = call_note(c, TRAIL_LOGIN, -rc, NULL, NULL, "");
+	if (rc) c->error = why;
+	return rc ? rc : noted;
+}
+
 static int run_login(struct call *c)
 {
 	uint8_t token[TOKEN_BYTES];
@@ -89,7 +103,7 @@ static int run_login(struct call *c)
 	rc = rc ? rc : call_open(c, 0);
 	if (rc) goto out;
 	p = call_people(c);
-	rc = account_login(&p, c->args[0], buf_span(&password), token);
+	rc = note_login(c, account_login(&p, c->args[0], buf_span(&password), token));
 	rc = rc ? rc : drop_token(c, &p); /* of who was logged in before */
 	rc = rc ? rc : keep_token(c, token);
 	if (!rc) say(c, WORD_LOGGED_IN, c->args[0], WORD_END);
@@ -338,6 +352,7 @@ const struct command commands_people[] = {
          .args_max = 0,
          .run = run_whoami},
         {.name = "account add",
+         .trail = TRAIL_WRITE,
          .may = MAY_MANAGE,
          .args = "LOGIN",
          .zh = "建账号;第一个须能管理账号(站长、管理员、业务)。密码从标准输入读一行。",
@@ -356,6 +371,7 @@ const struct command commands_people[] = {
          .args_max = 0,
          .run = run_accounts},
         {.name = "account roles",
+         .trail = TRAIL_WRITE,
          .may = MAY_MANAGE,
          .args = "LOGIN ROLE,...",
          .zh = "改角色。",
@@ -365,6 +381,7 @@ const struct command commands_people[] = {
          .args_max = 2,
          .run = run_roles},
         {.name = "account disable",
+         .trail = TRAIL_WRITE,
          .may = MAY_MANAGE,
          .args = "LOGIN",
          .zh = "停用账号;所写的都在。",
@@ -373,6 +390,7 @@ const struct command commands_people[] = {
          .args_max = 1,
          .run = run_disable},
         {.name = "account unlock",
+         .trail = TRAIL_WRITE,
          .may = MAY_MANAGE,
          .args = "LOGIN",
          .zh = "解锁。",
@@ -381,6 +399,7 @@ const struct command commands_people[] = {
          .args_max = 1,
          .run = run_unlock},
         {.name = "account reset",
+         .trail = TRAIL_WRITE,
          .may = MAY_MANAGE,
          .args = "LOGIN",
          .zh = "忘了密码:换新的密码和签名密钥。新密码从标准输入读一行。",
@@ -390,6 +409,7 @@ const struct command commands_people[] = {
          .args_max = 1,
          .run = run_reset},
         {.name = "account password",
+         .trail = TRAIL_WRITE,
          .args = "LOGIN",
          .zh = "改自己的密码:标准输入两行,原密码和新密码。",
          .en = "Changes one's own password: two lines of stdin, the old one and the new.",

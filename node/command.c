@@ -204,9 +204,37 @@ static int person_of_service(struct call *c, const struct people *p)
 	return rc;
 }
 
+int call_note(struct call *c, enum trail_verb verb, int outcome, const struct table *t,
+              const uint8_t *id, const char *detail)
+{
+	struct trail_record r = {.verb = (uint8_t)verb,
+	                         .outcome = (uint16_t)outcome,
+	                         .table = t ? t->number : 0,
+	                         .detail = span_of(detail, strlen(detail))};
+	int rc = call_begin(c);
+
+	memcpy(r.person, c->person.id, sizeof r.person);
+	if (id) memcpy(r.id, id, sizeof r.id);
+	if (rc) return rc;
+	rc = trail_add(c->replica, &r);
+	if (!rc) return call_commit(c);
+	call_failed(c, rc);
+	replica_rollback(c->replica);
+	return rc;
+}
+
+int call_note_read(struct call *c, const struct table *t, const uint8_t *id)
+{
+	for (size_t i = 0; i < t->fields_count; i++)
+		if (t->fields[i].tier >= 3 && person_sees(&c->person, &t->fields[i]))
+			return call_note(c, TRAIL_READ, 0, t, id, c->command->name);
+	return 0;
+}
+
 int call_may(struct call *c, enum may may)
 {
 	if (person_may(&c->person, may)) return 0;
+	(void)call_note(c, TRAIL_DENIED, ERR_NO_PERMISSION, NULL, NULL, c->command->name);
 	return error_set(&c->error, ERR_NO_PERMISSION, c->command->name, "%s", c->person.login);
 }
 
@@ -228,6 +256,40 @@ static int find_person(struct call *c)
 	return rc ? rc : call_may(c, may);
 }
 
+const char *call_author(struct call *c, const uint8_t author[PERSON_ID])
+{
+	static const uint8_t nobody[PERSON_ID];
+	struct people p = call_people(c);
+	struct account *a = NULL;
+	struct person service;
+
+	if (!memcmp(author, nobody, PERSON_ID)) return "";
+	service_person(&p, &service);
+	if (!memcmp(author, service.id, PERSON_ID)) return word_text(c->language, WORD_WHO_SERVICE);
+	if (account_of_author(&p, author, &a) || !a) return "";
+	return *a->name ? a->name : a->login;
+}
+
+/* What is to be noted is noted before it is done: an act that is cut short has been noted too. */
+static int note_begin(struct call *c)
+{
+	int rc = c->command->trail && !c->noted
+	                 ? call_note(c, c->command->trail, 0, NULL, NULL, c->command->name)
+	                 : 0;
+
+	c->noted = !rc && c->command->trail;
+	return rc;
+}
+
+static void note_failure(struct call *c, int rc)
+{
+	struct error why = c->error;
+
+	if (!c->replica || !c->noted || store_in_transaction(c->store)) return;
+	(void)call_note(c, TRAIL_FAILED, -rc, NULL, NULL, c->command->name);
+	c->error = why;
+}
+
 int call_open(struct call *c, unsigned flags)
 {
 	int rc;
@@ -245,7 +307,8 @@ int call_open(struct call *c, unsigned flags)
 	if (rc) return rc;
 	c->replica = c->place->replica;
 	c->store = c->place->store;
-	return find_person(c);
+	rc = find_person(c);
+	return rc ? rc : note_begin(c);
 }
 
 void call_close(struct call *c)
@@ -878,6 +941,7 @@ int command_main(const struct program *p, int argc, char **argv)
 			c->json = true; /* also for errors of the words before it */
 	rc = crypt_init() ? error_set(&c->error, ERR_INTERNAL, NULL, "libsodium refuses")
 	                  : dispatch(c, argc, argv);
+	if (rc < 0) note_failure(c, rc);
 	call_close(c);
 	if (rc < 0) {
 		if (c->error.code != -rc) error_set(&c->error, -rc, NULL, NULL);

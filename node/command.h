@@ -14,6 +14,7 @@
 #include "node/account.h"
 #include "node/words.h"
 #include "proto/replica.h"
+#include "proto/trail.h"
 
 struct call;
 struct place;
@@ -24,6 +25,7 @@ struct command {
 	const char *zh, *en;    /* one sentence */
 	const char *options;    /* "json where= by=": a name with = takes a value; NULL none */
 	const char *examples;   /* lines without the program's name; NULL none */
+	enum trail_verb trail;  /* noted before it begins, and again where it fails; 0: not */
 	enum may may;           /* what it asks of who runs it, once there are accounts */
 	int args_min, args_max; /* -1: any number */
 	/* 0, a positive exit code, or -ERR_x with call->error set (reported by command_main). */
@@ -63,6 +65,7 @@ struct call {
 	struct error error;
 	struct person person; /* who runs it: filled by call_open */
 	bool progress_shown;
+	bool noted; /* the trail has its beginning */
 };
 
 /* Parses, runs, reports; returns the exit code. */
@@ -89,6 +92,13 @@ int call_usage(struct call *c, const char *field, const char *detail); /* sets E
 struct people call_people(struct call *c);
 /* The same for a part of what a command does. */
 int call_may(struct call *c, enum may may);
+/* Adds to the trail, durable on return: before what it speaks of is done.  id NULL: of no row. */
+int call_note(struct call *c, enum trail_verb verb, int outcome, const struct table *t, const uint8_t *id,
+              const char *detail);
+/* Values of tier T3 of this table are about to be shown. */
+int call_note_read(struct call *c, const struct table *t, const uint8_t *id);
+/* Whose account an author is, as far as accounts are known here; "" else. */
+const char *call_author(struct call *c, const uint8_t author[PERSON_ID]);
 bool call_session_path(
         struct call *c,
         struct buf *ret); /* file of the session's token; false: there is no place for it */
@@ -144,6 +154,6 @@ int record_lines(struct call *c, FILE *in, bool atomic, json_t *items, size_t *r
                  size_t *ret_failed);
 
 extern const struct command commands_record[], commands_look[], commands_link[], commands_care[],
-        commands_hand[], commands_people[];
+        commands_hand[], commands_people[], commands_trail[];
 
 #endif

@@ -4,7 +4,7 @@
 
 static const struct command *const tables[] = {
         commands_record, commands_look, commands_node,   commands_link,
-        commands_care,   commands_hand, commands_people, NULL,
+        commands_care,   commands_hand, commands_people, commands_trail, NULL,
 };
 
 static const struct program program = {

@@ -191,7 +191,7 @@ out:
 int place_reopen(struct place *p, struct error *err)
 {
 	struct replica_config config = {
-	        .env = &p->env, .identity = &p->identity, .judge = p->judge};
+	        .env = &p->env, .identity = &p->identity, .judge = p->judge, .trail = true};
 	char path[FILE_PATH];
 	int rc;
 

@@ -226,6 +226,29 @@
 	W(ACCOUNT_DISABLED, "停用", "disabled")                                                    \
 	W(WHO_DEVICE, "本机还没有账号", "no accounts here yet")                                    \
 	W(WHO_SERVICE, "服务程序", "the service")                                                  \
+	W(TRAIL_READ, "查看", "read")                                                              \
+	W(TRAIL_WRITE, "办理", "did")                                                              \
+	W(TRAIL_ENROL, "批准入网", "enrolled")                                                     \
+	W(TRAIL_REFUSED, "退回下级记录", "refused records below")                                  \
+	W(TRAIL_EXPORT, "导出", "exported")                                                        \
+	W(TRAIL_LOGIN, "登录", "logged in")                                                        \
+	W(TRAIL_DENIED, "无权,未办", "was denied")                                                 \
+	W(TRAIL_FAILED, "没有办成", "did not come about")                                          \
+	W(TRAIL_ERASE, "删除个人信息", "erased")                                                   \
+	W(TRAIL_OTHER, "其他", "other")                                                            \
+	W(TRAIL_SOUND, "日志完整:{} 条,上级签认到第 {} 条。",                                      \
+	  "The trail is whole: {} records, signed by the parent up to number {}.")                 \
+	W(TRAIL_FAULTY, "日志有 {} 处不对:", "{} findings in the trail:")                          \
+	W(TRAIL_EDITED, "第 {} 条被改过(前一条在 {})",                                             \
+	  "record {} was altered (the one before is of {})")                                       \
+	W(TRAIL_CUT, "从第 {} 条起缺了(前一条在 {})",                                              \
+	  "records are missing from number {} on (the one before is of {})")                       \
+	W(TRAIL_ENDS, "第 {} 条曾经签出,现在没有了:日志被截短,或磁盘恢复过(最后一条在 {})",        \
+	  "record {} was stated, and is not here: cut short, or the disk was restored (the last "  \
+	  "is of {})")                                                                             \
+	W(TRAIL_DIFFERS, "第 {} 条与签出时不同(前一条在 {})",                                      \
+	  "record {} is not the one that was stated (the one before is of {})")                    \
+	W(TRAIL_ABOVE, "上级有签认", "the parent has signed it")                                   \
 	W(MASKED, "***", "***")                                                                    \
 	W(SUMMARY_MORE, "另有 {} 站缺 (--json 列全)", "{} more are missing (--json lists all)")    \
 	W(SUMMARY_MISSING, "缺: {} {} ({})", "missing: {} {} ({})")                                \

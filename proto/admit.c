@@ -8,6 +8,7 @@
 #include "common/base.h"
 
 #include "proto/engine.h"
+#include "proto/trail.h"
 
 /* ---- reading words */
 
@@ -197,6 +198,22 @@ static struct admitting *admitting_of(struct replica *r, uint32_t scope, unsigne
 	return m;
 }
 
+static int note_refused(struct replica *r, const struct admission_item *item)
+{
+	struct trail_record t = {.verb = TRAIL_REFUSED};
+	size_t n = 0;
+	char text[32];
+	for (size_t i = 0; i < item->verdicts_count; i++) {
+		if (item->verdicts[i].accepted) continue;
+		if (!n++) t.outcome = (uint16_t)item->verdicts[i].code;
+	}
+	if (!n) return 0;
+	(void)snprintf(text, sizeof(text), "%zu", n);
+	t.detail = span_of(text, strlen(text));
+	memcpy(t.id, item->segment, 16);
+	return trail_add(r, &t);
+}
+
 static int journal_admission(struct replica *r, struct admitting *m)
 {
 	struct admission a = {.lane = (uint8_t)m->lane,
@@ -215,8 +232,10 @@ static int journal_admission(struct replica *r, struct admitting *m)
 	rc = rc ? rc : admission_make(&a, r->id->sign_secret, &b, e.hash, &r->err);
 	e.head = buf_span(&b);
 	rc = rc ? rc : store_journal_append(r->st, &e, 1, &recv);
-	for (size_t i = 0; i < m->count && !rc; i++)
+	for (size_t i = 0; i < m->count && !rc; i++) {
 		rc = store_word_add(r->st, m->items[i].segment, e.recv);
+		rc = rc ? rc : note_refused(r, &m->items[i]);
+	}
 	buf_done(&b);
 	m->count = m->verdicts = 0;
 	return rc ? engine_fail(r, rc) : 0;

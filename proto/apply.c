@@ -8,6 +8,7 @@
 #include "common/base.h"
 
 #include "proto/engine.h"
+#include "proto/trail.h"
 
 #include "common/ident.h"
 
@@ -1263,6 +1264,7 @@ int replica_apply(struct replica *r, size_t ops_max, bool *ret_more)
 		arena_reset(&a);
 	}
 	rc = rc ? rc : admit_flush(r);
+	rc = rc ? rc : trail_countersign(r);
 	held_done(&x);
 	arena_done(&a);
 	if (ret_more) *ret_more = more;

@@ -50,6 +50,8 @@ struct replica {
 	size_t own_certs_count;
 	bool has_cert, stale;
 	uint32_t own_scope;
+	bool trail;             /* trail.h */
+	struct seen *seen;      /* heads of trails that came in this transaction */
 	struct arena tx;        /* memory of one transaction */
 	struct arena scratch;   /* memory of one entry or call within it */
 	uint32_t met_changed;   /* counts new runs of peers: copies.h */

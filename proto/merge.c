@@ -8,6 +8,7 @@
 #include "common/base.h"
 
 #include "proto/engine.h"
+#include "proto/trail.h"
 
 #include "common/ident.h"
 #include "common/pack.h"
@@ -498,6 +499,7 @@ int lane_save(struct replica *r, struct lane_state *l, uint64_t touched)
 	rc = rc ? rc : save_state(r, l);
 	rc = rc ? rc : save_cells(r, l);
 	if (!rc && l->number == TABLE_ORG_UNIT) rc = engine_org_changed(r, l->id);
+	if (!rc && l->number == TABLE_TRAIL && !l->existed) rc = trail_seen(r, l->id);
 	buf_done(&clock);
 	buf_done(&extra);
 	return rc ? engine_fail(r, rc) : 0;

@@ -8,6 +8,7 @@
 #include "common/base.h"
 
 #include "proto/engine.h"
+#include "proto/trail.h"
 
 #include "common/crypt.h"
 #include "common/ident.h"
@@ -170,6 +171,7 @@ int replica_open(struct replica **ret, struct store *st, const struct replica_co
 	r->id = config->identity;
 	r->judge = config->judge;
 	r->piece_bytes = config->piece_bytes ? config->piece_bytes : PIECE_BYTES_MAX;
+	r->trail = config->trail;
 	arena_init(&r->tx, 0);
 	arena_init(&r->scratch, 0);
 	int rc = store_meta_get(st, "origin", &r->scratch, &m);
@@ -250,6 +252,7 @@ static int guard(struct replica *r)
 int replica_begin(struct replica *r)
 {
 	arena_reset(&r->tx);
+	r->seen = NULL;
 	arena_reset(&r->scratch);
 	memset(&r->err, 0, sizeof(r->err));
 	r->admitting = NULL;
@@ -300,6 +303,7 @@ void replica_rollback(struct replica *r)
 	if (state_load(r) || identity_load(r)) env_trace(r->env, "state unread after a rollback");
 	r->err = why;
 	r->admitting = NULL;
+	r->seen = NULL;
 	r->stale = false;
 }
 
@@ -659,7 +663,11 @@ int replica_recertify(struct replica *r, const struct span *chain, size_t count)
 int replica_enrol(struct replica *r, struct span body)
 {
 	bool fresh;
+	struct trail_record t = {.verb = TRAIL_ENROL};
+	struct cert cert;
 	int rc = engine_take_cert(r, body, 0, &fresh);
+	if (!rc && !cert_open(body, &cert, NULL)) origin_of(cert.origin_key, t.id);
+	rc = rc ? rc : trail_add(r, &t);
 	return rc ? rc : engine_feeds(r);
 }
 

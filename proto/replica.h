@@ -55,6 +55,7 @@ struct replica_config {
 	const struct judge *judge;       /* hubs; NULL at nodes; borrowed */
 	/* Row form of one changeset, of which two fit a segment; what is larger goes in parts.  0: 128 KiB (tests: less) */
 	size_t piece_bytes;
+	bool trail; /* keep a trail of what is done here (trail.h) and state its head */
 };
 enum { PIECE_BYTES_MAX = 128 * 1024 };
 

@@ -8,6 +8,7 @@
 #include "common/base.h"
 
 #include "proto/engine.h"
+#include "proto/trail.h"
 
 #include "common/ident.h"
 
@@ -183,7 +184,8 @@ int replica_seal(struct replica *r, bool *ret_sealed)
 	size_t n = 0;
 	if (ret_sealed) *ret_sealed = false;
 	if (!r->has_cert) return 0;
-	int rc = state_figures(r);
+	int rc = trail_state(r);
+	rc = rc ? rc : state_figures(r);
 	rc = rc ? rc : store_tail_all(r->st, &r->scratch, &items, &n);
 	if (rc || !n) return rc ? engine_fail(r, rc) : 0;
 	if (ret_sealed) *ret_sealed = true;

@@ -18,6 +18,7 @@
 #include "proto/copies.h"
 #include "proto/entry.h"
 #include "proto/message.h"
+#include "proto/trail.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { FUZZ_ARENA_MAX = 64 * 1024 * 1024 };
@@ -359,6 +360,19 @@ static int fuzz_named(const uint8_t *p, size_t len)
 	return 0;
 }
 
+static int fuzz_trail(const uint8_t *p, size_t len)
+{
+	struct trail_record t;
+	struct buf b;
+
+	if (!trail_parse(span_of(p, len), &t)) return 0;
+	buf_init(&b, TRAIL_BYTES_MAX);
+	trail_pack(&t, &b);
+	must(span_equal(buf_span(&b), span_of(p, len)));
+	buf_done(&b);
+	return 0;
+}
+
 static const struct fuzz_target {
 	const char *name;
 	int (*run)(const uint8_t *p, size_t len);
@@ -370,7 +384,7 @@ static const struct fuzz_target {
         {"values", fuzz_values},   {"witness", fuzz_witness},     {"seed", fuzz_seed},
         {"json", fuzz_json},       {"clock", fuzz_clock},         {"peer", fuzz_peer},
         {"session", fuzz_session}, {"bundle", fuzz_bundle},       {"named", fuzz_named},
-        {"person", fuzz_person},   {"root", fuzz_root},
+        {"person", fuzz_person},   {"root", fuzz_root},           {"trail", fuzz_trail},
 };
 
 #ifdef FUZZ

@@ -215,6 +215,91 @@ def sessions_end(t):
     t.login(t.a, "wu", "third-password", expect=NO_PERMISSION)
 
 
+def trail(node, login=None, t=None):
+    return node.json("trail", env=t.as_person(login) if login else None)["items"]
+
+
+@test
+def what_was_done_is_noted(t):
+    t.a.run("sync")
+    wait_for(lambda: t.a.run("sync").code == 0 and t.a.json("trail", "verify")["signed_to"] > 0, 20, "the head is signed")
+    before = t.a.json("trail", "verify")
+    must(before["sound"] and before["records"] > 10, "the trail is not whole", str(before))
+    t.a.run("trail", env=t.as_person("chen"), expect=NO_PERMISSION)
+    t.a.run("show", t.row, env=t.as_person("chen"))
+    t.a.run("list", "team", env=t.as_person("chen"))  # nothing sensitive in it
+    t.a.run("backup", t.world.path("a.db"))
+    said = trail(t.a, "lin", t)
+    must([r["number"] for r in said] == list(range(1, len(said) + 1)), "the trail has holes")
+    verbs = [(r["verb"], r["name"], r["detail"]) for r in said]
+    must(("read", "陈记录", "show") in verbs and said[-1]["verb"] == "export", "reading or export is not noted", str(verbs[-4:]))
+    must(("denied", "陈记录", "trail") in verbs, "who was denied is not noted", str(verbs[-4:]))
+    must(any(r["id"] == t.row for r in said if r["verb"] == "read"), "it does not say what was read")
+    must(not any(d == "list" and v == "read" and said[i]["table"] == "team" for i, (v, n, d) in enumerate(verbs)),
+         "what is not sensitive is noted")
+    logins = [r for r in said if r["verb"] == "login"]
+    must({r["code"] for r in logins} >= {None, 4132, 4133}, "logins are not noted with their outcome", str(logins))
+    must(any(r["verb"] == "failed" for r in said), "an act that failed is not noted")
+    text = json.dumps(said, ensure_ascii=False)
+    must(ID_NO not in text and "陈桂兰" not in text, "the trail repeats what was read")
+    # The county: it issued certificates; what it reads of persons is its own to note.
+    county = t.county.json("trail", env=t.as_person("gao"))["items"]
+    must(sum(r["verb"] == "enrol" for r in county) >= 2, "enrolments are not noted", str(county))
+
+
+@test
+def an_altered_trail_shows_where(t):
+    """Edited, cut in the middle, cut short, written anew by somebody who knows how."""
+    import hashlib
+    import shutil
+    import sqlite3
+    t.a.run("sync")
+    t.a.run("sync")
+    whole = t.a.json("trail", "verify")
+    must(whole["sound"] and whole["signed_to"] == whole["records"], "the head is not signed", str(whole))
+    device = t.a.status()["device"]
+    heads = t.county.json("trail", "--device", device, env=t.as_person("gao"))["items"]
+    must(heads[-1]["number"] == whole["records"] and not any(h["differs"] for h in heads), "the county has no head of it")
+    records = w.Book(t.a).db.execute("SELECT seq, record, hash FROM trail ORDER BY seq").fetchall()
+    n = len(records)
+
+    def strike(change):
+        copy = t.world.node("struck")
+        shutil.rmtree(copy.dir, ignore_errors=True)
+        shutil.copytree(t.a.dir, copy.dir)
+        with sqlite3.connect(os.path.join(copy.dir, "jinguo.db")) as db:
+            change(db)
+        db.close()
+        r = copy.run("trail", "verify", "--json", expect=1).json()
+        must(copy.run("trail", "verify", expect=1).out, "nothing is printed")
+        return [(i["what"], i["number"], i["signed_above"]) for i in r["items"]]
+
+    def edit(db):
+        db.execute("UPDATE trail SET record = ? WHERE seq = 3", (records[2][1][:40] + b"\xee" + records[2][1][41:],))
+
+    def anew(db):
+        prev = records[3][2]
+        for seq, record, _ in records[4:]:
+            if seq == 5:
+                record = record[:12] + b"\0" * 8 + record[20:]  # another time
+            record = record[:-32] + prev
+            prev = hashlib.blake2b(record, digest_size=32).digest()
+            db.execute("UPDATE trail SET record = ?, hash = ? WHERE seq = ?", (record, prev, seq))
+
+    found = strike(edit)
+    must(("edited", 3, False) in found, "an edit is not named", str(found))
+    found = strike(lambda db: db.execute("DELETE FROM trail WHERE seq BETWEEN 4 AND 6"))
+    must(("cut", 4, False) in found, "a cut is not named", str(found))
+    found = strike(lambda db: db.execute("DELETE FROM trail WHERE seq > ?", (n - 2,)))
+    must(("ends", n, True) in found, "an end that is missing is not named", str(found))
+    found = strike(anew)
+    must(found and all(f[0] == "differs" and f[1] >= 5 for f in found) and any(f[2] for f in found),
+         "a trail written anew is taken for the true one", str(found))
+    # A county's own trail is countersigned by the province.
+    wait_for(lambda: t.county.json("trail", "verify")["signed_to"] > 0, 30, "the province countersigns the county's")
+    must(t.county.json("trail", "verify")["sound"], "the county's trail is not whole")
+
+
 @test
 def nothing_secret_is_in_clear(t):
     """Not in the data directory, nor in what a process list shows."""

@@ -303,6 +303,14 @@ static void add_copies(struct golden *g)
 {
 	static uint8_t seed[32] = {1}; /* of the fuzzers */
 	uint8_t key[32], secret[64], made[NAMED_BYTES], origin[16];
+	struct trail_record trail = {.seq = 7,
+	                             .at_ms = 1790000000000,
+	                             .person = {1, 2, 3, 4, 5, 6, 7, 8},
+	                             .verb = TRAIL_READ,
+	                             .table = TABLE_VOLUNTEER,
+	                             .id = {9},
+	                             .detail = span_of("show", 4),
+	                             .prev = {10}};
 	struct buf *b = item_add(g, "bundle", "bundle");
 	struct hash h;
 
@@ -315,6 +323,7 @@ static void add_copies(struct golden *g)
 	origin_of(key, origin);
 	named_make(origin, UINT64_C(1790000000000) << 16 | 7, secret, made);
 	buf_add(item_add(g, "named", "named"), made, sizeof(made));
+	trail_pack(&trail, item_add(g, "trail", "trail"));
 }
 
 static void add_frame(struct golden *g, const char *name, const struct message *m)

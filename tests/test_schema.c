@@ -90,10 +90,14 @@ static void test_numbers(void **state)
 	        {20, 16, "account", "disabled"},
 	        {20, 5, "account", "login"},
 	        {20, 9, "account", "name"},
+	        {21, 4, "trail_head", "origin"},
+	        {21, 8, "trail_head", "seq"},
+	        {21, 12, "trail_head", "head"},
+	        {21, 16, "trail_head", "by"},
 	};
 
 	(void)state;
-	assert_int_equal(schema_current.tables_count, 11);
+	assert_int_equal(schema_current.tables_count, 12);
 	for (size_t i = 0; i < ARRAY_COUNT(contract); i++) {
 		const struct table *t = schema_table(&schema_current, contract[i].table);
 		const struct field *f;

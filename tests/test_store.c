@@ -1644,6 +1644,36 @@ static void secrets(void **state)
 	assert_int_equal(count, 1);
 }
 
+static void trail_of_what_was_done(void **state)
+{
+	static const uint8_t zeros[32], hash[32] = {1, 2, 3};
+	struct place *p = *state;
+	struct trail_item *items;
+	uint8_t got[32];
+	uint64_t seq = 9;
+	size_t count;
+
+	OK(store_trail_last(p->st, &seq, got));
+	assert_int_equal(seq, 0);
+	assert_memory_equal(got, zeros, 32);
+	begin(p);
+	OK(store_trail_append(p->st, 1, span_of("one", 3), zeros));
+	OK(store_trail_append(p->st, 2, span_of("two", 3), hash));
+	commit(p);
+	OK(store_trail_last(p->st, &seq, got));
+	assert_int_equal(seq, 2);
+	assert_memory_equal(got, hash, 32);
+	OK(store_trail_scan(p->st, 0, 1, &p->a, &items, &count));
+	assert_int_equal(count, 1);
+	assert_true(span_equal(items[0].record, span_of("one", 3)));
+	OK(store_trail_scan(p->st, 1, 9, &p->a, &items, &count));
+	assert_int_equal(count, 1);
+	assert_int_equal(items[0].seq, 2);
+	begin(p); /* nothing is written over */
+	assert_true(store_trail_append(p->st, 2, span_of("dos", 3), zeros) < 0);
+	store_rollback(p->st);
+}
+
 /* ---- the whole file */
 
 static void backups_and_checks(void **state)
@@ -1705,6 +1735,7 @@ static const char *const full_listings[] = {
         "gap_list",          /* missing segments, cut by its limit */
         "state_all",         /* the digest over all scopes: one row per scope and lane */
         "journal_last",      /* the last row, from the end */
+        "trail_last",        /* the same */
         "waiting_own",       /* asked at nodes: the site's segments of which no hub has spoken */
 };
 
@@ -1819,6 +1850,7 @@ int main(void)
 	        BOTH(certificates_and_invitations),
 	        BOTH(meta),
 	        BOTH(secrets),
+	        BOTH(trail_of_what_was_done),
 	        BOTH(backups_and_checks),
 	        ON_FILE(plans_use_indexes),
 	        ON_FILE(real_schema_opens),

@@ -134,10 +134,16 @@
 	X(CLAIM_ALL, NULL, "a hub says that it and all below it are complete") \
 	X(CLAIM_OLD, NULL, "what is said to agree was so at the last contact, and is no more")
 
+#define COVERAGE_TRAILS(X) \
+	X(TRAIL_NOTED, NULL, "something that somebody may ask about is noted") \
+	X(TRAIL_SIGNED, NULL, "the head of a trail is signed above") \
+	X(TRAIL_COUNTERSIGNED, NULL, "the head of a hub's trail is countersigned") \
+	X(TRAIL_ALTERED, NULL, "a trail is altered behind the engine's back, and it shows where")
+
 #define COVERAGE_ALL(X) \
 	COVERAGE_WORLD(X) COVERAGE_ENGINE(X) COVERAGE_WEATHER(X) COVERAGE_RESTORE(X) \
 	COVERAGE_DISK(X) COVERAGE_MALICE(X) COVERAGE_REPAIR(X) \
-	COVERAGE_PEOPLE(X)
+	COVERAGE_PEOPLE(X) COVERAGE_TRAILS(X)
 /* clang-format on */
 
 enum reached {

@@ -214,7 +214,8 @@ static int device_open(struct device *d)
 	struct replica_config config = {.env = &d->env,
 	                                .identity = &d->identity,
 	                                .judge = d->hub ? &d->judge : NULL,
-	                                .piece_bytes = (size_t)d->world->config.piece};
+	                                .piece_bytes = (size_t)d->world->config.piece,
+	                                .trail = d->world->config.trails > 0};
 	bool died;
 	int rc;
 
@@ -985,7 +986,8 @@ static int write_by_command(struct device *d, struct writing *x)
 	struct replica_config config = {.env = &d->env,
 	                                .identity = &d->identity,
 	                                .judge = d->hub ? &d->judge : NULL,
-	                                .piece_bytes = (size_t)d->world->config.piece};
+	                                .piece_bytes = (size_t)d->world->config.piece,
+	                                .trail = d->world->config.trails > 0};
 	bool died;
 	int rc;
 

@@ -90,6 +90,7 @@ struct device {
 
 	struct names acked;
 
+	uint64_t noted;        /* acknowledged notes of its trail */
 	struct people *people; /* people.h: of this child and its parent; NULL: nothing yet */
 	bool session_ended;
 	struct again_figures states; /* what its figures have to be: again.h */

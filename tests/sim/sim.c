@@ -8,6 +8,7 @@
 #include "tests/sim/boot.h"
 #include "tests/sim/damage.h"
 #include "tests/sim/people.h"
+#include "tests/sim/trails.h"
 #include "tests/sim/weather.h"
 
 enum {
@@ -30,7 +31,7 @@ enum {
 	X(fault) X(reboot) X(skew) X(refuse) X(hold) X(command) X(late) X(stay) X(window) \
 	X(mixed) X(crowd) X(piece) X(twin) X(restore) X(damage) \
 	X(without) X(clock) X(upgrade) X(speak) X(slow) X(pause) X(deaf) X(load) X(whole) \
-	X(disk) X(power) X(die) X(eio) X(full) X(audit)
+	X(disk) X(power) X(die) X(eio) X(full) X(audit) X(trails)
 /* clang-format on */
 
 static const struct {
@@ -126,6 +127,7 @@ void sim_config(uint64_t seed, struct config *ret)
 	if (random_chance(&twin, 350)) crowded(&c, &twin);
 	weather_config(&c);
 	storage_config(seed, &c);
+	c.trails = trails_config(seed);
 	*ret = c;
 }
 
@@ -221,6 +223,7 @@ static void init_how(struct sim *s, const struct config *c, const struct sim_how
 		world_at(w, random_range(&w->damage, w->start_ms + 1000, s->end_ms), AT_DAMAGE, 0,
 		         (unsigned)i, 0);
 	storage_plan(w, w->start_ms + 1000, s->end_ms);
+	trails_plan(w, w->start_ms + 1000, s->end_ms);
 }
 
 void sim_init(struct sim *s, const struct config *c, bool trace)
@@ -356,6 +359,9 @@ static void handle(struct sim *s, const struct event *e)
 		break;
 	case AT_FAULT:
 		if (!w->healed) on_fault(s, e->conn);
+		break;
+	case AT_TRAIL:
+		if (!w->healed) trails_event(w, e->conn);
 		break;
 	case AT_DISK:
 		storage_event(w, e);
@@ -548,11 +554,13 @@ void sim_settle(struct sim *s)
 	check_rest(w, s->chest);
 	check_talkative(w);
 	people_check_rest(w, s->chest);
+	trails_check_rest(w);
 	for (size_t i = 0; i < w->devices_count; i++) storage_check(w->devices[i]);
 	if (w->failed_rule[0] == '\0') check_quiet_sessions(s, conns);
 	if (w->failed_rule[0] != '\0') return;
 	boot_begin(s, &boot);
 	if (settle_round(s, /* connect= */ true)) boot_check(s, &boot);
+	if (w->failed_rule[0] == '\0') trails_strike(w);
 }
 
 void sim_run(const struct config *c, bool trace, struct sim_result *ret)

@@ -57,6 +57,7 @@ struct config {
 	/* Storage: on a disk of faultfs.h at all; of deaths: power cuts; of transactions: dies at a call of the file system,
 	 * an error of one; times that a disk is full for a while; of deaths: the file is checked. */
 	int64_t disk, power, die, eio, full, audit;
+	int64_t trails; /* things that people do which are noted; 0: nobody keeps a trail */
 };
 
 struct unit {
@@ -78,7 +79,8 @@ enum event_kind {
 	AT_RELEASE,
 	AT_DAMAGE,
 	AT_WEATHER,
-	AT_DISK
+	AT_DISK,
+	AT_TRAIL
 };
 struct event {
 	int64_t at_ms;
