@@ -39,7 +39,7 @@ class People:
     def __init__(self, world):
         self.world = world
         self.province, self.county = world.hub("province"), world.hub("county")
-        self.province.init("--org", PROVINCE, "--name", "福建省", "--listen", f"tcp://127.0.0.1:{world.port()}")
+        self.province.root(PROVINCE, "福建省", "--listen", f"tcp://127.0.0.1:{world.port()}")
         self.province.run("org", "import", w.DIVISIONS)
         self.province.settings(PEOPLE)
         self.province.start()
