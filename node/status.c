@@ -53,8 +53,8 @@ static bool own_complete(const struct status_facts *f)
 	    n->unadmitted || n->differing)
 		return false;
 	if (f->root) return true;
-	return !n->unsent && !n->tail && !n->received && agrees(f) && !f->parent.refused &&
-	       !f->parent.parked && !f->parent.unapplied;
+	return f->placed && !n->unsent && !n->tail && !n->received && agrees(f) &&
+	       !f->parent.refused && !f->parent.parked && !f->parent.unapplied;
 }
 
 static bool holds(const struct status_facts *f, enum lamp lamp, bool complete)
@@ -267,6 +267,7 @@ int status_collect(struct replica *r, struct status_facts *ret)
 	rc = rc ? rc : replica_own_copies(r, &ret->copies);
 	if (!rc && ret->counts.parked) rc = collect_waits(r, ret);
 	if (!rc && cert) rc = collect_parent(r, ret);
+	if (!rc && cert) rc = replica_place_known(r, &ret->placed);
 	if (!rc && cert) rc = collect_revoked(r, ret);
 	if (!rc && cert && !ret->root) rc = status_link_code(replica_store(r), &ret->link_code);
 	if (!rc && cert && ret->hub) rc = collect_children(r, ret);

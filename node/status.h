@@ -62,6 +62,7 @@ struct status_facts {
 	int64_t not_after_ms; /* of the own certificate */
 	bool parent_known;    /* there was a session with the parent */
 	struct peer parent;
+	bool placed; /* what lies above the own unit is known, up to the topmost hub of the chain */
 	bool parent_same; /* its last digest equals ours now */
 	int link_code; /* enum error_code of the last try to reach the parent; 0 good or not tried */
 	bool sending;  /* a session is open and has something to do */

@@ -62,6 +62,35 @@ int replica_counts(struct replica *r, struct replica_counts *ret)
 	return replica_repair_counts(r, &ret->differing, &ret->mended);
 }
 
+int replica_place_known(struct replica *r, bool *ret)
+{
+	uint8_t top[16], id[16];
+	struct cert_row *row;
+	struct scope scope;
+	struct arena a;
+	uint32_t at = r->own_scope, above = 0;
+	int rc = 0;
+	*ret = false;
+	if (!r->has_cert) return 0;
+	memcpy(id, r->cert.id, 16);
+	memcpy(top, r->cert.unit, 16);
+	arena_init(&a, 0);
+	for (unsigned depth = 0; depth < CERT_CHAIN_MAX; depth++) {
+		rc = store_cert_by_id(r->st, id, &a, &row);
+		if (rc || !row || row->role == CERT_ROOT) break;
+		memcpy(top, row->unit, 16);
+		memcpy(id, row->issuer, 16);
+	}
+	arena_done(&a);
+	rc = rc ? rc : store_scope_ord(r->st, top, false, &above);
+	for (unsigned depth = 0; !rc && at && at != above && depth < 12; depth++) {
+		rc = store_scope_get(r->st, at, &scope);
+		at = rc ? 0 : scope.parent;
+	}
+	*ret = !rc && above && at == above;
+	return rc ? engine_fail(r, rc) : 0;
+}
+
 /* ---- history */
 
 static int history_state(const struct known_op *o)

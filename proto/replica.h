@@ -168,6 +168,9 @@ struct replica_counts {
 	bool restored; /* the parent's cursor on us, or ours on it, was not confirmed and no one has released it */
 };
 int replica_counts(struct replica *r, struct replica_counts *ret);
+/* Is it known here what lies above the own unit, up to the unit of the topmost hub of the own chain?  Before that no one can
+ * tell which scopes are shared, nor that two agree. */
+int replica_place_known(struct replica *r, bool *ret);
 /* Digest of the scopes and lanes shared with the device of `peer` (our parent or a child). */
 int replica_digest(struct replica *r, const struct cert *peer, uint8_t ret[16]);
 

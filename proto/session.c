@@ -677,34 +677,6 @@ static int held_for_peer(struct session *s, struct msg_state *ret)
 	return rc ? rc : store_held_counts(s->r->st, unit.feed, &ret->parked, &ret->refused);
 }
 
-/* Does a hub know yet what lies above it, up to the unit of the topmost hub of its chain?  Before that it cannot tell a child
- * which scopes they share, nor that they agree. */
-static int place_known(struct session *s, bool *ret)
-{
-	uint8_t top[16], id[16];
-	struct cert_row *row;
-	struct scope scope;
-	uint32_t at = s->r->own_scope, above = 0;
-	*ret = true;
-	if (!s->c.parent) return 0;
-	memcpy(id, s->r->cert.id, 16);
-	memcpy(top, s->r->cert.unit, 16);
-	for (unsigned depth = 0; depth < CERT_CHAIN_MAX; depth++) {
-		int rc = store_cert_by_id(s->r->st, id, &s->memory, &row);
-		if (rc) return rc;
-		if (!row || row->role != CERT_HUB) break;
-		memcpy(top, row->unit, 16);
-		memcpy(id, row->issuer, 16);
-	}
-	int rc = store_scope_ord(s->r->st, top, false, &above);
-	for (unsigned depth = 0; !rc && at && at != above && depth < 12; depth++) {
-		rc = store_scope_get(s->r->st, at, &scope);
-		at = rc ? 0 : scope.parent;
-	}
-	*ret = !rc && above && at == above;
-	return rc;
-}
-
 /* Says how things stand when we are idle and what we last said is no longer so. */
 static int tell_state(struct session *s, struct session_actions *a)
 {
@@ -718,7 +690,7 @@ static int tell_state(struct session *s, struct session_actions *a)
 	if (rc) return rc;
 	s->p.to_send = head;
 	bool placed = true;
-	if (done && s->r->s.applied >= head) rc = place_known(s, &placed);
+	if (done && s->r->s.applied >= head) rc = replica_place_known(s->r, &placed);
 	if (rc) return rc;
 	s->p.idle = done && s->r->s.applied >= head && !(s->descent && descent_busy(s->descent));
 	if (!s->p.idle) {
@@ -738,8 +710,8 @@ static int tell_state(struct session *s, struct session_actions *a)
 	rc = digest_now(s, m.state.state);
 	rc = rc ? rc : held_for_peer(s, &m.state);
 	if (rc) return rc;
-	bool agreed = !memcmp(m.state.state, s->heard_state, 16) &&
-	              (s->c.parent || (s->heard_idle && !s->heard.unapplied));
+	bool agreed = !memcmp(m.state.state, s->heard_state, 16) && placed && !s->heard.unapplied &&
+	              (s->c.parent || s->heard_idle);
 	if (agreed && !s->p.agreed) rc = agreed_now(s);
 	s->p.agreed = agreed;
 	bool begun = false;
@@ -1050,7 +1022,7 @@ static int nothing_for(struct session *s, const struct mark *at, bool *ret)
 	                             &n);
 	*ret = !rc && !n && head == s->r->s.applied && !memcmp(at->filter, s->feed.id, 8);
 	bool placed = true;
-	if (*ret) rc = place_known(s, &placed);
+	if (*ret) rc = replica_place_known(s->r, &placed);
 	*ret = *ret && placed;
 	return rc;
 }
@@ -1399,8 +1371,11 @@ static int on_cert(struct session *s, const struct msg_cert *c, struct session_a
 static int on_bye(struct session *s, struct session_actions *a)
 {
 	uint8_t now[16];
+	bool placed;
 	int rc = digest_now(s, now);
-	if (!rc && !memcmp(now, s->heard_state, 16)) rc = agreed_now(s);
+	rc = rc ? rc : replica_place_known(s->r, &placed);
+	if (!rc && placed && !s->heard.unapplied && !memcmp(now, s->heard_state, 16))
+		rc = agreed_now(s);
 	return rc ? rc : close_with(s, a, 0);
 }
 

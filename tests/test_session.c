@@ -453,6 +453,60 @@ static void a_silent_peer_is_left_after_its_time(void **state)
 
 /* ---- frames of other sessions */
 
+static bool place_known(struct trio_device *d)
+{
+	bool known = false;
+
+	assert_int_equal(store_begin_read(d->store), 0);
+	assert_int_equal(replica_place_known(d->r, &known), 0);
+	store_rollback(d->store);
+	return known;
+}
+
+/* One session; does each side say that the two agree? */
+static void agreement(struct trio_device *child, bool ret[2])
+{
+	struct trio_link *l = trio_link(child);
+
+	trio_run(child->t);
+	assert_well(l);
+	for (int side = 0; side < 2; side++) ret[side] = l->last[side].agreed;
+}
+
+/* A county that has not heard where it hangs: both hold the same, which is nothing, and neither says that this is all. */
+static void who_does_not_know_its_place_agrees_with_nobody(void **state)
+{
+	struct trio *t = *state;
+	struct trio_device *hub = trio_device_new(t, "away", t->province, UNIT_AWAY);
+	struct trio_device *node = trio_device_new(t, "village", hub, UNIT_AWAY);
+	const uint8_t lanes = 1u << LANE_OPEN | 1u << LANE_COUNTY;
+	bool agreed[2];
+	struct peer peer;
+	bool known = false;
+
+	trio_certify(hub, CERT_HUB, LEVEL_COUNTY, lanes);
+	trio_certify(node, CERT_NODE, LEVEL_COUNTY, lanes);
+	assert_int_equal(trio_enrol(hub), 0);
+	assert_int_equal(trio_join(hub), 0);
+	assert_int_equal(trio_enrol(node), 0);
+	assert_int_equal(trio_join(node), 0);
+	for (int round = 0; round < 3; round++) agreement(node, agreed);
+	assert_true(trio_agrees(node)); /* the digests are equal */
+	assert_false(place_known(hub));
+	assert_false(place_known(node));
+	assert_false(agreed[TRIO_UP]);
+	assert_false(agreed[TRIO_DOWN]);
+	assert_int_equal(store_peer_get(hub->store, node->identity.origin, &peer, &known), 0);
+	assert_true(known && peer.agreed_ms == 0);
+
+	for (int round = 0; round < 2; round++) assert_true(trio_sync(hub));
+	assert_true(place_known(hub));
+	for (int round = 0; round < 2; round++) agreement(node, agreed);
+	assert_true(place_known(node));
+	assert_true(agreed[TRIO_UP]);
+	assert_true(agreed[TRIO_DOWN]);
+}
+
 static void a_welcome_of_another_session_is_dropped(void **state)
 {
 	struct trio *t = *state;
@@ -1200,6 +1254,7 @@ int main(void)
 	        TEST(what_is_known_is_skipped_by_its_hash),
 	        TEST(a_quiet_session_is_there_when_work_comes),
 	        TEST(a_silent_peer_is_left_after_its_time),
+	        TEST(who_does_not_know_its_place_agrees_with_nobody),
 	        TEST(a_welcome_of_another_session_is_dropped),
 	        TEST(frames_of_another_session_are_dropped),
 	        TEST(never_more_than_the_credit_is_under_way),

@@ -19,6 +19,7 @@ static struct status_facts good(void)
 	        .joined = true,
 	        .parent_known = true,
 	        .parent_same = true,
+	        .placed = true,
 	        .not_after_ms = NOW + 400 * STATUS_DAY_MS,
 	};
 	f.parent.agreed_ms = NOW - 1000;
@@ -119,6 +120,8 @@ static void complete_needs_all(void **state)
 	f = good(), f.parent.parked = 1;
 	assert_false(judged(&f).complete);
 	f = good(), f.parent.unapplied = 1;
+	assert_false(judged(&f).complete);
+	f = good(), f.placed = false; /* which scopes are shared is not known yet */
 	assert_false(judged(&f).complete);
 	f = good(), f.parent_same = false;
 	assert_false(judged(&f).complete);
