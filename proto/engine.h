@@ -230,6 +230,8 @@ int repair_rows(struct replica *r, uint32_t scope, unsigned lane, const struct n
                 size_t count, size_t *ret_mended);
 /* State hash and cells of a scope, counted anew from its rows; *ret_off: how many were not what they should be. */
 int repair_sums(struct replica *r, uint32_t scope, size_t *ret_off);
+/* The same without a word, where nothing is wrong: what counts here has changed. */
+int repair_recount(struct replica *r, uint32_t scope);
 /* A row that still differs from the parent's though both hold to their journals; all such are settled by agreement. */
 int repair_differs(struct replica *r, const uint8_t scope[16], unsigned lane,
                    const struct named_row *row);

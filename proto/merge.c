@@ -524,6 +524,8 @@ int lane_put(struct replica *r, struct lane_state *l)
 		rc = store_candidates_set(r->st, l->number, l->id, l->lane, l->candidates,
 		                          l->candidates_count);
 	if (!rc && l->number == TABLE_ORG_UNIT) rc = engine_org_changed(r, l->id);
+	/* What it says may be of a time before the last correction, which did not see it. */
+	if (!rc && l->number == TABLE_CORRECTION) rc = save_cells(r, l);
 	buf_done(&clock);
 	buf_done(&extra);
 	return rc ? engine_fail(r, rc) : 0;

@@ -838,6 +838,12 @@ int repair_sums(struct replica *r, uint32_t scope, size_t *ret_off)
 	return sums(r, scope, /* look= */ false, /* quiet= */ false, NULL, ret_off);
 }
 
+int repair_recount(struct replica *r, uint32_t scope)
+{
+	size_t off;
+	return sums(r, scope, /* look= */ false, /* quiet= */ true, NULL, &off);
+}
+
 /* ---- all of it: audit --deep and verify */
 
 /* Bytes of the bodies of a scope and lane say into how many parts its rows are taken. */

@@ -694,7 +694,9 @@ int replica_join(struct replica *r, const struct span *chain, size_t count,
 	rc = rc ? rc : identity_load(r);
 	if (!rc && replica_is_hub(r)) /* a hub's own certificate travels as its children's do */
 		rc = cert_journal(r, &certs[0], chain[0], 0, NULL);
-	return rc ? engine_fail(r, rc) : engine_feeds(r);
+	rc = rc ? engine_fail(r, rc) : engine_feeds(r);
+	/* A hub's people may have recorded before it was one: nobody counted for them. */
+	return rc || !replica_is_hub(r) ? rc : repair_recount(r, r->own_scope);
 }
 
 /* ---- scopes: parents from the org tree, feeds from the children */

@@ -28,6 +28,25 @@ static const struct {
              "rate_bytes=9 cut=474 crash=42 reboot=117 skew=138 refuse=419 hold=552 late=356 "
              "stay=135 window=512 crowd=1 piece=176 twin=124 damage=3 upgrade=682 whole=530 disk=1 "
              "power=811 die=19 full=1 audit=185"},
+        /* A county that did not know its place, under greetings that were left over, said that it agreed. */
+        {1368, "tiers=3 counties=1 sites=1 devices=1 writes=6 hours=2 real=900 latency_ms=221 "
+               "half_open=105 stale=101 stall=190 crash=60 reboot=708 skew=435 refuse=144 hold=507 "
+               "late=135 twin=488 whole=100 disk=1"},
+        /* A greeting that was left over said what had been agreed; the true one behind it was not heard. */
+        {100547,
+         "tiers=3 counties=1 sites=1 devices=1 writes=6 hours=2 real=900 latency_ms=221 "
+         "half_open=105 stale=101 stall=190 offline=300 crash=60 reboot=708 skew=435 "
+         "refuse=144 hold=507 command=15 late=135 window=28672 mixed=500 twin=488 clock=429 "
+         "pause=204 whole=100 disk=1"},
+        /* A hub's people recorded before it joined: its correction took their figure away for ever. */
+        {100534, "tiers=3 counties=1 sites=1 devices=1 writes=6 hours=2 real=900 latency_ms=221 "
+                 "rate_bytes=30 cut=365 half_open=105 stale=101 stall=190 offline=102 crash=60 "
+                 "fault=19 reboot=708 skew=435 refuse=144 hold=507 late=135 stay=652 twin=488 "
+                 "upgrade=357 whole=100 disk=1"},
+        /* A correction was missing from its table when the next one was due, and was rebuilt after it. */
+        {175, "tiers=2 counties=1 sites=3 devices=1 writes=90 hours=4 real=900 latency_ms=336 "
+              "stale=219 crash=19 fault=19 reboot=246 skew=641 hold=167 late=500 stay=465 twin=52 "
+              "damage=2 without=6 pause=95 whole=653 disk=1 power=164 eio=18 full=6 audit=226"},
 };
 
 static void worlds_that_were_found(void **state)
