@@ -32,6 +32,7 @@
 	X(TWIN, NULL, "two people write in the same millisecond") \
 	X(COMMAND, NULL, "a second program writes into the same database") \
 	X(JOINS_LATE, NULL, "a site joins after it has written") \
+	X(GREETED_ANEW, NULL, "a HELLO that was left over, and then the true one") \
 	X(SUPERSEDED, NULL, "a newer session takes the place of one that still seems alive") \
 	X(SKEWED, NULL, "a clock is wrong from the beginning") \
 	X(CLOCK_JUMP, NULL, "a clock jumps") \

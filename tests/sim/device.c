@@ -668,6 +668,28 @@ static int step(struct device *d, struct steps *steps, struct device_end *e,
 	return session_step(e->conn->ends[e->side].session, &event, &s->actions);
 }
 
+/* A further HELLO on a link begins anew, as at a hub's reactor: the one before may have been left over from another link. */
+static void greeted_anew(struct device *hub, struct device_end *e, struct span frame)
+{
+	struct conn_end *end = &e->conn->ends[e->side];
+	struct session_config config = {
+	        .parent = true, .stay = true, .credit_window = (uint32_t)hub->world->config.window};
+	struct session_progress p;
+
+	if (e->side != SIDE_PARENT || frame.len < 2 || frame.p[1] != MSG_HELLO) return;
+	session_progress(end->session, &p);
+	if (p.state == SESSION_NEW ||
+	    !known_peer(hub, e->conn->ends[SIDE_CHILD].device, &config.peer))
+		return;
+	weather_speaks(hub, &config.protocol_min, &config.protocol_max);
+	end->anew++;
+	end->entries_before += p.entries_out;
+	session_free(end->session);
+	end->session = session_new(hub->replica, &config);
+	hub->session_ended = true;
+	REACHED(hub->world, GREETED_ANEW);
+}
+
 static int step_end(struct device *d, struct steps *steps, struct device_end *e, unsigned *batch)
 {
 	struct conn_end *end = &e->conn->ends[e->side];
@@ -682,6 +704,7 @@ static int step_end(struct device *d, struct steps *steps, struct device_end *e,
 	while (rc == 0 && *batch < BATCH_MAX && (x = frames_pop(&end->in)) != NULL) {
 		(*batch)++;
 		d->apply_due = true;
+		greeted_anew(d, e, buf_span(&x->bytes));
 		rc = step(d, steps, e, EVENT_FRAME, buf_span(&x->bytes));
 		(void)frame_free(x);
 		if (steps->p[steps->count - 1].actions.close) return rc;

@@ -75,6 +75,7 @@ static void leave_stale(struct world *w, struct device *child, struct conn *to)
 		if (old == to || e->device != child) continue;
 		for (unsigned n = 0; n < 3 && (x = frames_pop(&e->out[n & 1])) != NULL; n++) {
 			frames_push(&to->ends[SIDE_CHILD].out[FRAME_CONTROL], x);
+			to->oldest_ms = old->oldest_ms;
 			REACHED(w, STALE);
 		}
 		return;
@@ -126,7 +127,7 @@ struct conn *link_open(struct world *w, struct device *child)
 	c = mem_alloc(sizeof(*c));
 	c->number = (unsigned)w->conns_count;
 	c->call = child->calls;
-	c->opened_ms = w->now_ms;
+	c->opened_ms = c->oldest_ms = w->now_ms;
 	c->healthy = w->healed;
 	w->conns[w->conns_count++] = c;
 	c->ends[SIDE_CHILD].device = child;
@@ -326,6 +327,8 @@ void link_event(struct world *w, const struct event *e)
 		if (from->closing && from->stalled_until_ms != INT64_MAX &&
 		    (to->in.count > 0 || from->wire.count > 0 || from->out[0].count > 0 ||
 		     from->out[1].count > 0)) {
+			transmit(w, c,
+			         e->side); /* it may have been left over, with nothing behind it */
 			world_at(w, w->now_ms + 200, AT_BROKEN, 0, c->number,
 			         e->side); /* first what was sent */
 			return;

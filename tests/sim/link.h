@@ -35,18 +35,20 @@ struct conn_end {
 	int64_t busy_until_ms, stalled_until_ms, last_arrival_ms;
 	uint64_t sent_bytes, cut_at, pause_at; /* 0: never */
 	int64_t pause_ms;
-	bool closing;                        /* send what is queued, then close */
-	struct session_progress last;        /* when this end gave up */
+	bool closing;                 /* send what is queued, then close */
+	struct session_progress last; /* when this end gave up */
+	int64_t anew,
+	        entries_before; /* sessions before this one on the same link; what they sent */
 	uint64_t sent_frames, repair_frames; /* those of a repair have bounds of their own */
 	struct random rnd;                   /* of what is on the line from here */
 };
 struct conn {
 	unsigned number;
-	unsigned call; /* of this child, from 1 */
-	bool broken;   /* nothing passes any more */
-	bool healthy;  /* opened after the world was healed */
-	bool stay;     /* its session stays open when idle */
-	int64_t opened_ms;
+	unsigned call;                /* of this child, from 1 */
+	bool broken;                  /* nothing passes any more */
+	bool healthy;                 /* opened after the world was healed */
+	bool stay;                    /* its session stays open when idle */
+	int64_t opened_ms, oldest_ms; /* oldest: when what it carries was said, at the earliest */
 	struct conn_end ends[2];
 };
 

@@ -118,7 +118,8 @@ static int64_t opened_at(const struct device *child, const struct device *d)
 	return 0;
 }
 
-/* The oldest session between the two that may still have said something: half-open ones overlap. */
+/* The oldest session between the two that may still have said something: half-open ones overlap, and a greeting that was left
+ * over goes out on the next connection. */
 static int64_t opened_of(const struct device *d, const struct device *other)
 {
 	int64_t first = d->world->now_ms;
@@ -126,8 +127,8 @@ static int64_t opened_of(const struct device *d, const struct device *other)
 	for (size_t i = 0; i < d->ends_count; i++) {
 		const struct device_end *e = &d->ends[i];
 
-		if (e->conn->ends[!e->side].device == other && e->conn->opened_ms < first)
-			first = e->conn->opened_ms;
+		if (e->conn->ends[!e->side].device == other && e->conn->oldest_ms < first)
+			first = e->conn->oldest_ms;
 	}
 	return first;
 }
