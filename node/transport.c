@@ -3,16 +3,12 @@
  *
  * Settings and why (measured, lessons.md section 9): ROUTER_MANDATORY and DONTWAIT, or the ROUTER drops in
  * silence; no routing ids, a half-open TCP connection would lock them; IMMEDIATE, so that nothing is queued for
- * a link that is not there; BACKLOG 4096 (10,000 CURVE connects in 6 s instead of 34); MAXMSGSIZE ends the
+ * a link that is not there; MAXMSGSIZE ends the
  * connection of whoever sends more.
  * ZAP has a thread of its own: a handshake must not wait for a transaction of the engine.  The User-Id that it
  * sets is read from the payload frame; libzmq 4.3.4 loses it on the first frame after a poll.
  */
 #include <arpa/inet.h>
-#include <dirent.h>
-#include <fcntl.h>
-#include <linux/filter.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -28,6 +24,7 @@
 #include "common/crypt.h"
 #include "common/env.h"
 #include "common/ident.h"
+#include "node/door.h"
 
 #define ZAP_ENDPOINT  "inproc://zeromq.zap.01"
 #define STOP_ENDPOINT "inproc://jinguo.zap.stop"
@@ -36,14 +33,10 @@
 enum {
 	KEY = 32,
 	ROOM_MESSAGES = 64, /* high-water mark each way: a credit window of small frames */
-	BACKLOG = 4096,
 	CURVE_BYTES = 1024, /* what CURVE adds (33 bytes), and room for its handshake */
 	GENTLE_MS = 300,
 	RECONNECT_MS = 1000, /* libzmq's own, within one try; the caller's watchdog owns the rest */
-	WATCH_MS = 250,
-	WATCH_MANY_MS = 1000,
-	WATCH_MANY = 4096,
-	RESERVE = 8, /* descriptors held back, see door_drain */
+	NOTICE_MS = 1000,    /* that the door was shut is said within so long */
 	ZAP_FRAMES = 8,
 	ZAP_FRAME_MAX = 256
 };
@@ -64,15 +57,9 @@ struct transport {
 	uint8_t link_public[KEY], link_secret[KEY];
 	struct zap zap;
 	void *router;
-	int door; /* listening descriptor; the router's, which closes it */
+	struct door *door; /* its descriptor is the router's, which closes it */
 	char endpoint[256];
-	bool accepting;
-	int64_t watch_due_ms;
 	uint32_t descriptors_max;
-	int reserve[RESERVE];
-	void *arrivals;    /* the monitor of the router: who was accepted, who could not be */
-	uint32_t accepted; /* since the last look at the descriptors */
-	bool exhausted;    /* an accept() failed for want of one */
 	void *dealer, *monitor;
 	unsigned monitors; /* made so far: each has a name of its own */
 	uint8_t server_key[KEY];
@@ -278,45 +265,21 @@ int transport_new(const struct transport_config *config, struct transport **ret,
 	t->config.link_public = t->link_public;
 	t->config.link_secret = t->link_secret;
 	t->descriptors_max = descriptors_limit(config->descriptors_max);
-	for (unsigned i = 0; i < RESERVE; i++) t->reserve[i] = -1;
 	pthread_mutex_init(&t->zap.lock, NULL);
 	*ret = t;
 	return 0;
-}
-
-static void arrivals_stop(struct transport *t)
-{
-	if (!t->arrivals) return;
-	(void)zmq_socket_monitor(t->router, NULL, 0);
-	zmq_close(t->arrivals);
-	t->arrivals = NULL;
-}
-
-static void reserve_take(struct transport *t)
-{
-	for (unsigned i = 0; i < RESERVE; i++)
-		if (t->reserve[i] < 0) t->reserve[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
-static void reserve_give(struct transport *t)
-{
-	for (unsigned i = 0; i < RESERVE; i++) {
-		if (t->reserve[i] >= 0) close(t->reserve[i]);
-		t->reserve[i] = -1;
-	}
 }
 
 void transport_free(struct transport *t)
 {
 	if (!t) return;
 	transport_disconnect(t, /* gently= */ true);
-	arrivals_stop(t);
+	door_close(t->door); /* before the router, which closes the descriptor */
 	if (t->router) {
 		set_int(t->router, ZMQ_LINGER,
 		        GENTLE_MS); /* last answers (REFUSE, BYE) may leave */
 		zmq_close(t->router);
 	}
-	reserve_give(t);
 	zap_stop(&t->zap);
 	zmq_ctx_term(t->context);
 	pthread_mutex_destroy(&t->zap.lock);
@@ -347,99 +310,6 @@ static void set_common(const struct transport *t, void *socket)
 
 /* ---- towards children */
 
-/*
- * The door is a socket of our own making (ZMQ_USE_FD), so that it can be shut: zmq_unbind would end every connection that
- * came in by it (measured on 4.3.4).  Shut means a socket filter that takes no packet; those who are
- * in have sockets of their own, and a caller's SYN is sent again by his kernel.
- */
-static int door_open(const char *endpoint, int *ret_fd, struct error *err)
-{
-	struct addrinfo hints = {.ai_family = AF_UNSPEC,
-	                         .ai_socktype = SOCK_STREAM,
-	                         .ai_flags = AI_PASSIVE},
-	                *found = NULL;
-	const char *host = strncmp(endpoint, "tcp://", 6) ? "" : endpoint + 6,
-	           *colon = strrchr(host, ':');
-	char name[256] = "";
-	int fd = -1, one = 1, rc;
-
-	if (!colon || (size_t)(colon - host) >= sizeof(name))
-		return error_set(err, ERR_CONFIG, "link.listen",
-		                 "cannot listen at %s: not tcp://ADDRESS:PORT", endpoint);
-	memcpy(name, host, (size_t)(colon - host));
-	if (name[0] == '[' && strchr(name, ']')) { /* [::1] */
-		*strchr(name, ']') = 0;
-		memmove(name, name + 1, strlen(name));
-	}
-	rc = getaddrinfo(strcmp(name, "*") ? name : NULL, strcmp(colon + 1, "*") ? colon + 1 : "0",
-	                 &hints, &found);
-	if (rc)
-		return error_set(err, ERR_CONFIG, "link.listen", "cannot listen at %s: %s",
-		                 endpoint, gai_strerror(rc));
-	rc = -1;
-	for (const struct addrinfo *a = found; a && rc; a = a->ai_next) {
-		fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
-		            a->ai_protocol);
-		if (fd < 0) continue;
-		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-		rc = bind(fd, a->ai_addr, a->ai_addrlen) || listen(fd, BACKLOG) ? -1 : 0;
-		if (rc) {
-			int cause = errno;
-
-			close(fd);
-			errno = cause;
-		}
-	}
-	freeaddrinfo(found);
-	if (rc)
-		return error_set(err, ERR_CONFIG, "link.listen", "cannot listen at %s: %s",
-		                 endpoint, strerror(errno));
-	*ret_fd = fd;
-	return 0;
-}
-
-static bool door_shut(int fd, bool shut)
-{
-	struct sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
-	struct sock_fprog program = {.len = ARRAY_COUNT(nothing), .filter = nothing};
-
-	return setsockopt(fd, SOL_SOCKET, shut ? SO_ATTACH_FILTER : SO_DETACH_FILTER, &program,
-	                  sizeof(program)) == 0;
-}
-
-/*
- * Those who stand in the door when the descriptors are gone: they are taken in with the reserve and let go at
- * once, or libzmq would try to take them without end.  They come again by themselves.
- */
-static void door_drain(struct transport *t)
-{
-	unsigned tries = BACKLOG;
-	int fd = 0;
-
-	while (tries-- && fd >= 0) {
-		reserve_give(t);
-		fd = accept4(t->door, NULL, NULL, SOCK_CLOEXEC);
-		if (fd >= 0) close(fd);
-		reserve_take(t);
-	}
-}
-
-/* A monitor of the router, so that a crowd is seen when it comes and not at the next look. */
-static int arrivals_start(struct transport *t, struct error *err)
-{
-	static const char name[] = "inproc://jinguo.arrivals";
-
-	t->arrivals = zmq_socket(t->context, ZMQ_PAIR);
-	if (!t->arrivals) return fail(err, ERR_INTERNAL, "the watch on the door");
-	set_int(t->arrivals, ZMQ_LINGER, 0);
-	set_int(t->arrivals, ZMQ_RCVHWM,
-	        0); /* the thread that takes callers in must never wait for us */
-	if (zmq_socket_monitor(t->router, name, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_ACCEPT_FAILED) ||
-	    zmq_connect(t->arrivals, name))
-		return fail(err, ERR_INTERNAL, "the watch on the door");
-	return 0;
-}
-
 int transport_listen(struct transport *t, const char *endpoint, struct error *err)
 {
 	size_t len = sizeof(t->endpoint);
@@ -451,32 +321,29 @@ int transport_listen(struct transport *t, const char *endpoint, struct error *er
 		t->descriptors_max = descriptors_limit(0);
 	}
 	rc = zap_start(t, err);
-	if (!rc) rc = door_open(endpoint, &t->door, err);
+	if (!rc) rc = door_open(endpoint, t->descriptors_max, &t->door, err);
 	if (rc) return rc;
 	t->router = zmq_socket(t->context, ZMQ_ROUTER);
 	if (!t->router) {
-		close(t->door);
+		close(door_descriptor(t->door));
 		return fail(err, ERR_INTERNAL, "the listening socket");
 	}
 	set_common(t, t->router);
 	set_int(t->router, ZMQ_ROUTER_MANDATORY, 1);
-	set_int(t->router, ZMQ_USE_FD, t->door);
+	set_int(t->router, ZMQ_USE_FD, door_descriptor(t->door));
 	set_int(t->router, ZMQ_CURVE_SERVER, 1);
 	set_bytes(t->router, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN, strlen(ZAP_DOMAIN));
-	rc = arrivals_start(t, err);
-	if (rc) return rc;
-	reserve_take(t);
 	if (zmq_bind(t->router, endpoint)) {
 		rc = error_set(err, ERR_CONFIG, "link.listen", "cannot listen at %s: %s", endpoint,
 		               zmq_strerror(zmq_errno()));
-		arrivals_stop(t);
+		door_close(t->door);
+		t->door = NULL;
 		zmq_close(t->router);
 		t->router = NULL;
 		return rc;
 	}
 	if (zmq_getsockopt(t->router, ZMQ_LAST_ENDPOINT, t->endpoint, &len))
 		snprintf(t->endpoint, sizeof(t->endpoint), "%s", endpoint);
-	t->accepting = true;
 	return 0;
 }
 
@@ -487,60 +354,7 @@ const char *transport_endpoint(const struct transport *t)
 
 bool transport_accepting(const struct transport *t)
 {
-	return t->accepting;
-}
-
-/* Without a descriptor left to look with, all are in use. */
-static uint32_t descriptors_open(const struct transport *t)
-{
-	DIR *d = opendir("/proc/self/fd");
-	uint32_t count = 0;
-
-	if (!d) return t->descriptors_max;
-	while (readdir(d)) count++;
-	closedir(d);
-	return count - 3; /* ".", "..", the directory itself */
-}
-
-static void arrivals_read(struct transport *t)
-{
-	uint8_t head[6];
-	char address[256];
-	uint16_t event;
-	int n;
-
-	while ((n = zmq_recv(t->arrivals, head, sizeof(head), ZMQ_DONTWAIT)) >= 0) {
-		(void)zmq_recv(t->arrivals, address, sizeof(address), ZMQ_DONTWAIT);
-		if (n != (int)sizeof(head)) continue;
-		memcpy(&event, head, sizeof(event));
-		if (event == ZMQ_EVENT_ACCEPTED)
-			t->accepted++;
-		else
-			t->exhausted = true;
-	}
-}
-
-/*
- * libzmq spins a core when accept() fails for want of descriptors (measured), so it is not to come to that: the door is shut
- * while a tenth is left.  A crowd that fills that tenth before we look is sent away.
- */
-static void watch_descriptors(struct transport *t)
-{
-	int64_t now = env_boot_ms();
-	uint32_t used;
-
-	if (!t->router) return;
-	if (now < t->watch_due_ms && !t->exhausted && t->accepted < t->descriptors_max / 50) return;
-	used = t->exhausted ? t->descriptors_max : descriptors_open(t);
-	t->watch_due_ms = now + (used < WATCH_MANY ? WATCH_MS : WATCH_MANY_MS);
-	t->accepted = 0;
-	if (t->accepting && used >= t->descriptors_max / 10 * 9) {
-		if (door_shut(t->door, true)) t->accepting = false;
-	} else if (!t->accepting && used < t->descriptors_max / 10 * 8) {
-		if (door_shut(t->door, false)) t->accepting = true;
-	}
-	if (t->exhausted) door_drain(t);
-	t->exhausted = false;
+	return t->door && door_accepting(t->door);
 }
 
 /* ---- towards the parent */
@@ -705,17 +519,13 @@ static void monitor_read(struct transport *t)
 void transport_poll(struct transport *t, int64_t timeout_ms, bool want_up, const int *fds,
                     size_t fds_count, struct transport_ready *ret)
 {
-	zmq_pollitem_t items[TRANSPORT_FDS + 4];
-	int count = 0, router = -1, arrivals = -1, dealer = -1, monitor = -1, first;
+	zmq_pollitem_t items[TRANSPORT_FDS + 3];
+	int count = 0, router = -1, dealer = -1, monitor = -1, first;
 
 	assert(fds_count <= TRANSPORT_FDS);
 	memset(ret, 0, sizeof(*ret));
-	watch_descriptors(t);
-	if (t->router && (timeout_ms < 0 || timeout_ms > WATCH_MANY_MS)) timeout_ms = WATCH_MANY_MS;
-	if (t->router) {
-		items[router = count++] = (zmq_pollitem_t){t->router, 0, ZMQ_POLLIN, 0};
-		items[arrivals = count++] = (zmq_pollitem_t){t->arrivals, 0, ZMQ_POLLIN, 0};
-	}
+	if (t->router && (timeout_ms < 0 || timeout_ms > NOTICE_MS)) timeout_ms = NOTICE_MS;
+	if (t->router) items[router = count++] = (zmq_pollitem_t){t->router, 0, ZMQ_POLLIN, 0};
 	if (t->dealer) {
 		short events = want_up ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN;
 
@@ -727,10 +537,7 @@ void transport_poll(struct transport *t, int64_t timeout_ms, bool want_up, const
 		items[count++] = (zmq_pollitem_t){NULL, fds[i], ZMQ_POLLIN, 0};
 	if (zmq_poll(items, count, (long)timeout_ms) < 0)
 		return; /* a signal: the caller looks at its descriptors next time */
-	if (router >= 0) {
-		ret->down = (items[router].revents & ZMQ_POLLIN) != 0;
-		if (items[arrivals].revents & ZMQ_POLLIN) arrivals_read(t);
-	}
+	if (router >= 0) ret->down = (items[router].revents & ZMQ_POLLIN) != 0;
 	if (dealer >= 0) {
 		if (items[monitor].revents & ZMQ_POLLIN) monitor_read(t);
 		ret->up = (items[dealer].revents & ZMQ_POLLIN) != 0;
