@@ -102,7 +102,8 @@ enum table_number {
 	TABLE_FIGURE = 9,
 	TABLE_CORRECTION = 10,
 	TABLE_ACCOUNT = 20,
-	TABLE_TRAIL = 21
+	TABLE_TRAIL = 21,
+	TABLE_ARRIVAL = 30
 };
 
 /* A build's view of the schema: tests run older and newer ones side by side (schema_mix). */

@@ -360,6 +360,18 @@ static const struct field trail_head_fields[] = {
 	 .tier = 1, .required = true, .len_max = 16,
 	 .source = "the device itself, or the hub above a hub, which countersigns"},
 };
+
+/* What of a device came to a hub above its parent: its own word, which goes down to the device. */
+static const struct field arrival_fields[] = {
+	{.number = 4, .type = FIELD_BYTES, .name = "device", .zh = "设备标识", .en = "device",
+	 .tier = 1, .len_max = 16, .source = "architecture section 6: heads per origin go down"},
+	{.number = 8, .type = FIELD_BYTES, .name = "hub", .zh = "收到的上级", .en = "hub",
+	 .tier = 1, .len_max = 16, .source = "architecture section 6: heads per origin go down"},
+	{.number = 12, .type = FIELD_INT, .name = "seal", .zh = "最后封存号", .en = "last seal",
+	 .tier = 1, .source = "architecture section 6: heads per origin go down"},
+	{.number = 16, .type = FIELD_INT, .name = "parts", .zh = "收到的份数", .en = "segments that came",
+	 .tier = 1, .source = "architecture section 6: heads per origin go down"},
+};
 /* clang-format on */
 
 #define TABLE(IDENT, NUMBER, KIND, ZH, EN, WRITERS, SOURCE)                                        \
@@ -396,11 +408,14 @@ TABLE(trail_head, TABLE_TRAIL, TABLE_SYSTEM, "操作日志链首", "head of a tr
       "domain study 4.3 (audit_entry), rule 27: the records stay on the device");
 TABLE(account, TABLE_ACCOUNT, TABLE_FIELD, "账号", "account", WRITE_ANY,
       "domain study 4.3 (user_account), 4.6; its secrets never leave the device");
+TABLE(arrival, TABLE_ARRIVAL, TABLE_SYSTEM, "上级收到", "arrival", WRITE_CUSTODIAN,
+      "architecture section 6: heads per origin go down");
 
 static const struct table *const tables_current[] = {
         &table_org_unit, &table_site,        &table_device,   &table_volunteer,
         &table_team,     &table_team_member, &table_activity, &table_participation,
         &table_figure,   &table_correction,  &table_account,  &table_trail_head,
+        &table_arrival,
 };
 
 const struct schema schema_current = {

@@ -261,6 +261,40 @@ static void states_print(struct call *c, const struct status_facts *f, struct bu
 	}
 }
 
+/* What the hubs above the parent say that they have of us. */
+static json_t *above_json(struct call *c, const struct status_facts *f)
+{
+	json_t *list = json_array();
+	char hex[40];
+
+	for (size_t i = 0; i < f->heads_count; i++) {
+		const struct head *h = &f->heads[i];
+		json_t *j = json_object();
+
+		hex_text(h->hub, 16, hex);
+		json_object_set_new(j, "device", json_string(hex));
+		json_object_set_new(j, "org", json_org(c, h->unit));
+		json_object_set_new(j, "sealed", json_integer(h->sealed));
+		json_object_set_new(j, "arrived", json_integer(h->came));
+		json_object_set_new(j, "late", json_integer(h->late));
+		json_object_set_new(j, "said_at", h->said ? json_time(h->said_ms) : json_null());
+		json_array_append_new(list, j);
+	}
+	return list;
+}
+
+static void above_print(struct call *c, const struct status_facts *f, struct buf *b)
+{
+	for (size_t i = 0; i < f->heads_count; i++) {
+		const struct head *h = &f->heads[i];
+
+		word_fill(b, c->language, WORD_STATUS_ABOVE, call_org_name(c, h->unit),
+		          call_number(c, h->came), call_number(c, h->sealed),
+		          h->said ? call_time(c, h->said_ms) : "-", WORD_END);
+		buf_text(b, "\n");
+	}
+}
+
 static json_t *status_json(struct call *c, const struct status *s)
 {
 	const struct status_facts *f = &s->facts;
@@ -308,6 +342,7 @@ static json_t *status_json(struct call *c, const struct status *s)
 	json_object_set_new(j, "copied_since", json_time(f->copies.copied_ms));
 	json_object_set_new(j, "set_aside", json_time(f->copies.aside_ms));
 	json_object_set_new(j, "survivor", json_boolean(f->copies.survivor && !f->copies.aside));
+	json_object_set_new(j, "above", above_json(c, f));
 	json_object_set_new(j, "states", states_json(c, f));
 	buf_init(&text, 2048);
 	status_text(s, c->language, &text);
@@ -349,6 +384,7 @@ static void status_print(struct call *c, const struct status *s)
 	buf_print(&b, "%s: %s\n", word_text(c->language, WORD_STATUS_CONTACT),
 	          call_time(c, f->parent.last_contact_ms));
 	if (f->parent_known) status_line(c, &b, WORD_STATUS_CLOCK, f->parent.clock_offset_ms);
+	above_print(c, f, &b);
 	call_print(c, &b);
 	buf_done(&b);
 }

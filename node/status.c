@@ -250,6 +250,21 @@ static int collect_waits(struct replica *r, struct status_facts *f)
 	return rc;
 }
 
+static int collect_heads(struct replica *r, struct status_facts *f)
+{
+	struct head *heads = NULL;
+	size_t count = 0;
+	struct arena a;
+	int rc;
+
+	arena_init(&a, 0);
+	rc = replica_heads(r, &a, &heads, &count);
+	for (size_t i = 0; !rc && i < count && i < STATUS_HEADS_MAX; i++)
+		f->heads[f->heads_count++] = heads[i];
+	arena_done(&a);
+	return rc;
+}
+
 int status_collect(struct replica *r, struct status_facts *ret)
 {
 	const struct env *env = replica_env(r);
@@ -271,6 +286,7 @@ int status_collect(struct replica *r, struct status_facts *ret)
 	if (!rc && cert) rc = collect_revoked(r, ret);
 	if (!rc && cert && !ret->root) rc = status_link_code(replica_store(r), &ret->link_code);
 	if (!rc && cert && ret->hub) rc = collect_children(r, ret);
+	if (!rc && cert) rc = collect_heads(r, ret);
 	return rc;
 }
 
@@ -293,6 +309,8 @@ static const struct {
                              WORD_NEXT_WAITS_HERE},
         [TOLD_WAITS_ABOVE] = {"waits_above", WORD_TOLD_WAITS_ABOVE, WORD_NEXT_WAITS_ABOVE,
                               WORD_NEXT_WAITS_ABOVE},
+        [TOLD_NOT_ARRIVED] = {"not_arrived", WORD_TOLD_NOT_ARRIVED, WORD_NEXT_NOT_ARRIVED,
+                              WORD_NEXT_NOT_ARRIVED},
 };
 
 const char *told_name(enum told t)
@@ -313,6 +331,16 @@ const char *told_next_child(enum told t, enum language l)
 static bool clock_off(const struct peer *p)
 {
 	return p->clock_offset_ms > STATUS_CLOCK_MS || p->clock_offset_ms < -STATUS_CLOCK_MS;
+}
+
+/* The hub that lacks most says how much. */
+static int64_t late(const struct status_facts *f)
+{
+	int64_t most = 0;
+
+	for (size_t i = 0; i < f->heads_count; i++)
+		if (f->heads[i].late > most) most = f->heads[i].late;
+	return most;
 }
 
 static bool told_holds(const struct status_facts *f, enum told t)
@@ -336,6 +364,8 @@ static bool told_holds(const struct status_facts *f, enum told t)
 		return f->counts.parked > 0;
 	case TOLD_WAITS_ABOVE:
 		return f->parent_known && f->parent.parked > 0;
+	case TOLD_NOT_ARRIVED:
+		return late(f) > 0;
 	case TOLD_COUNT:
 		break;
 	}
@@ -346,8 +376,8 @@ size_t status_told(const struct status_facts *f, enum told ret[TOLD_COUNT])
 {
 	/* The gravest first, as at the lamp. */
 	static const enum told order[TOLD_COUNT] = {
-	        TOLD_SET_ASIDE, TOLD_STOPPED, TOLD_COPIED,     TOLD_RESTORED,   TOLD_BELOW_COPIED,
-	        TOLD_REFUSED,   TOLD_CLOCK,   TOLD_WAITS_HERE, TOLD_WAITS_ABOVE};
+	        TOLD_SET_ASIDE, TOLD_STOPPED, TOLD_COPIED,     TOLD_RESTORED,    TOLD_BELOW_COPIED,
+	        TOLD_REFUSED,   TOLD_CLOCK,   TOLD_WAITS_HERE, TOLD_WAITS_ABOVE, TOLD_NOT_ARRIVED};
 	size_t n = 0;
 
 	for (size_t i = 0; i < TOLD_COUNT; i++)
@@ -402,6 +432,9 @@ void told_text(enum told t, const struct status_facts *f, enum language l, struc
 	case TOLD_WAITS_ABOVE:
 		fill_number(out, l, tolds[t].text, f->parent.parked);
 		break;
+	case TOLD_NOT_ARRIVED:
+		fill_number(out, l, tolds[t].text, late(f));
+		break;
 	case TOLD_RESTORED:
 	case TOLD_COUNT:
 		buf_text(out, word_text(l, WORD_TOLD_RESTORED));
@@ -452,6 +485,7 @@ void told_text_child(enum told t, const struct child_facts *f, enum language l, 
 	case TOLD_SET_ASIDE:
 	case TOLD_BELOW_COPIED:
 	case TOLD_WAITS_ABOVE:
+	case TOLD_NOT_ARRIVED:
 	case TOLD_COUNT:
 		break;
 	}

@@ -39,7 +39,7 @@ enum lamp {
 #define STATUS_CLOCK_MS  (INT64_C(10) * 60 * 1000)
 #define STATUS_DAY_MS    (INT64_C(24) * 3600 * 1000)
 
-enum { STATUS_WAITS_MAX = 8 };
+enum { STATUS_WAITS_MAX = 8, STATUS_HEADS_MAX = CERT_CHAIN_MAX };
 
 /* What is told beside the lamp: each with its sentence and what to do next. */
 enum told {
@@ -52,6 +52,7 @@ enum told {
 	TOLD_REFUSED,
 	TOLD_WAITS_HERE,
 	TOLD_WAITS_ABOVE,
+	TOLD_NOT_ARRIVED, /* a hub above the parent does not say that it has what was sealed days ago */
 	TOLD_COUNT
 };
 struct status_facts {
@@ -72,6 +73,8 @@ struct status_facts {
 		int64_t count;
 	} waits[STATUS_WAITS_MAX]; /* what is parked here, by cause */
 	size_t waits_count;
+	struct head heads[STATUS_HEADS_MAX]; /* nodes: what the hubs above the parent say that they have */
+	size_t heads_count;
 	int64_t children_copied; /* hubs: devices below of which two copies are alive */
 	int64_t children,
 	        children_missing; /* hubs: children's devices, those that do not agree now */

@@ -174,6 +174,14 @@
 	  "decision")                                                                              \
 	W(NEXT_WAITS_ABOVE, "不用处理;久等请联系县级",                                             \
 	  "nothing to do; call the county if it lasts")                                            \
+	W(TOLD_NOT_ARRIVED, "三天前封存的公开部分,有 {} 份上上级没有说收到",                       \
+	  "of the open part sealed more than three days ago, {} pieces are not confirmed by the "  \
+	  "level above the parent")                                                                \
+	W(NEXT_NOT_ARRIVED, "请县级查看它与上级的连接;不是县级的问题就告诉上级",                   \
+	  "ask the county to look at its link to the province; if that is well, tell the "         \
+	  "province")                                                                              \
+	W(STATUS_ABOVE, "{}已确认收到 {} / {} 份(它在 {} 说的)",                                   \
+	  "{} has confirmed {} of {} pieces (its word of {})")                                     \
 	W(TOLD_COPIED_CHILD, "有 {} 份在同时运行,从 {} 起", "{} copies are running, since {}")     \
 	W(NEXT_COPIED_CHILD, "在县级重新入网其中一台,再 peers --dismiss",                          \
 	  "enrol one of them anew, then peers --dismiss")                                          \

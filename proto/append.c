@@ -131,6 +131,7 @@ static int append_hole(struct replica *r, const struct segment *s, struct span h
 		rc = journal_one(r, &e, ret_new);
 		rc = rc ? rc : store_word_add(r->st, s->hash, e.recv);
 		rc = rc ? rc : close_gaps(r, s->hash, s->head.prev, e.recv, NULL);
+		rc = rc ? rc : heads_note(r, e.origin, e.lane, e.seal);
 	}
 	buf_done(&b);
 	env_trace(r->env, "hole: cause %d", cause);
@@ -240,6 +241,7 @@ static int append_segment(struct replica *r, struct span head, struct span body,
 	/* Where a stream has gaps, what is late looks like a second branch: nothing is said then. */
 	if (!rc && *ret_new && memcmp(e.origin, r->id->origin, 16) != 0)
 		rc = copies_note_stream(r, &s.head, e.hash, closed || gaps > 0);
+	if (!rc && *ret_new) rc = heads_note(r, e.origin, e.lane, e.seal);
 	return rc ? engine_fail(r, rc) : 0;
 }
 
@@ -321,6 +323,7 @@ static int append_foreign_hole(struct replica *r, struct span bytes, uint32_t fr
 	if (!rc && *ret_new) {
 		rc = store_word_add(r->st, h.segment_hash, e.recv);
 		rc = rc ? rc : close_gaps(r, h.segment_hash, h.segment.prev, e.recv, NULL);
+		rc = rc ? rc : heads_note(r, e.origin, e.lane, e.seal);
 	}
 	return rc ? engine_fail(r, rc) : 0;
 }

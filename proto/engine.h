@@ -61,6 +61,13 @@ struct replica {
 	struct admitting *admitting;   /* verdicts of this apply, not yet journaled */
 	struct opened_segment *opened; /* OPENED_MAX; NULL: none yet */
 	size_t opened_next;
+	struct heads_due { /* devices of which more came than was stated: heads.c */
+		uint8_t (*list)[16];
+		size_t count, room;
+		int64_t next_ms,
+		        looked_ms; /* when the first of them is due; when all were looked at */
+		bool looked;
+	} heads;
 	struct hurt_row { /* a row that could not be read or merged: rebuilt at the next begin */
 		bool set;
 		uint16_t table;
@@ -219,6 +226,17 @@ int admit_ops_of_row(struct replica *r, unsigned lane, const uint8_t row[16], ui
 /* ---- apply.c: what waited for a row that stands again; a segment whose bytes are whole again */
 int engine_wake(struct replica *r, const uint8_t id[16]);
 int engine_retake(struct replica *r, int64_t recv);
+
+/* ---- heads.c: what came of each device, said back to it */
+/* An entry of the open lane of this device was entered, or sealed here. */
+int heads_note(struct replica *r, const uint8_t origin[16], unsigned lane, uint64_t seal);
+int heads_count(
+        struct replica *
+                r); /* all that the journal has, once, for databases from before there were heads */
+int heads_state(struct replica *r); /* writes what is due */
+void heads_forget(
+        struct replica *r); /* a transaction was rolled back: what was stated in it was not */
+void heads_done(struct replica *r);
 
 /* ---- repair.c */
 bool entry_sound(const struct entry *e); /* do the bytes fit the hash under which it is kept? */

@@ -197,6 +197,7 @@ void replica_close(struct replica *r)
 {
 	if (!r) return;
 	opened_done(r);
+	heads_done(r);
 	arena_done(&r->tx);
 	arena_done(&r->scratch);
 	free(r);
@@ -305,6 +306,7 @@ void replica_rollback(struct replica *r)
 	r->admitting = NULL;
 	r->seen = NULL;
 	r->stale = false;
+	heads_forget(r);
 }
 
 uint64_t engine_stamp(struct replica *r)

@@ -174,6 +174,20 @@ int replica_place_known(struct replica *r, bool *ret);
 /* Digest of the scopes and lanes shared with the device of `peer` (our parent or a child). */
 int replica_digest(struct replica *r, const struct cert *peer, uint8_t ret[16]);
 
+/*
+ * What the hubs above our parent say that came to them of what we sealed in the open lane (nodes only; nearest hub first).
+ * Their own word: a hub between may keep it back, so that said_ms is old, and cannot change it.
+ */
+#define HEADS_LATE_MS (INT64_C(3) * 24 * 60 * 60 * 1000)
+struct head {
+	uint8_t hub[16], unit[16];
+	int64_t sealed, came; /* segments */
+	int64_t late;    /* of those sealed more than HEADS_LATE_MS ago, how many did not come */
+	bool said;       /* false: it never said anything that came to us */
+	int64_t said_ms; /* by its clock */
+};
+int replica_heads(struct replica *r, struct arena *a, struct head **ret, size_t *ret_count);
+
 enum {
 	HISTORY_ADMITTED = 1,
 	HISTORY_REFUSED = 2,

@@ -142,6 +142,7 @@ static int make_segment(struct replica *r, const struct piece *p, const struct t
 		e.body = buf_span(&body);
 		rc = store_journal_append(r->st, &e, 1, &recv);
 		if (!rc && !replica_is_hub(r)) rc = store_waiting_set(r->st, recv, true);
+		rc = rc ? rc : heads_note(r, e.origin, e.lane, e.seal);
 		rc = rc ? rc
 		        : store_stream_put(r->st, item->scope, item->lane, h.seq_first + p->count,
 		                           e.hash);
@@ -227,8 +228,10 @@ int replica_correct(struct replica *r)
 	struct cell *cells;
 	size_t n;
 	int rc = store_cells_dirty(r->st, &r->scratch, &cells, &n);
-	if (!rc && n && !engine_custodian(r)) /* others only sum what is stated */
-		return store_cells_clean(r->st);
+	if (!rc && n && !engine_custodian(r)) { /* others only sum what is stated */
+		rc = store_cells_clean(r->st);
+		n = 0;
+	}
 	for (size_t i = 0; i < n && !rc; i++) {
 		const struct cell *c = &cells[i];
 		int64_t missing = c->truth - c->stated, refused = -c->refused;
@@ -241,5 +244,6 @@ int replica_correct(struct replica *r)
 		rc = rc ? rc : state_correction(r, c, "concurrent", gaps ? 0 : missing - refused);
 	}
 	rc = rc || !n ? rc : store_cells_clean(r->st);
+	rc = rc ? rc : heads_state(r);
 	return rc ? engine_fail(r, rc) : 0;
 }

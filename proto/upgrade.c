@@ -82,6 +82,12 @@ int engine_upgrade(struct replica *r)
 			rc = adopt_table(r, s->tables[i]->number, lane);
 			rc = rc ? rc : adopt_fields(r, s->tables[i]->number, lane);
 		}
+	struct span counted = {NULL, 0};
+	rc = rc ? rc : store_meta_get(r->st, "came_counted", &r->scratch, &counted);
+	if (!rc && !counted.len) {
+		rc = seen.len ? heads_count(r) : 0;
+		rc = rc ? rc : store_meta_put(r->st, "came_counted", span_of("1", 1));
+	}
 	rc = rc ? rc : store_meta_put(r->st, "schema", span_of(now, 16));
 	return rc ? engine_fail(r, rc) : 0;
 }

@@ -351,8 +351,8 @@ static void duplicate_data_is_taken_once(void **state)
 	assert_int_equal(l->codes[TRIO_UP], ERR_GAP);
 	assert_int_equal(l->codes[TRIO_DOWN], ERR_GAP);
 	assert_true(trio_settle(t));
-	/* two segments, two admissions */
-	assert_int_equal(trio_counts(t->county).journal, journal + 4);
+	/* two segments, two admissions, and the province's word that they came */
+	assert_int_equal(trio_counts(t->county).journal, journal + 5);
 	assert_int_equal(trio_figure(t->county, UNIT_SITE, "activities"), 1);
 	assert_int_equal(trio_counts(t->site).received, 0);
 	watch_free(w);

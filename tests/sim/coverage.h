@@ -113,6 +113,10 @@
 	X(NEW_RUN_AFTER, NULL, "after a commit that failed a new run is drawn") \
 	X(FILE_CHECKED, NULL, "SQLite checks the whole file")
 #define COVERAGE_MALICE(X)
+#define COVERAGE_TRUST(X) \
+	X(HEADS_SAID, "heads: stated", "a hub states what came to it of a site two levels below") \
+	X(HEADS_ALL, NULL, "at rest a site knows that all of its open lane came to the top") \
+	X(HEADS_BEHIND, NULL, "at rest the last word of what came is older than what was sealed")
 #define COVERAGE_REPAIR(X) \
 	X(DAMAGE_VALUE, NULL, "a value is changed behind the engine's back") \
 	X(DAMAGE_CLOCK, NULL, "a clock is changed behind its back") \
@@ -143,7 +147,7 @@
 
 #define COVERAGE_ALL(X) \
 	COVERAGE_WORLD(X) COVERAGE_ENGINE(X) COVERAGE_WEATHER(X) COVERAGE_RESTORE(X) \
-	COVERAGE_DISK(X) COVERAGE_MALICE(X) COVERAGE_REPAIR(X) \
+	COVERAGE_DISK(X) COVERAGE_MALICE(X) COVERAGE_TRUST(X) COVERAGE_REPAIR(X) \
 	COVERAGE_PEOPLE(X) COVERAGE_TRAILS(X)
 /* clang-format on */
 

@@ -7,6 +7,7 @@
 
 #include "tests/sim/boot.h"
 #include "tests/sim/damage.h"
+#include "tests/sim/heads.h"
 #include "tests/sim/people.h"
 #include "tests/sim/trails.h"
 #include "tests/sim/weather.h"
@@ -557,6 +558,7 @@ void sim_settle(struct sim *s)
 	check_talkative(w);
 	people_check_rest(w, s->chest);
 	trails_check_rest(w);
+	heads_check(w);
 	for (size_t i = 0; i < w->devices_count; i++) storage_check(w->devices[i]);
 	if (w->failed_rule[0] == '\0') check_quiet_sessions(s, conns);
 	if (w->failed_rule[0] != '\0') return;
