@@ -18,6 +18,10 @@
 enum { STATE_EVERY_MS = 24 * 60 * 60 * 1000, NOTE_BYTES = 32, PAST_MAX = 16, PAGE = 64 };
 enum { PAST_EVERY_MS = 6 * 60 * 60 * 1000, PAGE_BYTES = 4 * 1024 * 1024 };
 
+/* When something is due: clocks say any time, before 1970 too. */
+#define NOW   INT64_MIN
+#define NEVER INT64_MAX
+
 /* Kept for each device: what came, and what of that was last stated, when. */
 struct note {
 	uint64_t seal, parts, said_parts;
@@ -146,7 +150,7 @@ int heads_note(struct replica *r, const uint8_t origin[16], unsigned lane, uint6
 	rc = note_put(r, origin, &n);
 	if (rc) return rc;
 	if (own) return past_add(r, n.parts);
-	if (!listed) due_add(r, origin, n.said_ms ? n.said_ms + STATE_EVERY_MS : 0);
+	if (!listed) due_add(r, origin, n.said_ms ? n.said_ms + STATE_EVERY_MS : NOW);
 	return 0;
 }
 
@@ -195,7 +199,7 @@ static int state_head(struct replica *r, const struct table *t, const uint8_t or
 	uint8_t row[16];
 	uint32_t unit;
 	bool known, tell = false;
-	*ret_next_ms = INT64_MAX;
+	*ret_next_ms = NEVER;
 	int rc = note_get(r, origin, &n);
 	if (rc || n.parts == n.said_parts) return rc;
 	rc = engine_cert_of(r, origin, &author, &known);
@@ -227,9 +231,9 @@ static int due_all(struct replica *r, int64_t now_ms)
 	int rc = store_certs(r->st, &r->scratch, &certs, &n);
 	if (rc) return rc;
 	r->heads.count = 0;
-	r->heads.next_ms = INT64_MAX;
+	r->heads.next_ms = NEVER;
 	for (size_t i = 0; i < n; i++)
-		if (certs[i].role == CERT_NODE) due_add(r, certs[i].origin, 0);
+		if (certs[i].role == CERT_NODE) due_add(r, certs[i].origin, NOW);
 	r->heads.looked = true;
 	r->heads.looked_ms = now_ms;
 	return 0;
@@ -238,7 +242,7 @@ static int due_all(struct replica *r, int64_t now_ms)
 /* A clock that was set back says nothing about when anything is due. */
 static bool passed(int64_t at_ms, int64_t now_ms)
 {
-	return at_ms <= now_ms || at_ms - now_ms > STATE_EVERY_MS;
+	return at_ms <= now_ms || (at_ms != NEVER && at_ms - now_ms > STATE_EVERY_MS);
 }
 
 int heads_state(struct replica *r)
@@ -251,11 +255,11 @@ int heads_state(struct replica *r)
 	bool old = !d->looked || passed(d->looked_ms + STATE_EVERY_MS, now);
 	int rc = old ? due_all(r, now) : 0;
 	if (rc || !passed(d->next_ms, now)) return rc ? engine_fail(r, rc) : 0;
-	d->next_ms = INT64_MAX;
+	d->next_ms = NEVER;
 	for (size_t i = 0; i < d->count; i++) {
-		int64_t next = INT64_MAX;
+		int64_t next = NEVER;
 		if (!rc) rc = state_head(r, t, d->list[i], now, &next);
-		if (next == INT64_MAX) continue;
+		if (next == NEVER) continue;
 		if (next < d->next_ms) d->next_ms = next;
 		memmove(d->list[kept++], d->list[i], 16);
 	}

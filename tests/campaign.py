@@ -674,6 +674,7 @@ class Campaign:
                 self.start(site)
         for county in self.counties:
             must(w.corrected(county.place), f"{county} has corrections to state")
+        must(w.heads_said(self.province.place), "the province has not said what came")
         for site in self.places:
             s = site.place.status()
             short = (f"{site} says: {s['lamp_text']} (" + ", ".join(f"{k} {s[k]}" for k in (

@@ -141,6 +141,7 @@ def what_the_copy_holds_is_handed_in(t):
     t.sync(t.b, t.ports[0])
     must(w.has(t.county, "volunteer", t.only_b, 1), "the other site's work is not at the county")
     wait_for(lambda: w.corrected(t.county), 30, "the county has stated its corrections")
+    wait_for(lambda: w.heads_said(t.province), 30, "the province has said what came")
     for node in (t.a, t.b):
         t.sync(node, t.ports[0])
         t.sync(node, t.ports[0])

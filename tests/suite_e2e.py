@@ -82,6 +82,7 @@ class Tiers:
     def settle(self, *nodes, seconds=30):
         nodes = nodes or (self.a, self.b, self.c)
         wait_for(lambda: w.corrected(self.county), seconds, "the county has stated its corrections")
+        wait_for(lambda: w.heads_said(self.province), seconds, "the province has said what came")
         wait_for(lambda: w.agreed_with(self.county, nodes), seconds, "the county agrees with its sites")
         for node in nodes:
             def done(n=node):
@@ -106,14 +107,18 @@ def convergence(t):
         node.ids = node.record(t.lines[node])
         node.start()
     t.settle()
-    county, province = w.Book(t.county), w.Book(t.province)
-    for node in (t.a, t.b, t.c):
-        book = w.Book(node)
-        must(len(book.rows_of_all(0) | book.rows_of_all(1)) >= len(node.ids), f"{node.name} lost rows of its own")
-        rows, bad = w.differences(book, county, BOTH, {book.unit(node.code, 6)})
-        must(not bad and rows >= len(node.ids), f"{node.name} and the county differ ({rows} rows)", *bad)
-    rows, bad = w.differences(county, province, (w.LANE_OPEN,), set(county.scopes.values()))
-    must(not bad and rows, "county and province differ in the open lane", *bad)
+
+    def same():  # the province's word of what came may still be on its way down
+        county, province = w.Book(t.county), w.Book(t.province)
+        for node in (t.a, t.b, t.c):
+            book = w.Book(node)
+            must(len(book.rows_of_all(0) | book.rows_of_all(1)) >= len(node.ids), f"{node.name} lost rows of its own")
+            rows, bad = w.differences(book, county, BOTH, {book.unit(node.code, 6)})
+            must(not bad and rows >= len(node.ids), f"{node.name} and the county differ ({rows} rows)", *bad)
+        rows, bad = w.differences(county, province, (w.LANE_OPEN,), set(county.scopes.values()))
+        must(not bad and rows, "county and province differ in the open lane", *bad)
+        return True
+    wait_for(same, 20, "all levels hold the same")
 
 
 @test

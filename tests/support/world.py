@@ -288,6 +288,12 @@ def corrected(hub):
     return ask(hub, "SELECT count(*) FROM cell WHERE dirty = 1") == 0
 
 
+def heads_said(hub):
+    """Has it said of each device two levels below what came?  More came than was said, and nothing was said ever (then once a day)."""
+    return ask(hub, "SELECT count(*) FROM meta WHERE key GLOB 'came/*' AND substr(value, 9, 8) <> substr(value, 17, 8) "
+                    "AND substr(value, 25, 8) = zeroblob(8)") == 0
+
+
 def agreed_with(hub, nodes):
     """Does the hub say so of these devices?"""
     agreed = {p["device"] for p in hub.json("peers")["items"] if p["agreed"]}
