@@ -147,6 +147,17 @@ int store_row_known(struct store *st, uint16_t table, const uint8_t id[16], bool
 /* Writes the slots of masks[i] (bit 0: alive) and, always, clock and extra.  The rows exist. */
 int store_rows_update(struct store *st, uint16_t table, unsigned lane, const struct row *rows,
                       const uint64_t *masks, size_t count);
+/*
+ * One pass over a row that is there, for edits that meet no other: if the row of row->id has this lane, lies in row->scope,
+ * is alive and has no extra values, the slots of mask (known to this build; alive stays what it is) are written, and the
+ * clock is what join makes of it.  join may read runs here and nothing else; false: the row stays as it is.
+ * *ret_done false: nothing was written.
+ */
+struct row_join {
+	bool (*join)(struct row_join *j, struct span clock, struct span *ret_clock);
+};
+int store_row_join(struct store *st, uint16_t table, unsigned lane, const struct row *row,
+                   uint64_t mask, struct row_join *join, bool *ret_done);
 /* Takes the lane away; the row goes when no lane is left. */
 int store_row_drop(struct store *st, uint16_t table, unsigned lane, const uint8_t id[16]);
 /* Which tables hold this id, in any lane: fills ret_tables (TABLES_MAX entries at most). */

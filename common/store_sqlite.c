@@ -743,6 +743,7 @@ static int open_steps(struct store *st, const char *const *steps, size_t steps_c
 			rc = bring_up(st, steps, steps_count, &ddl, hash);
 	}
 	if (rc == 0) rc = prepare_queries(st);
+	if (rc == 0) rc = store_rows_functions(st);
 	if (rc == 0) rc = store_rows_open(st);
 	buf_done(&ddl);
 	return rc;

@@ -152,6 +152,8 @@ struct store {
 	enum { REFUSED_UNKNOWN, REFUSED_NONE, REFUSED_SOME } refused; /* in this transaction */
 	struct known_row known[KNOWN_ROWS];
 	struct later later;
+	struct row_join *joining; /* of the statement that runs */
+	bool join_left;           /* it left the row as it is */
 };
 
 /* First line of every function of the contract.  _WRITE also holds it to a transaction. */
@@ -173,6 +175,7 @@ int store_fail_arena(struct store *st); /* the caller's arena is full */
 int store_prepare(struct store *st, const char *sql, size_t len, sqlite3_stmt **ret);
 int store_feed_prepare(struct store *st, size_t i); /* st->feeds[i]; made before: nothing */
 int store_rows_open(struct store *st);              /* the row statements of every table */
+int store_rows_functions(struct store *st);         /* what they call */
 void store_rows_close(struct store *st);
 int store_rows_plans(struct store *st, struct buf *out);
 int store_plan_of(struct store *st, const char *name, const char *sql, struct buf *out);

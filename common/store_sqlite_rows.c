@@ -16,6 +16,7 @@ enum {
 	VIEW_SCOPE = 16,
 	VIEW_ALL = 32,
 	VIEW_ROW = 64,
+	JOIN = 128, /* + lane */
 	VIEW_WHERE_MAX = 8
 };
 
@@ -125,6 +126,19 @@ static void print_update(const struct table *t, unsigned lane, uint64_t mask, st
 			buf_print(sql, ", \"%s\" = ?%u", table_slot(t, lane, slot)->name, at++);
 	}
 	buf_print(sql, " WHERE id = ?1 AND alive%u IS NOT NULL", lane);
+}
+
+/* By the key alone: its index and the row are all that is read. */
+static void print_join(const struct table *t, unsigned lane, uint64_t mask, struct buf *sql)
+{
+	unsigned at = 3;
+
+	buf_print(sql, "UPDATE \"%s\" SET clock%u = row_join(clock%u)", t->name, lane, lane);
+	for (unsigned slot = 1; slot < SLOTS_MAX; slot++)
+		if ((mask >> slot & 1) != 0)
+			buf_print(sql, ", \"%s\" = ?%u", table_slot(t, lane, slot)->name, at++);
+	buf_print(sql, " WHERE id = ?1 AND +scope = ?2 AND alive%u = 1 AND extra%u IS NULL", lane,
+	          lane);
 }
 
 static void lane_columns(const struct table *t, unsigned lane, struct lane_rows *l)
@@ -259,16 +273,20 @@ static struct cached *cached_place(struct store *st, uint16_t table, uint8_t kin
 	return oldest;
 }
 
-static int update_statement(struct store *st, uint16_t table, unsigned lane, uint64_t mask,
+/* kind: a lane, or JOIN + lane. */
+static int update_statement(struct store *st, uint16_t table, unsigned kind, uint64_t mask,
                             sqlite3_stmt **ret)
 {
-	struct cached *c = cached_place(st, table, (uint8_t)lane, mask);
+	struct cached *c = cached_place(st, table, (uint8_t)kind, mask);
 	struct buf sql;
 	int rc = 0;
 
 	if (c->stmt == NULL) {
 		buf_init(&sql, SQL_BYTES_MAX);
-		print_update(st->tables[table]->table, lane, mask, &sql);
+		if ((kind & JOIN) != 0)
+			print_join(st->tables[table]->table, kind & ~(unsigned)JOIN, mask, &sql);
+		else
+			print_update(st->tables[table]->table, kind, mask, &sql);
 		rc = prepare_buf(st, &sql, &c->stmt);
 		buf_done(&sql);
 	}
@@ -485,6 +503,59 @@ int store_rows_update(struct store *st, uint16_t table, unsigned lane, const str
 		       1); /* the rows exist: the engine has just read them */
 	}
 	return 0;
+}
+
+/* row_join(clock): what the caller of store_row_join makes of it.  Where that leaves the row as it is the statement ends
+ * before it has written anything. */
+static void row_join(sqlite3_context *c, int count, sqlite3_value **v)
+{
+	struct store *st = sqlite3_user_data(c);
+	struct span was = {sqlite3_value_blob(v[0]), (size_t)sqlite3_value_bytes(v[0])}, is;
+
+	assert(count == 1 && st->joining != NULL);
+	st->join_left = !st->joining->join(st->joining, was, &is);
+	if (st->join_left)
+		sqlite3_result_error(c, "left", 4);
+	else
+		sqlite3_result_blob64(c, is.p, is.len, SQLITE_STATIC);
+}
+
+int store_rows_functions(struct store *st)
+{
+	int rc = sqlite3_create_function(st->db, "row_join", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY, st,
+	                                 row_join, NULL, NULL);
+
+	return rc == SQLITE_OK ? 0 : store_fail(st, rc, "database");
+}
+
+int store_row_join(struct store *st, uint16_t table, unsigned lane, const struct row *row,
+                   uint64_t mask, struct row_join *join, bool *ret_done)
+{
+	sqlite3_stmt *s = NULL;
+	int rc, at = 3;
+
+	STORE_ENTER_WRITE(st);
+	assert(lane_of(st, table, lane) != NULL && st->joining == NULL);
+	assert((mask & ~lane_of(st, table, lane)->slots) == 0);
+	*ret_done = false;
+	if (later_of(st, table) != 0) return -st->err.code;
+	rc = update_statement(st, table, JOIN | lane, mask & ~UINT64_C(1), &s);
+	if (rc != 0) return rc;
+	bind_span(s, 1, row->id, 16);
+	bind_int(s, 2, row->scope);
+	for (uint64_t left = mask & ~UINT64_C(1); left != 0; left &= left - 1)
+		bind_value(s, at++, row->v[__builtin_ctzll(left)]);
+	st->joining = join;
+	st->join_left = false;
+	rc = sqlite3_step(s);
+	st->joining = NULL;
+	*ret_done = rc == SQLITE_DONE && sqlite3_changes(st->db) == 1;
+	if (rc == SQLITE_DONE || st->join_left)
+		rc = 0;
+	else
+		rc = store_fail(st, sqlite3_extended_errcode(st->db), "database");
+	sqlite3_reset(s);
+	return rc;
 }
 
 static struct known_row *known_place(struct store *st, uint16_t table, const uint8_t id[16]);
@@ -822,6 +893,8 @@ static int plan_lane(struct store *st, const struct table_rows *t, unsigned lane
 	if (l->slots == 0) return 0;
 	rc = update_statement(st, t->table->number, lane, l->slots, &update);
 	if (rc == 0) rc = plan_statement(st, "row_update", t->table, lane, update, out);
+	if (rc == 0) rc = update_statement(st, t->table->number, JOIN | lane, 0, &update);
+	if (rc == 0) rc = plan_statement(st, "row_join", t->table, lane, update, out);
 	for (enum lane_query q = 0; q < LANE_INSERT_MANY && rc == 0;
 	     q++) { /* that one has no plan */
 		sqlite3_stmt *made = NULL;

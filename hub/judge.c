@@ -137,6 +137,7 @@ static bool changes_once(const struct table *t, const struct op *op)
 	return t->kind == TABLE_ONCE && op->kind == OP_UPDATE && (op->slots & ~UINT64_C(1));
 }
 
+/* Of the row it looks at nothing but that it is there, and in which scope: it may be unread. */
 static int judge_op(void *ctx, struct replica *r, const struct judged *j, struct judgement *ret)
 {
 	struct judging *g = ctx;
@@ -172,5 +173,5 @@ static int judge_op(void *ctx, struct replica *r, const struct judged *j, struct
 void judge_init(struct judging *j, struct judge *ret)
 {
 	*j = (struct judging){.cached = false};
-	*ret = (struct judge){j, judge_op};
+	*ret = (struct judge){.ctx = j, .op = judge_op, .unread = true};
 }

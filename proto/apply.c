@@ -54,7 +54,7 @@ struct held_segment {
 	unsigned lane;
 };
 
-enum { CREATED_MAX = 50 };
+enum { CREATED_MAX = 50, EDITED_MAX = 1024 };
 
 /* Rows that come into being, as nearly all do: written together (store_rows_insert_later), with what hangs on
  * them once the store has said which of them were fresh. */
@@ -74,6 +74,17 @@ struct second {
 	uint32_t ordinal;
 };
 
+/*
+ * An accepted edit that waits to be written (lane_edit): if the same run writes the same fields of the row once more in this
+ * entry, as happens where people correct themselves, the last one is written for all of them - it covers the others, so
+ * that the outcome is the same.
+ */
+struct edited {
+	struct record rec;
+	uint16_t next; /* place + 1 of a later edit of the same row; 0: none */
+	bool first, judged;
+};
+
 struct applying {
 	struct replica *r;
 	struct woken woken;
@@ -83,10 +94,15 @@ struct applying {
 	struct created created[CREATED_MAX];
 	size_t created_count;
 	struct second *seconds;
+	struct edited *edited; /* of one lane of one table */
+	size_t edited_count;
+	uint16_t *
+	        edited_at; /* place + 1 of the last one of a row, hashed by id; twice as many as there is room */
+	struct admission_item *item; /* that the verdicts go to; NULL: not one of exceptions */
 	bool singly; /* rows that come into being are looked at before they are written */
 	const struct table *
 	        last; /* the table that was asked for last, and what of the lane this build knows */
-	uint64_t last_slots;
+	uint64_t last_slots, last_figures;
 	uint16_t last_table; /* 0: none yet */
 	unsigned last_lane;
 };
@@ -223,6 +239,20 @@ static int add_claim(struct replica *r, const struct lane_state *l, const struct
 
 /* ---- rows that come into being */
 
+/* The table, if this build knows it and all the fields that the operation writes. */
+static const struct table *table_known(struct applying *x, const struct record *rec)
+{
+	if (rec->op->table != x->last_table || rec->lane != x->last_lane) {
+		x->last = schema_table(store_schema(x->r->st), rec->op->table);
+		x->last_table = rec->op->table;
+		x->last_lane = rec->lane;
+		x->last_slots =
+		        x->last && rec->lane < LANE_RESERVED ? table_slots(x->last, rec->lane) : 0;
+		x->last_figures = x->last_slots ? table_figure_slots(x->last, rec->lane) : 0;
+	}
+	return x->last_slots && !(rec->op->slots & ~x->last_slots) ? x->last : NULL;
+}
+
 /* Does the operation do nothing but create its row in a table and in fields that this build knows?  Org units and figures
  * have more hanging on them. */
 static const struct table *creates(struct applying *x, const struct record *rec)
@@ -230,14 +260,7 @@ static const struct table *creates(struct applying *x, const struct record *rec)
 	if (!op_creates(rec->op, rec->run) || rec->op->table == TABLE_ORG_UNIT ||
 	    rec->op->table == TABLE_FIGURE)
 		return NULL;
-	if (rec->op->table != x->last_table || rec->lane != x->last_lane) {
-		x->last = schema_table(store_schema(x->r->st), rec->op->table);
-		x->last_table = rec->op->table;
-		x->last_lane = rec->lane;
-		x->last_slots =
-		        x->last && rec->lane < LANE_RESERVED ? table_slots(x->last, rec->lane) : 0;
-	}
-	return x->last_slots && !(rec->op->slots & ~x->last_slots) ? x->last : NULL;
+	return table_known(x, rec);
 }
 
 /* The row is here already.  If it lies in another scope, this creation was said twice: the first one counts. */
@@ -256,7 +279,7 @@ static int created_before(struct applying *x, const struct created *c)
 	return 0;
 }
 
-static int settle(struct applying *x)
+static int settle_created(struct applying *x)
 {
 	size_t n = x->created_count;
 	int rc = n ? store_rows_settle(x->r->st) : 0;
@@ -273,6 +296,15 @@ static int settle(struct applying *x)
 	return rc ? engine_fail(x->r, rc) : 0;
 }
 
+static int settle_edited(struct applying *x);
+
+/* Writes what waits. */
+static int settle(struct applying *x)
+{
+	int rc = settle_created(x);
+	return rc ? rc : settle_edited(x);
+}
+
 /* Memory of operations that are done with: an entry may hold thousands, and each may read a whole row. */
 static int forget(struct applying *x, const struct arena_mark *m)
 {
@@ -284,7 +316,7 @@ static int forget(struct applying *x, const struct arena_mark *m)
 
 static int create(struct applying *x, const struct record *rec, const struct table *t)
 {
-	int rc = x->created_count == CREATED_MAX ? settle(x) : 0;
+	int rc = x->created_count == CREATED_MAX ? settle_created(x) : 0;
 	if (rc) return rc;
 	struct created *c = &x->created[x->created_count];
 	*c = (struct created){.row.scope = rec->scope,
@@ -302,10 +334,78 @@ static int create(struct applying *x, const struct record *rec, const struct tab
 	return rc ? engine_fail(x->r, rc) : 0;
 }
 
+/* ---- edits that meet no other */
+
+/* May the operation be one?  Its clock speaks of no time that is still to come, and no figure counts what it writes. */
+static const struct table *edits(struct applying *x, const struct record *rec)
+{
+	const struct op *op = rec->op;
+	if (x->singly || op->kind != OP_UPDATE || op->table == TABLE_ORG_UNIT ||
+	    op->table == TABLE_FIGURE || op->table == TABLE_CORRECTION)
+		return NULL;
+	const struct table *t = table_known(x, rec);
+	if (!t || (engine_custodian(x->r) && (op->slots & x->last_figures & ~UINT64_C(1))))
+		return NULL;
+	uint64_t now = op->groups_count
+	                       ? stamp_of_ms(x->r->env->now_ms(x->r->env->ctx) + FORESIGHT_MS)
+	                       : 0;
+	for (size_t i = 0; i < op->groups_count; i++)
+		if (op->groups[i].stamp > now) return NULL;
+	return t;
+}
+
+/* Nothing but edits of the same lane of the same table is done while some wait. */
+static int settle_before(struct applying *x, const struct record *rec, const struct table *t)
+{
+	const struct record *waits = &x->edited[0].rec;
+	if (!x->edited_count ||
+	    (t && waits->op->table == rec->op->table && waits->lane == rec->lane))
+		return 0;
+	return settle(x);
+}
+
+static size_t edited_slot(const struct applying *x, const uint8_t row[16])
+{
+	uint64_t h[2];
+	memcpy(h, row, 16);
+	size_t at = (size_t)(((h[0] ^ h[1]) * UINT64_C(0x9e3779b97f4a7c15)) >> 40);
+	for (at %= 2 * EDITED_MAX; x->edited_at[at]; at = (at + 1) % (2 * EDITED_MAX))
+		if (!memcmp(x->edited[x->edited_at[at] - 1].rec.op->row, row, 16)) break;
+	return at;
+}
+
+/* Does the later one cover the earlier one, and whatever that one did? */
+static bool edit_follows(const struct record *was, const struct record *is)
+{
+	return was->run == is->run && was->scope == is->scope && was->op->slots == is->op->slots &&
+	       was->op->stamp < is->op->stamp && !was->op->groups_count && !is->op->groups_count;
+}
+
+static int edit_later(struct applying *x, const struct record *rec, bool judged)
+{
+	if (!x->edited) {
+		x->edited = mem_alloc(EDITED_MAX * sizeof(*x->edited));
+		x->edited_at = mem_alloc(2 * EDITED_MAX * sizeof(*x->edited_at));
+	}
+	size_t at = edited_slot(x, rec->op->row);
+	struct edited *was = x->edited_at[at] ? &x->edited[x->edited_at[at] - 1] : NULL;
+	if (x->edited_count == EDITED_MAX || (was && !edit_follows(&was->rec, rec))) {
+		int rc = settle(x);
+		if (rc) return rc;
+		at = edited_slot(x, rec->op->row);
+		was = NULL;
+	}
+	x->edited[x->edited_count++] =
+	        (struct edited){.rec = *rec, .first = !was, .judged = judged};
+	x->edited_at[at] = (uint16_t)x->edited_count;
+	if (was) was->next = x->edited_at[at];
+	return 0;
+}
+
 /* ---- merging one accepted record */
 
 /* loaded: the row as it stands; NULL: not looked at yet. */
-static int merge_record(struct applying *x, const struct record *rec, struct lane_state *loaded)
+static int merge_now(struct applying *x, const struct record *rec, struct lane_state *loaded)
 {
 	struct replica *r = x->r;
 	bool applied, refused = false;
@@ -344,6 +444,25 @@ static int merge_record(struct applying *x, const struct record *rec, struct lan
 	rc = lane_save(r, l, op_written(rec->op));
 	if (!rc && !l->existed) wake(x, rec->op->row);
 	return rc;
+}
+
+static int refused_before(struct replica *r, const struct record *rec, bool *ret)
+{
+	uint32_t ord = 0;
+	int rc = run_ord(r, rec->run, &ord);
+	rc = rc ? rc : store_refused_get(r->st, rec->op->row, rec->lane, ord, rec->op->stamp, ret);
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+static int merge_record(struct applying *x, const struct record *rec)
+{
+	const struct table *edit = edits(x, rec);
+	bool refused = false;
+	int rc = settle_before(x, rec, edit);
+	if (!rc && edit) rc = refused_before(x->r, rec, &refused);
+	if (rc || !edit || refused) return rc ? rc : merge_now(x, rec, /* loaded= */ NULL);
+	x->ops++;
+	return edit_later(x, rec, /* judged= */ false);
 }
 
 /* ---- judging */
@@ -484,27 +603,114 @@ static int judge_creation(struct applying *x, const struct record *rec, struct j
 	return rc;
 }
 
+/* Judges an edit as that of a row that is here as its author says.  If it is refused or held, and if the row turns out to be
+ * another when it is written, the row is to be looked at. */
+static int admit_edit(struct applying *x, const struct record *rec, bool *ret_done)
+{
+	struct replica *r = x->r;
+	struct row row = {.scope = rec->scope};
+	struct judged j = {.author = rec->author,
+	                   .op = rec->op,
+	                   .run = rec->run,
+	                   .lane = rec->lane,
+	                   .row = &row,
+	                   .unread = true};
+	struct judgement said = {.accepted = 1};
+	bool not_now = false;
+	uint32_t ord = 0;
+	*ret_done = false;
+	int rc = stands_behind(x, rec, /* row_here= */ true, &not_now);
+	rc = rc || not_now ? rc : run_ord(r, rec->run, &ord);
+	if (!rc && !not_now)
+		rc = store_refused_get(r->st, rec->op->row, rec->lane, ord, rec->op->stamp,
+		                       &not_now);
+	if (rc || not_now) return rc ? engine_fail(r, rc) : 0;
+	memcpy(row.id, rec->op->row, 16);
+	rc = engine_scope_id(r, rec->scope, j.scope);
+	if (!rc && r->judge) rc = r->judge->op(r->judge->ctx, r, &j, &said);
+	if (rc || said.accepted != 1) return rc ? engine_fail(r, rc) : 0;
+	*ret_done = true;
+	x->ops++;
+	return edit_later(x, rec, /* judged= */ true);
+}
+
 /* Judges one record; *ret says what the admission will say of it. */
-static int admit_record(struct applying *x, const struct record *rec, struct verdict *ret)
+static int admit_now(struct applying *x, const struct record *rec, struct verdict *ret)
 {
 	struct judgement j;
 	bool asked = false;
-	int rc = !x->singly && creates(x, rec) ? judge_creation(x, rec, &j, &asked) : 0;
-	if (rc) return engine_fail(x->r, rc);
+	int rc = 0;
 	*ret = (struct verdict){.ordinal = rec->ordinal, .accepted = 1};
-	if (asked && j.accepted == 1) return merge_record(x, rec, /* loaded= */ NULL);
+	if (!x->singly && creates(x, rec)) rc = judge_creation(x, rec, &j, &asked);
+	if (rc) return engine_fail(x->r, rc);
+	if (asked && j.accepted == 1) return merge_now(x, rec, /* loaded= */ NULL);
 	struct lane_state *l = ARENA_ARRAY(&x->r->scratch, struct lane_state, 1);
 	rc = lane_load(x->r, rec->op->table, rec->lane, rec->op->row, l);
 	if (!rc && (!asked || l->exists)) rc = judge_record(x, rec, l, &j);
 	if (rc) return rc;
 	*ret = (struct verdict){
 	        .ordinal = rec->ordinal, .accepted = j.accepted, .code = j.code, .field = j.field};
-	if (j.accepted == 1) return merge_record(x, rec, l);
+	if (j.accepted == 1) return merge_now(x, rec, l);
 	if (j.accepted == 2)
 		return park(x, rec, j.code, field_name(x->r, rec->op->table, j.field), j.wait,
 		            /* admitted= */ false);
 	rc = refuse_record(x, rec, l, j.code, j.field, x->r->id->origin, /* mine= */ false);
 	wake(x, rec->op->row); /* what waited behind it is not to wait for ever */
+	return rc;
+}
+
+static int admit_record(struct applying *x, const struct record *rec, struct verdict *ret)
+{
+	bool may_wait = x->item && (!x->r->judge || x->r->judge->unread), waits = false;
+	const struct table *edit = may_wait ? edits(x, rec) : NULL;
+	int rc = settle_before(x, rec, edit);
+	if (!rc && edit) rc = admit_edit(x, rec, &waits);
+	if (!rc && edit && !waits) rc = settle(x);
+	*ret = (struct verdict){.ordinal = rec->ordinal, .accepted = 1};
+	return rc || waits ? rc : admit_now(x, rec, ret);
+}
+
+static void item_put(struct admission_item *item, struct verdict v)
+{
+	size_t at = item->verdicts_count;
+	while (at && item->verdicts[at - 1].ordinal >= v.ordinal) at--;
+	if (at == item->verdicts_count || item->verdicts[at].ordinal != v.ordinal) {
+		memmove(&item->verdicts[at + 1], &item->verdicts[at],
+		        (item->verdicts_count - at) * sizeof(v));
+		item->verdicts_count++;
+	}
+	item->verdicts[at] = v;
+}
+
+/* The row is not as it was thought to be: each edit by itself, in their order. */
+static int take_singly(struct applying *x, size_t i)
+{
+	int rc = 0;
+	for (size_t at = i + 1; at && !rc; at = x->edited[at - 1].next) {
+		const struct edited *e = &x->edited[at - 1];
+		struct verdict v = {0};
+		rc = e->judged ? admit_now(x, &e->rec, &v)
+		               : merge_now(x, &e->rec, /* loaded= */ NULL);
+		if (!rc && e->judged && v.accepted != 1) item_put(x->item, v);
+	}
+	return rc;
+}
+
+static int settle_edited(struct applying *x)
+{
+	size_t n = x->edited_count;
+	int rc = 0;
+	if (!n) return 0;
+	x->edited_count = 0;
+	memset(x->edited_at, 0, 2 * EDITED_MAX * sizeof(*x->edited_at));
+	for (size_t i = 0; i < n && !rc; i++) {
+		const struct edited *e = &x->edited[i];
+		bool done;
+		if (!e->first) continue;
+		while (e->next) e = &x->edited[e->next - 1];
+		rc = lane_edit(x->r, e->rec.lane, e->rec.op, e->rec.run, e->rec.scope, &done);
+		if (!rc && !done) rc = take_singly(x, i);
+	}
 	return rc;
 }
 
@@ -575,7 +781,7 @@ static int admit_whole(struct applying *x, const struct together *t, struct verd
 		                               .code = j.code,
 		                               .field = j.field};
 		if (j.accepted == 1) {
-			rc = merge_record(x, rec, /* loaded= */ NULL);
+			rc = merge_record(x, rec);
 		} else if (j.accepted == 2) {
 			rc = park(x, rec, j.code, field_name(x->r, rec->op->table, j.field), j.wait,
 			          /* admitted= */ false);
@@ -687,8 +893,10 @@ static int record_held(struct applying *x, const struct held *h, struct record *
 	return 0;
 }
 
-static void held_done(struct applying *x)
+static void applying_done(struct applying *x)
 {
+	free(x->edited);
+	free(x->edited_at);
 	for (size_t i = 0; i < HELD_OPEN_MAX; i++) arena_done(&x->held[i].arena);
 }
 
@@ -739,7 +947,7 @@ static int try_held(struct applying *x, const struct held *h, bool *ret_through)
 		struct lane_state *l = ARENA_ARRAY(&r->scratch, struct lane_state, 1);
 		rc = lane_load(r, rec.op->table, rec.lane, rec.op->row, l);
 		*ret_through = !rc && l->exists;
-		return rc ? rc : merge_record(x, &rec, /* loaded= */ NULL);
+		return rc ? rc : merge_record(x, &rec);
 	}
 	struct verdict v = {0};
 	struct admission_item item = {.mode = ADMIT_ONLY, .verdicts_count = 1};
@@ -890,7 +1098,7 @@ static int release_parts(struct applying *x, const struct part *parts, size_t co
 	x->singly = true;
 	if (rc || judged)
 		for (size_t k = 0; k < total && !rc; k++) {
-			rc = merge_record(x, &all.recs[k], /* loaded= */ NULL);
+			rc = merge_record(x, &all.recs[k]);
 			rc = rc ? rc : forget(x, &memory);
 		}
 	else if (parts[0].c->flags & CHANGESET_WHOLE)
@@ -959,18 +1167,10 @@ static struct record record_of(const struct entry *e, const struct opened *o, si
 /* Creations that turned out to be second ones: refused after all. */
 static void take_back(struct applying *x, int64_t recv, struct admission_item *item)
 {
-	for (struct second *s = x->seconds; s; s = s->next) {
-		struct verdict v = {.ordinal = s->ordinal, .code = ERR_NOT_YOURS};
-		size_t at = item->verdicts_count;
-		if (s->recv != recv) continue;
-		while (at && item->verdicts[at - 1].ordinal >= v.ordinal) at--;
-		if (at == item->verdicts_count || item->verdicts[at].ordinal != v.ordinal) {
-			memmove(&item->verdicts[at + 1], &item->verdicts[at],
-			        (item->verdicts_count - at) * sizeof(v));
-			item->verdicts_count++;
-		}
-		item->verdicts[at] = v;
-	}
+	for (struct second *s = x->seconds; s; s = s->next)
+		if (s->recv == recv)
+			item_put(item,
+			         (struct verdict){.ordinal = s->ordinal, .code = ERR_NOT_YOURS});
 }
 
 /* A segment of our own child: judge what no word has settled, and say so. */
@@ -984,11 +1184,14 @@ static int take_childs(struct applying *x, const struct entry *e, struct opened 
 	for (size_t i = 0; i < o->n; i++) total += o->cs[i].ops_count;
 	item.verdicts = ARENA_ARRAY(&x->r->scratch, struct verdict, total + 1);
 	memcpy(item.segment, e->hash, 32);
+	x->item = item.mode == ADMIT_ALL_BUT ? &item : NULL;
 	const struct arena_mark memory = arena_mark(&x->r->scratch);
 	for (size_t i = 0; i < o->n && !rc; i++) {
 		const struct changeset *c = &o->cs[i];
 		bool waits = words_verdict(&o->words, ordinal, NULL, NULL) == VERDICT_WAITS;
 		if (waits && (c->parts > 1 || (c->flags & CHANGESET_WHOLE))) {
+			rc = settle(x);
+			if (rc) break;
 			struct record first = record_of(e, o, i, 0, ordinal);
 			struct verdict *said = &item.verdicts[item.verdicts_count];
 			struct together all = together_of(x, &first, c);
@@ -1007,7 +1210,7 @@ static int take_childs(struct applying *x, const struct entry *e, struct opened 
 			enum record_verdict known = words_verdict(&o->words, ordinal, NULL, NULL);
 			if (known == VERDICT_REFUSED) continue;
 			if (known == VERDICT_ACCEPTED) {
-				rc = merge_record(x, &rec, /* loaded= */ NULL);
+				rc = merge_record(x, &rec);
 			} else {
 				rc = admit_record(x, &rec, &v);
 				if (!rc && (v.accepted != 1 || item.mode == ADMIT_ONLY))
@@ -1018,6 +1221,7 @@ static int take_childs(struct applying *x, const struct entry *e, struct opened 
 		}
 	}
 	rc = rc ? rc : settle(x);
+	x->item = NULL;
 	if (!rc) take_back(x, e->recv, &item);
 	if (rc || (item.mode == ADMIT_ONLY && !item.verdicts_count)) return rc;
 	item = admit_list(x->r, &item, total);
@@ -1078,6 +1282,8 @@ static int take_words(struct applying *x, const struct entry *e, struct opened *
 	const struct arena_mark memory = arena_mark(&x->r->scratch);
 	for (size_t i = 0; i < o->n && !rc; i++) {
 		if (free_of_words && o->cs[i].parts > 1) {
+			rc = settle(x);
+			if (rc) break;
 			struct record first = record_of(e, o, i, 0, ordinal);
 			rc = take_part(x, &first, &o->cs[i], /* verdicts= */ NULL);
 			ordinal += (uint32_t)o->cs[i].ops_count;
@@ -1097,8 +1303,10 @@ static int take_words(struct applying *x, const struct entry *e, struct opened *
 				engine_alarm(r, "a hub takes a unit that is not its own");
 				rc = park(x, &rec, ERR_NOT_YOURS, NULL, NULL, /* admitted= */ true);
 			} else if (!rc && v == VERDICT_ACCEPTED) {
-				rc = merge_record(x, &rec, /* loaded= */ NULL);
+				rc = merge_record(x, &rec);
 			} else if (!rc && v == VERDICT_REFUSED) {
+				rc = settle(x);
+				if (rc) break;
 				rc = refuse_record(x, &rec, NULL, said->code, said->field, by,
 				                   mine);
 				if (!rc && mine && rec.op->kind <= OP_UPDATE)
@@ -1221,7 +1429,9 @@ int engine_wake(struct replica *r, const uint8_t id[16])
 	struct applying x = {.r = r};
 	wake(&x, id);
 	int rc = drain_woken(&x);
-	return rc ? rc : settle(&x);
+	rc = rc ? rc : settle(&x);
+	applying_done(&x);
+	return rc;
 }
 
 int engine_retake(struct replica *r, int64_t recv)
@@ -1236,6 +1446,7 @@ int engine_retake(struct replica *r, int64_t recv)
 	rc = rc ? rc : settle(&x);
 	rc = rc ? rc : drain_woken(&x);
 	rc = rc ? rc : admit_flush(r);
+	applying_done(&x);
 	return rc ? engine_fail(r, rc) : 0;
 }
 
@@ -1265,7 +1476,7 @@ int replica_apply(struct replica *r, size_t ops_max, bool *ret_more)
 	}
 	rc = rc ? rc : admit_flush(r);
 	rc = rc ? rc : trail_countersign(r);
-	held_done(&x);
+	applying_done(&x);
 	arena_done(&a);
 	if (ret_more) *ret_more = more;
 	return rc ? engine_fail(r, rc) : 0;
@@ -1313,7 +1524,7 @@ int replica_retry(struct replica *r, int64_t parked_id, size_t *ret_mended)
 		rc = rc ? rc : drain_woken(&x);
 	}
 	rc = rc ? rc : admit_flush(r);
-	held_done(&x);
+	applying_done(&x);
 	return rc ? engine_fail(r, rc) : 0;
 }
 
@@ -1363,7 +1574,7 @@ int replica_settle(struct replica *r, int64_t parked_id, bool accept, const uint
 	wake(&x, rec.op->row);
 	rc = rc ? rc : drain_woken(&x);
 	rc = rc ? rc : admit_flush(r);
-	held_done(&x);
+	applying_done(&x);
 	return rc ? engine_fail(r, rc) : 0;
 }
 

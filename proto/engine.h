@@ -54,6 +54,7 @@ struct replica {
 	struct seen *seen;      /* heads of trails that came in this transaction */
 	struct arena tx;        /* memory of one transaction */
 	struct arena scratch;   /* memory of one entry or call within it */
+	struct buf clock;       /* of the row that is being written */
 	uint32_t met_changed;   /* counts new runs of peers: copies.h */
 	uint32_t wants_changed; /* counts damaged entries and gaps found: sessions ask for them */
 	uint32_t feeds_changed; /* counts changes of feeds: sessions look at theirs again */
@@ -99,6 +100,13 @@ int lane_load(struct replica *r, uint16_t table, unsigned lane, const uint8_t id
 /* Merges an operation; scope: used where the row comes into being.  *ret_applied false: the row has no insert here. */
 int lane_merge(struct replica *r, struct lane_state *l, const struct op *op, uint64_t run,
                uint32_t scope, bool *ret_applied);
+/*
+ * An update of fields that this build knows and no figure counts, in one pass, without the row being read first: done if it
+ * is a living row of its own scope, of which no value stands in these fields that its author did not know.  *ret_done
+ * false: nothing was done, it may be any of the other cases; lane_load and lane_merge know all of them.
+ */
+int lane_edit(struct replica *r, unsigned lane, const struct op *op, uint64_t run, uint32_t scope,
+              bool *ret_done);
 /* Writes row, clock, candidates, state hash, cells of truth and stated figures. */
 int lane_save(struct replica *r, struct lane_state *l, uint64_t touched);
 /* Is the change already in this row (merged, or covered by a later one of its run)? */

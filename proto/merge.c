@@ -476,6 +476,79 @@ static int save_state(struct replica *r, const struct lane_state *l)
 	                                        : 0;
 }
 
+/* ---- edits that meet no other */
+
+/* A row grows past its bound by at most EDIT_BYTES_MAX a slot before lane_outgrown looks at it. */
+enum { EDIT_MARKS_MAX = 16, EDIT_BYTES_MAX = 256 };
+
+struct edit {
+	struct row_join join;
+	struct replica *r;
+	const struct op *op;
+	uint64_t run;
+	unsigned lane;
+	uint8_t delta[STATE_BYTES]; /* of the state hash */
+};
+
+/* Whatever is not plainly an edit that replaces values known to its author is left: two values that stand in a slot,
+ * before or after, or a change that is known already. */
+static bool edit_join(struct row_join *j, struct span was, struct span *ret)
+{
+	struct edit *e = (struct edit *)j;
+	struct replica *r = e->r;
+	const struct op *op = e->op;
+	struct clock c;
+	uint8_t hash[STATE_BYTES];
+	uint64_t live = 0, twice = 0;
+	if (clock_load(r->st, op->row, was, op->groups_count + 1, &r->scratch, &c)) return false;
+	if (c.count > EDIT_MARKS_MAX) return false;
+	for (size_t i = 0; i < c.count; i++) {
+		twice |= live & c.marks[i].live;
+		live |= c.marks[i].live;
+	}
+	if (twice & op->slots) return false;
+	clock_hash(op->table, e->lane, op->row, &c, hash);
+	if (clock_join(&c, &r->scratch, e->run, op->stamp, op->slots, op->groups,
+	               op->groups_count) != op->slots)
+		return false;
+	for (size_t i = 0; i < c.count; i++) {
+		const struct clock_mark *m = &c.marks[i];
+		bool own = m->run == e->run && m->stamp == op->stamp;
+		if ((m->live & op->slots) != (own ? op->slots : 0)) return false;
+	}
+	clock_hash(op->table, e->lane, op->row, &c, e->delta);
+	state_subtract(e->delta, hash);
+	buf_reset(&r->clock);
+	if (clock_store(r->st, op->row, &c, &r->clock) || r->clock.full) return false;
+	*ret = buf_span(&r->clock);
+	return true;
+}
+
+int lane_edit(struct replica *r, unsigned lane, const struct op *op, uint64_t run, uint32_t scope,
+              bool *ret_done)
+{
+	struct edit e = {.join = {edit_join}, .r = r, .op = op, .run = run, .lane = lane};
+	struct value v[SLOTS_MAX];
+	struct row row = {.scope = scope, .v = v};
+	size_t bytes = 0;
+	*ret_done = false;
+	assert(op->kind == OP_UPDATE);
+	for (size_t i = 0; i < op->values_count; i++) {
+		const struct field_value *f = &op->values[i];
+		bytes += bytes_of(f->value);
+		v[f->slot] = f->value;
+	}
+	if ((op->slots & 1 && is_dead(v[0])) || bytes > EDIT_BYTES_MAX ||
+	    op->groups_count > EDIT_MARKS_MAX)
+		return 0;
+	memcpy(row.id, op->row, 16);
+	const struct arena_mark memory = arena_mark(&r->scratch);
+	int rc = store_row_join(r->st, op->table, lane, &row, op->slots, &e.join, ret_done);
+	if (!rc && *ret_done) rc = store_state_add(r->st, scope, lane, e.delta);
+	arena_rewind(&r->scratch, &memory);
+	return rc ? engine_fail(r, rc) : 0;
+}
+
 int lane_save(struct replica *r, struct lane_state *l, uint64_t touched)
 {
 	struct buf clock, extra;

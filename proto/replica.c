@@ -174,6 +174,7 @@ int replica_open(struct replica **ret, struct store *st, const struct replica_co
 	r->trail = config->trail;
 	arena_init(&r->tx, 0);
 	arena_init(&r->scratch, 0);
+	buf_init(&r->clock, 64 * 1024);
 	int rc = store_meta_get(st, "origin", &r->scratch, &m);
 	if (rc)
 		engine_fail(r, rc);
@@ -200,6 +201,7 @@ void replica_close(struct replica *r)
 	heads_done(r);
 	arena_done(&r->tx);
 	arena_done(&r->scratch);
+	buf_done(&r->clock);
 	free(r);
 }
 

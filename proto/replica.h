@@ -37,9 +37,14 @@ struct judged {
 	unsigned lane;
 	uint8_t scope[16];
 	const struct row *row; /* the row in that lane as it stands here; NULL: no insert yet */
+	/* The row is taken to be there, alive and in this scope, and edits of its table may be waiting to be written; its
+	 * values are not read (row->v is NULL).  A judge that needs any of them answers JUDGED_UNREAD and is asked again
+	 * with the row as it is. */
+	bool unread;
 };
+enum { JUDGED_UNREAD = 3 };
 struct judgement {
-	uint8_t accepted; /* 1 accept, 0 refuse, 2 hold until `wait` arrives */
+	uint8_t accepted; /* 1 accept, 0 refuse, 2 hold until `wait` arrives; JUDGED_UNREAD */
 	int code;         /* enum error_code */
 	uint8_t field;    /* field number; 0 none */
 	uint8_t wait[16]; /* held: id of the row that is missing */
@@ -47,6 +52,7 @@ struct judgement {
 struct judge {
 	void *ctx;
 	int (*op)(void *ctx, struct replica *r, const struct judged *j, struct judgement *ret);
+	bool unread; /* op knows of rows that are not read */
 };
 
 struct replica_config {

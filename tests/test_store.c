@@ -503,6 +503,101 @@ static void masks_against_a_model(void **state)
 	commit(p);
 }
 
+struct joining {
+	struct row_join join;
+	struct span is;
+	char was[16];
+	unsigned asked;
+	bool leave;
+};
+
+static bool join_clock(struct row_join *j, struct span clock, struct span *ret)
+{
+	struct joining *x = (struct joining *)j;
+
+	x->asked++;
+	assert_true(clock.len < sizeof(x->was));
+	memset(x->was, 0, sizeof(x->was));
+	if (clock.len > 0) memcpy(x->was, clock.p, clock.len);
+	*ret = x->is;
+	return !x->leave;
+}
+
+/* What is a living row of that scope without extra values is written in one pass; anything else is left as it is. */
+static void rows_are_joined_in_one_pass(void **state)
+{
+	struct place *p = *state;
+	struct value v[6] = {value_int(1), value_text("a"),      value_int(7),
+	                     value_null(), value_bytes("12", 2), value_text("")};
+	struct value dead[6] = {value_int(0)}, fresh[6] = {value_int(1)};
+	struct joining x = {.join = {join_clock}, .is = span_of("one", 3)};
+	struct row r, odd, gone, *got;
+	bool done = false;
+
+	begin(p);
+	r = make_row(p, 1, scope_of(p, 1), v);
+	odd = make_row(p, 2, r.scope, v);
+	odd.extra = span_of("more", 4);
+	gone = make_row(p, 3, r.scope, dead);
+	assert_true(insert_one(p, THING, 0, &r));
+	assert_true(insert_one(p, THING, 0, &odd));
+	assert_true(insert_one(p, THING, 0, &gone));
+	v[1] = value_text("b");
+	v[2] = value_int(8);
+	OK(store_row_join(p->st, THING, 0, &r, 2, &x.join, &done));
+	assert_true(done);
+	assert_string_equal(x.was, "");
+	get_one(p, THING, 0, 1, &got);
+	assert_true(value_equal(got->v[1], v[1]));
+	assert_int_equal(got->v[2].i, 7);
+	assert_true(span_equal(got->clock, x.is));
+	x.is = span_of("two", 3);
+	OK(store_row_join(p->st, THING, 0, &r, 1 | 4, &x.join, &done));
+	assert_true(done);
+	assert_string_equal(x.was, "one");
+	get_one(p, THING, 0, 1, &got);
+	assert_int_equal(got->v[2].i, 8);
+	assert_true(span_equal(got->clock, x.is));
+	/* The caller leaves it, and the transaction goes on. */
+	x.leave = true;
+	v[2] = value_int(9);
+	OK(store_row_join(p->st, THING, 0, &r, 4, &x.join, &done));
+	assert_false(done);
+	assert_int_equal(x.asked, 3);
+	x.leave = false;
+	r.scope = scope_of(p, 2);
+	OK(store_row_join(p->st, THING, 0, &r, 4, &x.join, &done));
+	assert_false(done);
+	OK(store_row_join(p->st, THING, 0, &odd, 4, &x.join, &done));
+	assert_false(done);
+	gone.v = v;
+	OK(store_row_join(p->st, THING, 0, &gone, 4, &x.join, &done));
+	assert_false(done);
+	r = make_row(p, 4, r.scope, v);
+	OK(store_row_join(p->st, THING, 0, &r, 4, &x.join, &done));
+	assert_false(done);
+	assert_int_equal(x.asked, 3);
+	/* A row that waits to be written is written first. */
+	struct row later = r;
+	later.v = fresh;
+	OK(store_rows_insert_later(p->st, THING, 0, &later, &done));
+	v[2] = value_int(10);
+	OK(store_row_join(p->st, THING, 0, &r, 4, &x.join, &done));
+	assert_true(done);
+	OK(store_rows_settle(p->st));
+	commit(p);
+	get_one(p, THING, 0, 1, &got);
+	assert_int_equal(got->v[2].i, 8);
+	assert_string_equal(x.was, "");
+	get_one(p, THING, 0, 2, &got);
+	assert_int_equal(got->v[2].i, 7);
+	get_one(p, THING, 0, 3, &got);
+	assert_int_equal(got->v[0].i, 0);
+	assert_int_equal(got->v[2].type, VALUE_NULL);
+	get_one(p, THING, 0, 4, &got);
+	assert_int_equal(got->v[2].i, 10);
+}
+
 static void unknown_tables_and_lanes_are_held(void **state)
 {
 	static const struct {
@@ -1829,6 +1924,7 @@ int main(void)
 	        BOTH(values_come_back),
 	        BOTH(lanes_live_apart),
 	        BOTH(masks_against_a_model),
+	        BOTH(rows_are_joined_in_one_pass),
 	        BOTH(unknown_tables_and_lanes_are_held),
 	        BOTH(scans_and_views_against_a_model),
 	        ON_FILE(arena_bound_is_an_error),

@@ -37,8 +37,9 @@ __attribute__((noinline)) static void measured(bool of_hub)
 	if (sqlite3_exec(plain.db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) abort();
 }
 
-/* Site i edits rows at random of those that it made: one column, alive, which alone may change in a once table. */
-static void edits_make(struct arena *a)
+/* Site i edits rows at random of those that it made, or each of them once: one column, alive, which alone may change in a
+ * once table. */
+static void edits_make(struct arena *a, bool once)
 {
 	for (size_t i = 0; i < SITES; i++) {
 		struct changeset *cs = ARENA_ARRAY(a, struct changeset, ROWS);
@@ -52,7 +53,11 @@ static void edits_make(struct arena *a)
 			op->table = TABLE_PARTICIPATION;
 			s.sites[i].place.now_ms += 5000;
 			op->stamp = s.sites[i].place.now_ms << 12;
-			memcpy(op->row, made[i].cs[dice_below(&s.dice, ROWS)].ops[0].row, 16);
+			memcpy(op->row,
+			       made[i].cs[once ? k * 617 % ROWS : dice_below(&s.dice, ROWS)]
+			               .ops[0]
+			               .row,
+			       16);
 			op->slots = 1;
 			op->values = ARENA_ARRAY(a, struct field_value, 1);
 			op->values[0] = (struct field_value){0, value_int(1)};
@@ -87,9 +92,9 @@ static void piece(const char *name)
 	}
 	hub_apply(&hub);
 	plain_insert(&plain, made, SITES);
-	edits_make(&a);
+	edits_make(&a, strstr(name, "once") != NULL);
 	hub_append(&hub, edits, SITES);
-	measured(!strcmp(name, "update"));
+	measured(strncmp(name, "plain", 5) != 0);
 }
 
 static double counted(const char *self, const char *name)
@@ -114,7 +119,7 @@ static double counted(const char *self, const char *name)
 
 int main(int argc, char **argv)
 {
-	double rows = SITES * ROWS, update, plain_update, figures, silent;
+	double rows = SITES * ROWS, update, plain_update, once, plain_once, figures, silent;
 
 	if (argc > 1) {
 		piece(argv[1]);
@@ -122,9 +127,12 @@ int main(int argc, char **argv)
 	}
 	update = counted(argv[0], "update");
 	plain_update = counted(argv[0], "plain_update");
+	once = counted(argv[0], "update_once");
+	plain_once = counted(argv[0], "plain_update_once");
 	figures = counted(argv[0], "figures");
 	silent = counted(argv[0], "silent");
 	bench_value("update_ir_ratio", update / plain_update, "ratio");
+	bench_value("update_once_ir_ratio", once / plain_once, "ratio");
 	bench_value("update_ir", update / rows, "instructions/row");
 	bench_value("update_ir_plain", plain_update / rows, "instructions/row");
 	bench_value("rollup_ir_ratio", figures / silent, "ratio");

@@ -78,6 +78,10 @@ static int judge_op(void *ctx, struct replica *r, const struct judged *j, struct
 	if (rc != 0 || ret->accepted != 1) return rc;
 	if (op->table == TABLE_THING && j->lane == LANE_OPEN) {
 		/* f is closed once g is locked; one value of f is never allowed. */
+		if ((op->slots & 2) && op->kind == OP_UPDATE && j->unread) {
+			ret->accepted = JUDGED_UNREAD;
+			return 0;
+		}
 		if ((op->slots & 2) && op->kind == OP_UPDATE && j->row != NULL &&
 		    is_text(j->row->v[2], "lock"))
 			*ret = (struct judgement){.accepted = 0, .code = ERR_LOCKED, .field = 4};
@@ -95,7 +99,7 @@ static int judge_op(void *ctx, struct replica *r, const struct judged *j, struct
 
 void workload_judge(struct device *d)
 {
-	d->judge = (struct judge){.ctx = d, .op = judge_op};
+	d->judge = (struct judge){.ctx = d, .op = judge_op, .unread = true};
 }
 
 /* ---- drafting */
