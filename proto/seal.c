@@ -223,10 +223,33 @@ static int state_correction(struct replica *r, const struct cell *c, const char 
 	return engine_write_system(r, t, row, c->scope, lane, values, ARRAY_COUNT(values));
 }
 
+/* Where a scope lies in the tree that is known here. */
+enum place { PLACE_OURS /* the own unit, or below it */, PLACE_ELSEWHERE, PLACE_UNKNOWN };
+
+static int place_of(struct replica *r, uint32_t scope, enum place *ret)
+{
+	uint32_t top = scope, up = r->own_scope;
+	struct scope s;
+	int rc = 0;
+	*ret = PLACE_OURS;
+	for (unsigned depth = 0; top != r->own_scope && depth < 12; depth++) {
+		rc = store_scope_get(r->st, top, &s);
+		if (rc || !s.parent) break;
+		top = s.parent;
+	}
+	if (rc || top == r->own_scope) return rc;
+	for (unsigned depth = 0; !rc && up && up != top && depth < 12; depth++) {
+		rc = store_scope_get(r->st, up, &s);
+		up = rc ? 0 : s.parent;
+	}
+	*ret = up == top ? PLACE_ELSEWHERE : PLACE_UNKNOWN;
+	return rc;
+}
+
 int replica_correct(struct replica *r)
 {
 	struct cell *cells;
-	size_t n;
+	size_t n, later = 0;
 	int rc = store_cells_dirty(r->st, &r->scratch, &cells, &n);
 	if (!rc && n && !engine_custodian(r)) { /* others only sum what is stated */
 		rc = store_cells_clean(r->st);
@@ -234,6 +257,13 @@ int replica_correct(struct replica *r)
 	}
 	for (size_t i = 0; i < n && !rc; i++) {
 		const struct cell *c = &cells[i];
+		enum place place;
+		rc = place_of(r, c->scope, &place);
+		/* What the units above us count is theirs to correct; they would hold our word with an alarm. */
+		if (!rc && place == PLACE_UNKNOWN)
+			cells[later++] = (struct cell){
+			        .scope = c->scope, .month = c->month, .kind = c->kind};
+		if (rc || place != PLACE_OURS) continue;
 		int64_t missing = c->truth - c->stated, refused = -c->refused;
 		rc = state_correction(r, c, "refused", refused);
 		/* What is left comes from edits that did not know of each other, or from a device whose figures never
@@ -244,6 +274,7 @@ int replica_correct(struct replica *r)
 		rc = rc ? rc : state_correction(r, c, "concurrent", gaps ? 0 : missing - refused);
 	}
 	rc = rc || !n ? rc : store_cells_clean(r->st);
+	rc = rc || !later ? rc : store_cells_add(r->st, cells, later);
 	rc = rc ? rc : heads_state(r);
 	return rc ? engine_fail(r, rc) : 0;
 }

@@ -877,6 +877,56 @@ static void corrections_of_a_lost_branch_are_restated(void **state)
 	assert_int_equal(trio_figure(t->province, UNIT_SITE, "volunteers"), 0);
 }
 
+static size_t corrections(struct trio_device *d)
+{
+	struct row_view *rows = NULL;
+	size_t n = 0;
+
+	assert_int_equal(store_begin_read(d->store), 0);
+	assert_int_equal(store_rows_view(d->store, trio_table("correction"), NULL, 0, 0, false,
+	                                 NULL, 100, &d->t->a, &rows, &n),
+	                 0);
+	store_rollback(d->store);
+	return n;
+}
+
+static void correct(struct trio_device *d)
+{
+	assert_int_equal(replica_begin(d->r), 0);
+	assert_int_equal(replica_correct(d->r), 0);
+	assert_int_equal(replica_commit(d->r), 0);
+}
+
+/* The rows of the province's own unit came to the county, their figure not yet: that is no county's to correct. */
+static void nobody_corrects_the_units_above(void **state)
+{
+	struct trio *t = *state;
+	struct watch *w = watch_new();
+	struct trio_link *l;
+	uint8_t row[16];
+	int64_t alarms;
+
+	assert_true(trio_settle(t));
+	alarms = trio_counts(t->province).alarms;
+	for (int i = 0; i < 1000; i++) trio_activity(t->province, "全省活动", row);
+	w->type = MSG_DATA;
+	w->way = TRIO_DOWN;
+	w->act_at = 1;
+	w->fate = TRIO_CUT;
+	l = watched(t->county, w);
+	trio_run(t);
+	assert_true(l->closed[TRIO_DOWN]);
+	assert_true(trio_has(t->county, "activity", row));
+	assert_int_equal(trio_figure(t->county, UNIT_PROVINCE, "activities"), 0);
+	correct(t->county);
+	assert_int_equal(corrections(t->county), 0);
+	assert_true(trio_settle(t));
+	assert_int_equal(trio_figure(t->county, UNIT_PROVINCE, "activities"), 1000);
+	assert_int_equal(corrections(t->county), 0);
+	assert_int_equal(trio_counts(t->province).alarms, alarms);
+	watch_free(w);
+}
+
 static void a_new_run_goes_on_at_the_old_cursor(void **state)
 {
 	struct trio *t = *state;
@@ -1263,6 +1313,7 @@ int main(void)
 	        TEST(what_a_restored_child_records_before_it_syncs_arrives),
 	        TEST(a_restored_parent_gets_everything_back),
 	        TEST(corrections_of_a_lost_branch_are_restated),
+	        TEST(nobody_corrects_the_units_above),
 	        TEST(a_new_run_goes_on_at_the_old_cursor),
 	        TEST(proposals_are_settled_by_the_owner),
 	        TEST(one_bad_record_refuses_the_whole_changeset),

@@ -47,6 +47,15 @@ static const struct {
         {175, "tiers=2 counties=1 sites=3 devices=1 writes=90 hours=4 real=900 latency_ms=336 "
               "stale=219 crash=19 fault=19 reboot=246 skew=641 hold=167 late=500 stay=465 twin=52 "
               "damage=2 without=6 pause=95 whole=653 disk=1 power=164 eio=18 full=6 audit=226"},
+        /* A county corrected the figures of the province's own unit, which held that with an alarm. */
+        {200292,
+         "tiers=3 counties=1 sites=1 devices=1 writes=40 hours=2 real=900 latency_ms=221 "
+         "rate_bytes=22 half_open=305 stale=500 stall=390 loss=165 offline=540 crash=60 "
+         "reboot=708 skew=435 refuse=424 hold=221 command=57 stay=80 window=256 mixed=500 "
+         "crowd=1 piece=184 twin=488 speak=754 whole=342 disk=1 power=1000 full=5 audit=295"},
+        {2007, "tiers=3 counties=1 sites=1 devices=1 writes=13 calm=4 hours=2 real=400 "
+               "latency_ms=251 half_open=381 stall=98 loss=51 offline=286 crash=16 fault=29 "
+               "reboot=457 skew=186 hold=137 window=4096 damage=6 pause=223 load=3 whole=100"},
 };
 
 static void worlds_that_were_found(void **state)
