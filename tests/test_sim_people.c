@@ -53,6 +53,11 @@ static const struct {
          "rate_bytes=22 half_open=305 stale=500 stall=390 loss=165 offline=540 crash=60 "
          "reboot=708 skew=435 refuse=424 hold=221 command=57 stay=80 window=256 mixed=500 "
          "crowd=1 piece=184 twin=488 speak=754 whole=342 disk=1 power=1000 full=5 audit=295"},
+        /* What was damaged when it was due was passed over, and the gap that this made above was asked for once a day. */
+        {600242, "tiers=3 counties=1 sites=1 devices=2 writes=8 hours=2 real=400 latency_ms=377 "
+                 "rate_bytes=40 crash=49 fault=12 reboot=133 skew=30 refuse=285 hold=638 "
+                 "command=108 stay=759 mixed=500 twin=285 damage=8 whole=100 disk=1 power=264 "
+                 "die=2 eio=12 full=6 audit=70"},
         {2007, "tiers=3 counties=1 sites=1 devices=1 writes=13 calm=4 hours=2 real=400 "
                "latency_ms=251 half_open=381 stall=98 loss=51 offline=286 crash=16 fault=29 "
                "reboot=457 skew=186 hold=137 window=4096 damage=6 pause=223 load=3 whole=100"},
