@@ -12,8 +12,6 @@
 #include "proto/copies.h"
 
 enum {
-	CERT_YEARS = 2,
-	YEAR_DAYS = 365,
 	LANES_ALL = 1 << LANE_OPEN | 1 << LANE_COUNTY | 1 << LANE_SEALED,
 	LANES_OPEN = 1 << LANE_OPEN, /* above the county nothing else comes to rest */
 	ANCESTORS_MAX = 12,
@@ -158,35 +156,12 @@ static uint8_t lanes_of_level(unsigned level)
 
 /* ---- inviting */
 
-/* The certificates above and including our own, leaf first. */
-static int own_chain(struct replica *r, struct arena *a, struct span ret[CERT_CHAIN_MAX],
-                     size_t *ret_count)
-{
-	const struct cert *own = replica_cert(r);
-	uint8_t id[16];
-	size_t n = 0;
-
-	memcpy(id, own->id, 16);
-	while (n < CERT_CHAIN_MAX) {
-		struct cert_row *row;
-		int rc = store_cert_by_id(replica_store(r), id, a, &row);
-
-		if (rc) return rc;
-		if (!row) break;
-		ret[n++] = row->body;
-		if (row->role == CERT_ROOT) break;
-		memcpy(id, row->issuer, 16);
-	}
-	*ret_count = n;
-	return 0;
-}
-
 static int root_fingerprint(struct replica *r, struct arena *a, uint8_t ret[32], size_t *ret_links,
                             struct error *err)
 {
 	struct span chain[CERT_CHAIN_MAX];
 	struct cert root;
-	int rc = own_chain(r, a, chain, ret_links);
+	int rc = replica_chain(r, a, chain, ret_links);
 
 	if (rc) return fail(r, rc, err);
 	if (!*ret_links) return error_set(err, ERR_CERT_BAD, "", "our own certificate is missing");
@@ -336,7 +311,7 @@ static int answer_joined(struct replica *r, struct span cert, struct arena *a, s
 	struct message m = {.type = MSG_JOINED};
 	struct span above[CERT_CHAIN_MAX];
 	size_t n = 0;
-	int rc = own_chain(r, a, above, &n);
+	int rc = replica_chain(r, a, above, &n);
 
 	if (rc) return rc;
 	if (!n || n >= CERT_CHAIN_MAX) {
@@ -365,11 +340,6 @@ static bool proof_good(const struct msg_join *m)
 	hash_add(&h, m->link_key, sizeof(m->link_key));
 	hash_end(&h, digest, sizeof(digest));
 	return sign_check(span_of(digest, sizeof(digest)), m->proof, m->origin_key);
-}
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
 }
 
 /* Some cities have no county level: what a county does there, the prefecture's hub does (architecture section 2). */
@@ -410,7 +380,7 @@ static int cert_issue(struct replica *r, const struct msg_join *m, const struct 
 	memcpy(c.issuer, own->id, 16);
 	memcpy(c.code, org->code, sizeof(c.code));
 	c.not_before_ms = now - DAY_MS > own->not_before_ms ? now - DAY_MS : own->not_before_ms;
-	c.not_after_ms = smaller(now + (int64_t)CERT_YEARS * YEAR_DAYS * DAY_MS, own->not_after_ms);
+	c.not_after_ms = replica_cert_end(r);
 	rc = cert_make(&c, replica_identity(r)->sign_secret, out, err);
 	return rc ? rc : cert_check_issued(&c, own, err);
 }

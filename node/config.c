@@ -58,6 +58,7 @@ static const struct key keys[] = {
         NUMBER("people", lock_after, 1, 100, 5),
         NUMBER("people", lock_ms, 1000, 3600000, 60000),
         NUMBER("hub", strangers_per_minute, 1, 100000, 30),
+        NUMBER("hub", cert_days, 1, 7300, 730),
         NUMBER("hub", welcomes_per_second, 1, 1000000, 2000),
 };
 

@@ -5,7 +5,7 @@
  *              backoff_max_ms handshake_ivl_ms heartbeat_ms credit_window descriptors_max
  *     [sync]   seal_ms apply_ops apply_ms correct_ms
  *     [people] service argon_kib argon_passes session_ms session_idle_ms lock_after lock_ms
- *     [hub]    strangers_per_minute welcomes_per_second
+ *     [hub]    strangers_per_minute cert_days welcomes_per_second
  *
  * Everything has a default, so that an empty file is a good one; every timer is here, so that tests can
  * shorten them.  Unknown keys are reported, never an error: a newer program's file must not stop an older one.
@@ -39,6 +39,7 @@ struct config {
 	uint32_t correct_ms;              /* corrections follow quiet of this length: 1000 */
 	uint32_t retry_ms;                /* after an error of the store: 5000 */
 	uint32_t strangers_per_minute;    /* wrong secrets answered: 30 */
+	uint32_t cert_days;               /* certificates that this hub issues: 730 */
 	char service[CONFIG_PATH];        /* file of the service's credential; "": service.key */
 	uint32_t argon_kib, argon_passes; /* a password's cost: 65536 KiB, 3 passes */
 	uint32_t session_ms;              /* a session ends: 12 h */

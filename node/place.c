@@ -190,8 +190,12 @@ out:
 
 int place_reopen(struct place *p, struct error *err)
 {
-	struct replica_config config = {
-	        .env = &p->env, .identity = &p->identity, .judge = p->judge, .trail = true};
+	struct replica_config config = {.env = &p->env,
+	                                .identity = &p->identity,
+	                                .judge = p->judge,
+	                                .trail = true,
+	                                .cert_life_ms =
+	                                        (int64_t)p->config.cert_days * 24 * 3600 * 1000};
 	char path[FILE_PATH];
 	int rc;
 

@@ -317,6 +317,14 @@ static void up_turn(struct reactor *r, bool lost)
 
 /* ---- stepping sessions, inside a transaction */
 
+/* Where this hub is reached, as its certificate is to say. */
+static const char *endpoint_of(const struct config *s)
+{
+	const char *named = s->public[0] ? s->public : s->listen;
+
+	return config_endpoint_ok(named, /* may_be_any= */ false) ? named : "";
+}
+
 static void session_settings(const struct reactor *r, bool parent, const struct cert *peer,
                              struct session_config *ret)
 {
@@ -324,7 +332,8 @@ static void session_settings(const struct reactor *r, bool parent, const struct 
 	                               .peer = *peer,
 	                               .credit_window = settings(r)->credit_window,
 	                               .timeout_ms = settings(r)->welcome_timeout_ms,
-	                               .stay = parent || !r->c->once};
+	                               .stay = parent || !r->c->once,
+	                               .endpoint = endpoint_of(settings(r))};
 }
 
 /* The other session of this device, if there is one: its run may be that of a copy. */
@@ -517,7 +526,9 @@ static void on_orphan(struct reactor *r, const struct arrival *a)
 	if (reader_array(&in) < 2) return;
 	type = reader_uint(&in, UINT8_MAX);
 	session = reader_uint(&in, UINT64_MAX);
-	if (in.bad || !session || type < MSG_DATA || type > MSG_NAMED || type == MSG_BYE) return;
+	if (in.bad || !session || type < MSG_DATA || type > MSG_RENEW || type == MSG_JOIN ||
+	    type == MSG_JOINED || type == MSG_BYE)
+		return;
 	refuse(r, &a->from, session, ERR_BUSY, 0);
 }
 

@@ -41,6 +41,7 @@ struct replica {
 	const struct identity *id;
 	const struct judge *judge;
 	size_t piece_bytes; /* PIECE_BYTES_MAX, or less */
+	int64_t cert_life_ms;
 	struct error err;
 	struct engine_state s;
 	uint8_t journal_id[16];
@@ -267,7 +268,11 @@ int repair_hurt(struct replica *r); /* the row that could not be read or merged 
 int repair_entry(struct replica *r, unsigned kind, struct span head, struct span body,
                  uint32_t from, bool *ret_new);
 
-/* ---- feed.c */
+/* ---- feed.c: what a child does not get; enum state_unapplied */
+int engine_withheld(struct replica *r, const struct cert *peer, unsigned *ret);
+/* Runs a certificate out soon, by this clock? */
+bool engine_cert_due(const struct cert *c, int64_t now_ms);
+
 struct feed {
 	struct feed_filter filter;
 	uint8_t id[8];

@@ -9,6 +9,8 @@
 
 #include "proto/engine.h"
 
+#include "common/ident.h"
+
 enum { ANCESTORS_MAX = 8, OPEN_ONLY = 1 << LANE_OPEN };
 
 static int add_feed(struct replica *r, struct feed_filter *f, struct hash *h, uint32_t ord,
@@ -39,6 +41,22 @@ static int add_ancestors(struct replica *r, struct feed_filter *f, struct hash *
 	return 0;
 }
 
+/* A child whose certificate has run out uploads and renews, and gets nothing.  A hub whose own has run out, by its own clock,
+ * says nothing of others': its clock is wrong, or nobody below it can be helped before it is. */
+int engine_withheld(struct replica *r, const struct cert *peer, unsigned *ret)
+{
+	struct cert_row *row;
+	uint8_t origin[16];
+	int64_t now = r->env->now_ms(r->env->ctx);
+	*ret = STATE_ALL;
+	if (!replica_is_parent_of(r, peer)) return 0;
+	origin_of(peer->origin_key, origin);
+	int rc = store_cert_by_origin(r->st, origin, &r->scratch, &row);
+	if (!rc && row && now > row->not_after_ms && now <= r->cert.not_after_ms)
+		*ret = STATE_EXPIRED;
+	return rc ? engine_fail(r, rc) : 0;
+}
+
 int feed_for(struct replica *r, const struct cert *peer, uint32_t peer_run_ord, struct feed *ret)
 {
 	struct hash h;
@@ -49,8 +67,15 @@ int feed_for(struct replica *r, const struct cert *peer, uint32_t peer_run_ord, 
 	if (replica_is_parent_of(r, peer)) {
 		uint32_t unit;
 		struct scope s;
+		unsigned withheld;
+		rc = engine_withheld(r, peer, &withheld);
+		if (rc || withheld == STATE_EXPIRED) { /* of no scope anything */
+			hash_end(&h, ret->id, sizeof(ret->id));
+			return rc;
+		}
+		uint8_t lanes = peer->lanes & r->cert.lanes;
 		rc = store_scope_ord(r->st, peer->unit, true, &unit);
-		rc = rc ? rc : add_feed(r, &ret->filter, &h, unit, peer->lanes & r->cert.lanes);
+		rc = rc ? rc : add_feed(r, &ret->filter, &h, unit, lanes);
 		rc = rc ? rc : store_scope_get(r->st, unit, &s);
 		rc = rc ? rc : add_ancestors(r, &ret->filter, &h, s.parent);
 		rc = rc ? rc : add_ancestors(r, &ret->filter, &h, r->own_scope);

@@ -795,6 +795,12 @@ void message_pack(const struct message *m, struct short_form *s, struct buf *out
 		pack_uint(out, m->cert.session);
 		pack_bytes(out, m->cert.cert.p, m->cert.cert.len);
 		return;
+	case MSG_RENEW:
+		pack_array(out, 3);
+		pack_uint(out, MSG_RENEW);
+		pack_uint(out, m->renew.session);
+		pack_text(out, m->renew.endpoint, strlen(m->renew.endpoint));
+		return;
 	case MSG_NAMED:
 		pack_array(out, 3);
 		pack_uint(out, MSG_NAMED);
@@ -831,15 +837,22 @@ void message_pack(const struct message *m, struct short_form *s, struct buf *out
 /* Elements of the array, the type included; 0: unknown type. */
 static uint32_t message_elements(uint8_t type)
 {
-	static const uint8_t elements[MSG_AGAIN + 1] = {
+	static const uint8_t elements[MSG_RENEW + 1] = {
 	        [MSG_HELLO] = 7,  [MSG_WELCOME] = 8, [MSG_REFUSE] = 6, [MSG_DATA] = 8,
 	        [MSG_ACK] = 4,    [MSG_PLACE] = 7,   [MSG_MARKS] = 3,  [MSG_ASK] = 4,
 	        [MSG_STATE] = 8,  [MSG_BYE] = 2,     [MSG_CERT] = 3,   [MSG_JOIN] = 7,
 	        [MSG_JOINED] = 3, [MSG_NAMED] = 3,   [MSG_RANGE] = 6,  [MSG_TALLY] = 5,
-	        [MSG_NAMES] = 7,  [MSG_AGAIN] = 5,
+	        [MSG_NAMES] = 7,  [MSG_AGAIN] = 5,   [MSG_RENEW] = 3,
 	};
 
 	return type < ARRAY_COUNT(elements) ? elements[type] : 0;
+}
+
+static void get_renew(struct reader *r, struct msg_renew *m)
+{
+	m->session = reader_uint(r, UINT64_MAX);
+	struct span s = reader_text(r, sizeof(m->endpoint) - 1);
+	if (s.len) memcpy(m->endpoint, s.p, s.len);
 }
 
 static void get_message(struct reader *r, struct short_form *s, struct arena *a, struct message *m)
@@ -889,6 +902,9 @@ static void get_message(struct reader *r, struct short_form *s, struct arena *a,
 	case MSG_CERT:
 		m->cert.session = reader_uint(r, UINT64_MAX);
 		m->cert.cert = reader_bytes(r, CERT_BYTES_MAX);
+		return;
+	case MSG_RENEW:
+		get_renew(r, &m->renew);
 		return;
 	case MSG_NAMED:
 		m->named.session = reader_uint(r, UINT64_MAX);

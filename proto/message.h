@@ -11,8 +11,9 @@
 
 enum {
 	PROTOCOL_MIN = 1,
-	PROTOCOL_MAX = 2,
+	PROTOCOL_MAX = 3,
 	PROTOCOL_REPAIR = 2, /* from here on: RANGE, TALLY, NAMES, AGAIN */
+	PROTOCOL_RENEW = 3,  /* from here on: RENEW */
 	MARKS_MAX = 33,
 	MESSAGE_MEMORY_FACTOR = 2,      /* arena bytes per byte of a message, stated maximum, */
 	MESSAGE_MEMORY_BASE = 20 * 1024 /* and this many beside */
@@ -37,7 +38,8 @@ enum message_type {
 	MSG_NAMES = 15, /* rows that differ; entries held, entries wanted */
 	MSG_JOIN = 16,  /* stranger -> hub: redeems a token */
 	MSG_JOINED = 17,
-	MSG_AGAIN = 18 /* an entry that was wanted, beside the cursor */
+	MSG_AGAIN = 18, /* an entry that was wanted, beside the cursor */
+	MSG_RENEW = 19  /* child: its certificate runs out, or its address is another */
 };
 
 struct cursor {
@@ -127,6 +129,17 @@ struct msg_bye {
 struct msg_cert {
 	uint64_t session;
 	struct span cert;
+};
+/* STATE of a parent, unapplied: what it does not know, or does not give. */
+enum state_unapplied {
+	STATE_ALL = 0,
+	STATE_PLACE_UNKNOWN = 1, /* which scopes both share */
+	STATE_WITHHELD = 2,      /* a person has to release the child first */
+	STATE_EXPIRED = 3        /* until its certificate is renewed */
+};
+struct msg_renew {
+	uint64_t session;
+	char endpoint[128]; /* of a hub; "" */
 };
 struct msg_named {
 	uint64_t session;
@@ -234,6 +247,7 @@ struct message {
 		struct msg_state state;
 		struct msg_bye bye;
 		struct msg_cert cert;
+		struct msg_renew renew;
 		struct msg_named named;
 		struct msg_range range;
 		struct msg_tally tally;

@@ -170,6 +170,8 @@ int replica_open(struct replica **ret, struct store *st, const struct replica_co
 	r->env = config->env;
 	r->id = config->identity;
 	r->judge = config->judge;
+	r->cert_life_ms = config->cert_life_ms ? config->cert_life_ms
+	                                       : (int64_t)CERT_LIFE_DAYS * 24 * 3600 * 1000;
 	r->piece_bytes = config->piece_bytes ? config->piece_bytes : PIECE_BYTES_MAX;
 	r->trail = config->trail;
 	arena_init(&r->tx, 0);
@@ -616,6 +618,85 @@ int engine_take_cert(struct replica *r, struct span body, uint32_t from, bool *r
 	rc = cert_keep(r, &c, body);
 	rc = rc ? rc : adopt_own(r, &c, body);
 	return rc ? rc : cert_journal(r, &c, body, from, ret_new);
+}
+
+int replica_chain(struct replica *r, struct arena *a, struct span ret[CERT_CHAIN_MAX],
+                  size_t *ret_count)
+{
+	uint8_t id[16];
+	size_t n = 0;
+	*ret_count = 0;
+	if (!r->has_cert) return 0;
+	memcpy(id, r->cert.id, 16);
+	while (n < CERT_CHAIN_MAX) {
+		struct cert_row *row;
+		int rc = store_cert_by_id(r->st, id, a, &row);
+		if (rc) return engine_fail(r, rc);
+		if (!row) break;
+		ret[n++] = row->body;
+		if (row->role == CERT_ROOT) break;
+		memcpy(id, row->issuer, 16);
+	}
+	*ret_count = n;
+	return 0;
+}
+
+int64_t replica_cert_end(struct replica *r)
+{
+	int64_t end = r->env->now_ms(r->env->ctx) + r->cert_life_ms;
+	return end < r->cert.not_after_ms ? end : r->cert.not_after_ms;
+}
+
+bool engine_cert_due(const struct cert *c, int64_t now_ms)
+{
+	return now_ms > c->not_after_ms - (c->not_after_ms - c->not_before_ms) / 4;
+}
+
+/* The same device, unit, role, level and lanes. */
+static int renew(struct replica *r, struct cert *c)
+{
+	struct buf b;
+	int64_t day = (int64_t)24 * 3600 * 1000, from = r->env->now_ms(r->env->ctx) - day;
+	if (from <= c->not_before_ms) from = c->not_before_ms + 1; /* the newest counts */
+	if (from < r->cert.not_before_ms) from = r->cert.not_before_ms;
+	c->not_before_ms = from;
+	c->not_after_ms = replica_cert_end(r);
+	memcpy(c->issuer, r->cert.id, 16);
+	if (c->role == CERT_NODE) c->lanes &= r->cert.lanes;
+	buf_init(&b, CERT_BYTES_MAX);
+	int rc = cert_make(c, r->id->sign_secret, &b, &r->err);
+	rc = rc ? rc : replica_enrol(r, buf_span(&b));
+	buf_done(&b);
+	r->feeds_changed++; /* of one that had run out: it gets everything again */
+	env_trace(r->env, "certificate: renewed a child's");
+	return rc;
+}
+
+int replica_renew(struct replica *r, const uint8_t origin[16], const char *endpoint,
+                  struct arena *a, struct span *ret_body)
+{
+	struct cert_row *row;
+	struct cert c, next;
+	int rc = store_cert_by_origin(r->st, origin, a, &row);
+	if (rc) return engine_fail(r, rc);
+	if (!row || !replica_is_own(r, row->issuer))
+		return error_set(&r->err, ERR_UNKNOWN_ORIGIN, "", "not a device of this hub");
+	rc = cert_open(row->body, &c, &r->err);
+	next = c;
+	bool moved = c.role == CERT_HUB && endpoint[0] && strcmp(endpoint, c.endpoint) != 0;
+	if (moved) snprintf(next.endpoint, sizeof(next.endpoint), "%s", endpoint);
+	bool longer = engine_cert_due(&c, r->env->now_ms(r->env->ctx)) &&
+	              replica_cert_end(r) > c.not_after_ms;
+	bool able = !row->revoked_ms && replica_cert_end(r) > c.not_before_ms + 1 &&
+	            replica_cert_end(r) > r->env->now_ms(r->env->ctx);
+	if (!rc && able && (moved || longer)) {
+		rc = renew(r, &next);
+		if (rc == -ERR_CERT_BAD)
+			rc = 0; /* a name that no certificate holds: the one there is stays */
+		rc = rc ? rc : store_cert_by_origin(r->st, origin, a, &row);
+	}
+	if (!rc) *ret_body = row->body;
+	return rc ? engine_fail(r, rc) : 0;
 }
 
 static int by_origin(const void *a, const void *b)

@@ -55,6 +55,7 @@ struct judge {
 	bool unread; /* op knows of rows that are not read */
 };
 
+enum { CERT_LIFE_DAYS = 2 * 365 };
 struct replica_config {
 	const struct env *env;           /* borrowed */
 	const struct identity *identity; /* borrowed */
@@ -62,6 +63,7 @@ struct replica_config {
 	/* Row form of one changeset, of which two fit a segment; what is larger goes in parts.  0: 128 KiB (tests: less) */
 	size_t piece_bytes;
 	bool trail; /* keep a trail of what is done here (trail.h) and state its head */
+	int64_t cert_life_ms; /* hubs: of certificates that are issued; 0: CERT_LIFE_DAYS */
 };
 enum { PIECE_BYTES_MAX = 128 * 1024 };
 
@@ -101,6 +103,15 @@ int replica_enrol(struct replica *r, struct span body);
 int replica_recertify(struct replica *r, const struct span *chain, size_t count);
 /* The devices that we enrolled: the newest certificate of each, by id; our own is none of them. */
 int replica_children(struct replica *r, struct arena *a, struct cert_row **ret, size_t *ret_count);
+/* How long a certificate that this hub issues now is good: no longer than its own. */
+int64_t replica_cert_end(struct replica *r);
+/* The next certificate of a device that we enrolled, if the one that it has runs out within a quarter of its life, or names another
+ * address than this (hubs; "": any).  *ret_body: the newest one there is, in the arena. */
+int replica_renew(struct replica *r, const uint8_t origin[16], const char *endpoint,
+                  struct arena *a, struct span *ret_body);
+/* Our newest certificate and those above it, the root's last; fewer where one is missing.  count: 0 before joining. */
+int replica_chain(struct replica *r, struct arena *a, struct span ret[CERT_CHAIN_MAX],
+                  size_t *ret_count);
 /* Is this the id of a certificate that we have, or had?  What it has issued, we have. */
 bool replica_is_own(const struct replica *r, const uint8_t cert_id[16]);
 /* The newest certificate of our parent (who issued ours); false: none (root). */

@@ -28,6 +28,7 @@ enum {
 	CREDIT_MAX =
 	        4 * 1024 *
 	        1024, /* bytes beyond those sent that a peer may grant: what it does not read, we keep */
+	RENEW_AGAIN_MS = 24 * 3600 * 1000,
 	ASKS_MAX = 64 /* questions of a session: their answers need no credit */
 };
 
@@ -45,6 +46,8 @@ struct session {
 	bool eased;          /* the work of this session was done: less patience the next time */
 	struct arena memory; /* of one step */
 	bool looked;         /* into what differs */
+	bool renewing;       /* child: RENEW was said and not answered */
+	bool renewed;        /* parent: answered one */
 	struct descent *descent;      /* NULL: the peer knows nothing of repair */
 	struct session_actions *step; /* of the step under way, for it */
 
@@ -677,6 +680,17 @@ static int held_for_peer(struct session *s, struct msg_state *ret)
 	return rc ? rc : store_held_counts(s->r->st, unit.feed, &ret->parked, &ret->refused);
 }
 
+/* What a parent does not give, or does not know yet: enum state_unapplied. */
+static int state_unsaid(struct session *s, unsigned *ret)
+{
+	bool placed = true;
+	int rc = engine_withheld(s->r, &s->c.peer, ret);
+	if (rc || *ret != STATE_ALL) return rc;
+	rc = replica_place_known(s->r, &placed);
+	*ret = placed ? STATE_ALL : STATE_PLACE_UNKNOWN;
+	return rc;
+}
+
 /* Says how things stand when we are idle and what we last said is no longer so. */
 static int tell_state(struct session *s, struct session_actions *a)
 {
@@ -689,10 +703,12 @@ static int tell_state(struct session *s, struct session_actions *a)
 	rc = rc ? rc : store_journal_head(s->r->st, &head, rolling);
 	if (rc) return rc;
 	s->p.to_send = head;
-	bool placed = true;
-	if (done && s->r->s.applied >= head) rc = replica_place_known(s->r, &placed);
+	unsigned unsaid =
+	        STATE_ALL; /* all that is here is applied; not all that is to come, or to be given */
+	if (done && s->r->s.applied >= head) rc = state_unsaid(s, &unsaid);
 	if (rc) return rc;
-	s->p.idle = done && s->r->s.applied >= head && !(s->descent && descent_busy(s->descent));
+	s->p.idle = done && s->r->s.applied >= head && !s->renewing &&
+	            !(s->descent && descent_busy(s->descent));
 	if (!s->p.idle) {
 		s->p.agreed = false;
 		return 0;
@@ -702,15 +718,14 @@ static int tell_state(struct session *s, struct session_actions *a)
 		rc = patience_change(s, -1);
 		if (rc) return rc;
 	}
-	m.state = (struct msg_state){
-	        .session = s->nonce,
-	        .acked = marks_newest(s).pos,
-	        .unapplied = !placed, /* all that is here is applied; not all that is to come */
-	        .idle = true};
+	m.state = (struct msg_state){.session = s->nonce,
+	                             .acked = marks_newest(s).pos,
+	                             .unapplied = unsaid,
+	                             .idle = true};
 	rc = digest_now(s, m.state.state);
 	rc = rc ? rc : held_for_peer(s, &m.state);
 	if (rc) return rc;
-	bool agreed = !memcmp(m.state.state, s->heard_state, 16) && placed && !s->heard.unapplied &&
+	bool agreed = !memcmp(m.state.state, s->heard_state, 16) && unsaid == STATE_ALL && !s->heard.unapplied &&
 	              (s->c.parent || s->heard_idle);
 	if (agreed && !s->p.agreed) rc = agreed_now(s);
 	s->p.agreed = agreed;
@@ -724,11 +739,11 @@ static int tell_state(struct session *s, struct session_actions *a)
 	}
 	if (s->said_idle && !memcmp(m.state.state, s->said_state, 16) &&
 	    s->said_acked == m.state.acked &&
-	    s->said_unapplied == m.state.parked + m.state.refused + !placed)
+	    s->said_unapplied == m.state.parked + m.state.refused + unsaid)
 		return rc;
 	memcpy(s->said_state, m.state.state, 16);
 	s->said_acked = m.state.acked;
-	s->said_unapplied = m.state.parked + m.state.refused + !placed;
+	s->said_unapplied = m.state.parked + m.state.refused + unsaid;
 	s->said_idle = true;
 	/* Behind the DATA it speaks of, or the peer would leave before that arrives. */
 	send_message(s, a, &m, FRAME_BULK);
@@ -1021,36 +1036,26 @@ static int nothing_for(struct session *s, const struct mark *at, bool *ret)
 	        : store_journal_scan(s->r->st, &s->feed.filter, at->pos, 1, 1, &s->memory, &entries,
 	                             &n);
 	*ret = !rc && !n && head == s->r->s.applied && !memcmp(at->filter, s->feed.id, 8);
-	bool placed = true;
-	if (*ret) rc = replica_place_known(s->r, &placed);
-	*ret = *ret && placed;
+	unsigned unsaid = STATE_ALL;
+	if (*ret) rc = state_unsaid(s, &unsaid);
+	*ret = *ret && unsaid == STATE_ALL;
 	return rc;
 }
 
-/* Parent: HELLO names another certificate than the newest that we know for the key of the link.  One that was renewed since,
- * or one that we gave before our own disk went back (*ret_unseen): who it is says the link.  Another device's: a mistake. */
-static int look_at_cert(struct session *s, const uint8_t id[8], bool *ret_foreign, bool *ret_unseen)
+/* Parent: HELLO names another certificate than the newest that we know for the key of the link.  One that was renewed since, or
+ * one that we gave before our own disk went back and that comes home with the child's journal: who it is says the link.
+ * Another device's: a mistake. */
+static int look_at_cert(struct session *s, const uint8_t id[8], bool *ret_foreign)
 {
 	struct cert_row *certs;
 	size_t n = 0;
-	*ret_foreign = *ret_unseen = false;
+	*ret_foreign = false;
 	if (!memcmp(id, s->c.peer.id, 8)) return 0;
 	int rc = store_certs(s->r->st, &s->memory, &certs, &n);
-	*ret_unseen = true;
-	for (size_t i = 0; i < n && !rc; i++) {
-		if (memcmp(certs[i].id, id, 8) != 0) continue;
-		*ret_unseen = false;
-		*ret_foreign = memcmp(certs[i].origin, s->peer_origin, 16) != 0;
-	}
+	for (size_t i = 0; i < n && !rc; i++)
+		if (!memcmp(certs[i].id, id, 8))
+			*ret_foreign = memcmp(certs[i].origin, s->peer_origin, 16) != 0;
 	return rc;
-}
-
-static void ask_cert(struct session *s, const uint8_t id[8], struct session_actions *a)
-{
-	struct message m = {.type = MSG_ASK};
-	m.ask = (struct msg_ask){.session = s->nonce, .what = ASK_CERT};
-	memcpy(m.ask.id, id, 8);
-	send_message(s, a, &m, FRAME_CONTROL);
 }
 
 /* Parent: the child is there. */
@@ -1062,8 +1067,8 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	if (!s->c.parent || s->state != SESSION_NEW) return refuse(s, a, ERR_PROTOCOL);
 	if (h->protocol_min > s->c.protocol_max || h->protocol_max < s->c.protocol_min)
 		return refuse(s, a, ERR_VERSION);
-	bool foreign, unseen, taken, last_taken = false;
-	int rc = look_at_cert(s, h->cert, &foreign, &unseen);
+	bool foreign, taken, last_taken = false;
+	int rc = look_at_cert(s, h->cert, &foreign);
 	if (!rc && foreign) return refuse(s, a, ERR_CERT_BAD);
 	rc = rc ? rc : run_taken(s, h->run, &taken);
 	if (!rc && h->last_run) rc = run_taken(s, h->last_run, &last_taken);
@@ -1142,7 +1147,6 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	               !memcmp(w->state, h->state, 16); /* WELCOME has said all there is to say */
 	if (rc) return rc;
 	send_message(s, a, &m, FRAME_CONTROL);
-	if (unseen) ask_cert(s, h->cert, a);
 	rc = met.survivor < h->survivor ? ask_named(s, a) : 0;
 	if (rc || w->confirmed) return rc ? rc : out_start(s, &h->cursor.mark);
 	env_trace(s->r->env, "session: cursor not confirmed, the child's");
@@ -1157,6 +1161,63 @@ static int remember_filter(struct session *s, const uint8_t filter[8])
 	bool known;
 	int rc = recall(s, "told", was, sizeof(was), &known);
 	return rc || (known && !memcmp(was, filter, 8)) ? rc : remember(s, "told", filter, 8);
+}
+
+/* Was this asked for in vain not a day ago?  One that has run out asks each time. */
+static int asked_lately(struct session *s, const char *endpoint, int64_t now_ms, bool *ret)
+{
+	struct {
+		uint8_t what[16]; /* certificate and address */
+		int64_t at_ms;
+	} asked = {0}, before;
+	struct hash h;
+	hash_begin(&h, 16);
+	hash_add(&h, s->r->cert.id, 16);
+	hash_add(&h, endpoint, strlen(endpoint));
+	hash_end(&h, asked.what, 16);
+	asked.at_ms = now_ms;
+	int rc = recall(s, "renew", &before, sizeof(before), ret);
+	*ret = *ret && !memcmp(before.what, asked.what, 16) && now_ms >= before.at_ms &&
+	       now_ms - before.at_ms < RENEW_AGAIN_MS && now_ms <= s->r->cert.not_after_ms;
+	return rc || *ret ? rc : remember(s, "renew", &asked, sizeof(asked));
+}
+
+/* Whether it is time tells the parent's clock, who is the one to renew it; ours may be wrong by years. */
+static int ask_renewal(struct session *s, const struct msg_welcome *w, struct session_actions *a)
+{
+	struct message m = {.type = MSG_RENEW};
+	const struct cert *own = &s->r->cert;
+	const char *endpoint = own->role == CERT_HUB && s->c.endpoint ? s->c.endpoint : "";
+	bool lately;
+	if (w->protocol < PROTOCOL_RENEW || strlen(endpoint) >= sizeof(m.renew.endpoint)) return 0;
+	bool moved = endpoint[0] && strcmp(endpoint, own->endpoint) != 0;
+	if (!moved && !engine_cert_due(own, w->clock_ms)) return 0;
+	int rc = asked_lately(s, endpoint, w->clock_ms, &lately);
+	if (rc || lately) return rc;
+	m.renew.session = s->nonce;
+	snprintf(m.renew.endpoint, sizeof(m.renew.endpoint), "%s", endpoint);
+	send_message(s, a, &m, FRAME_CONTROL);
+	s->renewing = true;
+	return 0;
+}
+
+/* Parent: answered with the newest certificate that there is, and before it with our own chain, which may be new as well. */
+static int on_renew(struct session *s, const struct msg_renew *m, struct session_actions *a)
+{
+	struct message out = {.type = MSG_CERT};
+	struct span chain[CERT_CHAIN_MAX], newest;
+	size_t n = 0;
+	if (!s->c.parent || s->renewed) return refuse(s, a, ERR_PROTOCOL);
+	s->renewed = true;
+	int rc = replica_renew(s->r, s->peer_origin, m->endpoint, &s->memory, &newest);
+	rc = rc ? rc : replica_chain(s->r, &s->memory, chain, &n);
+	while (!rc && n-- > 0) {
+		out.cert = (struct msg_cert){.session = s->nonce, .cert = chain[n]};
+		send_message(s, a, &out, FRAME_CONTROL);
+	}
+	out.cert = (struct msg_cert){.session = s->nonce, .cert = newest};
+	if (!rc) send_message(s, a, &out, FRAME_CONTROL);
+	return rc;
 }
 
 /* Child: the parent answered. */
@@ -1212,7 +1273,9 @@ static int on_welcome(struct session *s, const struct msg_welcome *w, struct ses
 	if (!rc && met.survivor < w->survivor) rc = ask_named(s, a);
 	if (rc) return rc;
 	if (two) return refuse(s, a, ERR_BUSY); /* greet again, and say so */
-	if (!w->confirmed)                      /* the parent's journal went back */
+	rc = ask_renewal(s, w, a);
+	if (rc) return rc;
+	if (!w->confirmed) /* the parent's journal went back */
 		rc = send_marks(s, a);
 	if (!rc && ours) return out_start(s, &w->cursor.mark);
 	if (rc) return rc;
@@ -1363,7 +1426,11 @@ static int on_ask(struct session *s, const struct msg_ask *k, struct session_act
 static int on_cert(struct session *s, const struct msg_cert *c, struct session_actions *a)
 {
 	bool fresh;
+	struct cert said;
 	int rc = replica_append(s->r, ENTRY_CERT, c->cert, span_of(NULL, 0), s->peer_ord, &fresh);
+	if (!rc && s->renewing && !cert_open(c->cert, &said, NULL) &&
+	    !memcmp(said.origin_key, s->r->id->sign_public, 32))
+		s->renewing = false;
 	return engine_peers_fault(rc) ? refuse(s, a, -rc) : rc;
 }
 
@@ -1438,6 +1505,8 @@ static int on_frame(struct session *s, struct span frame, struct session_actions
 		return on_cert(s, &m.cert, a);
 	case MSG_NAMED:
 		return on_named(s, &m.named, a);
+	case MSG_RENEW:
+		return on_renew(s, &m.renew, a);
 	case MSG_RANGE:
 	case MSG_TALLY:
 	case MSG_NAMES:

@@ -27,6 +27,8 @@ struct session_config {
 	struct cert peer;       /* checked certificate of the peer (by its link key) */
 	uint32_t credit_window; /* bytes of DATA that may be under way to us; 0: 1 MiB */
 	uint32_t timeout_ms;    /* no WELCOME, or silence while waiting: close; 0: 30 s */
+	const char *
+	        endpoint; /* child that is a hub: where it is reached; NULL or "": not said; borrowed */
 	bool stay; /* stays open after the work is done (daemons); else BYE when all is agreed or idle */
 	uint32_t schema_version;             /* 0: the store's */
 	uint16_t protocol_min, protocol_max; /* 0: this build's (tests) */

@@ -100,6 +100,79 @@ def the_spare_root_takes_over(t):
     must(t.b.json("sync")["agreed"], "who joins below the spare does not sync")
 
 
+@test
+def a_county_moves_and_its_sites_follow(t):
+    """Its new address is in its certificate before it moves; afterwards the sites find it and remember."""
+    old, new = t.port, t.world.port()
+    t.county.stop()
+    t.county.settings({"link": {"public": f"tcp://127.0.0.1:{new}"}})
+    t.county.start()
+    def known():
+        t.a.run("sync")
+        return w.ask(t.a, "SELECT count(*) FROM cert WHERE instr(body, ?)", f"tcp://127.0.0.1:{new}".encode()) > 0
+    wait_for(known, 20, "the site knows the new address")
+    t.county.stop()
+    set_listen(t.county, new)
+    t.county.start()
+    ids = t.a.record([volunteer("陈桂兰")])
+    r = t.a.run("sync", "--timeout", "30")
+    must(w.has(t.county, "volunteer", ids, 1), "the county that moved does not have it", r.err)
+    with open(os.path.join(t.a.dir, "jinguo.ini")) as f:
+        must(f"127.0.0.1:{new}" in f.read(), "the site does not remember where the county is")
+    t.port = new
+
+
+def set_listen(place, port):
+    path = os.path.join(place.dir, "jinguo.ini")
+    with open(path) as f:
+        lines = [f"listen = tcp://127.0.0.1:{port}" if l.startswith("listen =") else l for l in f.read().splitlines()]
+    with open(path, "w") as f:
+        f.write("\n".join(lines) + "\n")
+
+
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+
+
+def later(world, days):
+    """The environment of a program for which it is so many days later."""
+    return dict(world.env, LD_PRELOAD=FAKETIME, FAKETIME=f"+{days}d", FAKETIME_DONT_FAKE_MONOTONIC="1",
+                DONT_FAKE_MONOTONIC="1")
+
+
+@test
+def what_runs_out_uploads_and_is_renewed(t):
+    """County and site live two years later, once before the site's certificate has run out and once after."""
+    before = t.a.status()["valid_to"]
+    must(os.path.exists(FAKETIME), "libfaketime is missing: deploy/deps test")
+    plain = t.world.env
+    for days in (600, 950):
+        try:
+            t.county.stop()
+            t.province.stop()
+            t.world.env = later(t.world, days)
+            t.province.start()
+            t.county.start()
+            t.county_valid = t.county.status()["valid_to"]
+            ids = t.a.record([volunteer(f"林秀英{days}")])
+            t.a.run("sync", "--timeout", "30")
+            must(w.has(t.county, "volunteer", ids, 1), f"what is written {days} days later does not arrive")
+
+            def renewed():
+                t.a.run("sync", "--timeout", "30")
+                return t.a.status()["valid_to"] != before
+            wait_for(renewed, 30, f"the certificate is renewed {days} days later")
+            before = t.a.status()["valid_to"]
+            must(t.a.json("sync")["agreed"], "both sides do not agree")
+        finally:
+            t.world.env = plain
+            if days == 600:
+                t.province.certify(t.province.root_file + ".spare", None, "--days", "3000")
+    t.county.stop()
+    t.province.stop()
+    t.province.start()
+    t.county.start()
+
+
 def answer_of(t, root_file):
     request, answer = t.world.path("x.request"), t.world.path("x.answer")
     t.province.run("root", "request", request)

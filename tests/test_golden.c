@@ -443,6 +443,8 @@ static void add_messages(struct golden *g)
 	                   .chain_count = 2,
 	                   .clock_ms = 1790000000000}};
 
+	struct message renew = {.type = MSG_RENEW,
+	                        .renew = {.session = 77, .endpoint = "tcp://hub.example.cn:7443"}};
 	struct message named = {.type = MSG_NAMED,
 	                        .named = {.session = 77, .statement = span_of("statement", 9)}};
 
@@ -514,6 +516,7 @@ static void add_messages(struct golden *g)
 	add_frame(g, "message-state", &state);
 	add_frame(g, "message-bye", &bye);
 	add_frame(g, "message-cert", &cert);
+	add_frame(g, "message-renew", &renew);
 	add_frame(g, "message-named", &named);
 	add_frame(g, "message-join", &join);
 	add_frame(g, "message-joined", &joined);

@@ -11,6 +11,7 @@
 
 #include "common/calendar.h"
 #include "common/ident.h"
+#include "common/reader.h"
 #include "hub/root.h"
 #include "tests/support/trio.h"
 
@@ -214,6 +215,208 @@ static void no_other_root_comes_in(void **state)
 	given_done(&other);
 }
 
+/* ---- renewal */
+
+enum { LIFE_DAYS = 40 };
+
+/* A device of the county at the site whose certificate runs out in LIFE_DAYS. */
+static struct trio_device *short_lived(struct trio *t, const char *name)
+{
+	struct trio_device *d = trio_device_new(t, name, t->county, UNIT_SITE);
+	struct error err = {0};
+
+	trio_certify(d, CERT_NODE, LEVEL_COMMUNITY, 7);
+	d->cert.not_before_ms = t->now_ms;
+	d->cert.not_after_ms = t->now_ms + LIFE_DAYS * DAY_MS;
+	buf_reset(&d->cert_bytes);
+	assert_int_equal(cert_make(&d->cert, t->county->identity.sign_secret, &d->cert_bytes, &err),
+	                 0);
+	assert_int_equal(trio_enrol(d), 0);
+	assert_int_equal(trio_join(d), 0);
+	assert_true(trio_sync(d));
+	assert_true(trio_sync(d));
+	return d;
+}
+
+static bool renewed(const struct trio_device *d)
+{
+	return memcmp(replica_cert(d->r)->id, d->cert.id, 16) != 0;
+}
+
+static void a_certificate_is_renewed_before_it_runs_out(void **state)
+{
+	struct trio *t = *state;
+	struct trio_device *d = short_lived(t, "short");
+	uint8_t row[16];
+	int64_t until;
+
+	assert_false(renewed(d));
+	t->now_ms += (LIFE_DAYS * 3 / 4 + 1) * DAY_MS;
+	assert_true(trio_sync(d));
+	assert_true(renewed(d));
+	until = replica_cert(d->r)->not_after_ms;
+	assert_true(until > t->now_ms + LIFE_DAYS * DAY_MS);
+	assert_true(until <= t->county->cert.not_after_ms);
+	assert_true(trio_agrees(d));
+	/* once; what it writes now counts everywhere, and so does what it wrote before */
+	trio_activity(d, "清洁家园", row);
+	assert_true(trio_sync(d));
+	assert_int_equal(replica_cert(d->r)->not_after_ms, until);
+	assert_true(trio_settle(t));
+	assert_true(trio_shows(t->province, "activity", row, "title", "清洁家园"));
+	trio_restart(d);
+	assert_true(renewed(d));
+	assert_true(trio_sync(d));
+}
+
+/* It uploads, and gets nothing, as long as it is not renewed: here by a program that knows nothing of renewing. */
+static void one_that_has_run_out_uploads_and_renews_only(void **state)
+{
+	struct trio *t = *state;
+	struct trio_device *d = short_lived(t, "short");
+	struct trio_link *l;
+	uint8_t up[16], down[16];
+
+	t->now_ms += (LIFE_DAYS + 1) * DAY_MS;
+	trio_volunteer(t->second, "王芳", down);
+	assert_true(trio_sync(t->second));
+	trio_activity(d, "清洁家园", up);
+	l = trio_link(d);
+	l->config[TRIO_UP].protocol_min = 1;
+	l->config[TRIO_UP].protocol_max = 2;
+	trio_run(t);
+	assert_true(trio_shows(t->county, "activity", up, "title", "清洁家园"));
+	assert_int_equal(l->data[TRIO_DOWN], 0);
+	assert_false(trio_has(d, "volunteer", down));
+	assert_false(trio_agrees(d));
+	assert_false(renewed(d));
+	/* a program that does */
+	assert_true(trio_sync(d) || trio_sync(d));
+	assert_true(renewed(d));
+	assert_true(trio_sync(d));
+	assert_true(trio_has(d, "volunteer", down));
+	assert_true(trio_agrees(d));
+}
+
+/* A hub whose disk went back does not know the certificate that HELLO names: it asks for it. */
+static void a_restored_hub_learns_of_what_it_renewed(void **state)
+{
+	struct trio *t = *state;
+	struct trio_device *d = short_lived(t, "short");
+	struct cert own;
+
+	trio_backup(t->county);
+	t->now_ms += (LIFE_DAYS * 3 / 4 + 1) * DAY_MS;
+	assert_true(trio_sync(d));
+	assert_true(renewed(d));
+	own = *replica_cert(d->r);
+	trio_restore(t->county);
+	knows(t->county, &own, false);
+	trio_sync(d);
+	knows(t->county, &own, true);
+	t->now_ms += (LIFE_DAYS * 3 / 4 + 1) * DAY_MS;
+	assert_true(trio_settle(t));
+	assert_memory_equal(replica_cert(d->r)->id, own.id, 16); /* and goes on with it */
+}
+
+/* The county moves: its certificate says so, and its sites know before they have to. */
+static void a_hub_that_moves_is_certified_anew(void **state)
+{
+	struct trio *t = *state;
+	struct trio_link *l = trio_link(t->county);
+	struct cert parent;
+	uint8_t id[16];
+
+	l->config[TRIO_UP].endpoint = "tcp://10.1.2.3:7443";
+	trio_run(t);
+	assert_string_equal(replica_cert(t->county->r)->endpoint, "tcp://10.1.2.3:7443");
+	memcpy(id, replica_cert(t->county->r)->id, 16);
+	assert_true(trio_settle(t));
+	assert_true(replica_parent(t->site->r, &parent));
+	assert_string_equal(parent.endpoint, "tcp://10.1.2.3:7443");
+	assert_true(trio_agrees(t->site));
+	/* said again it is no news; what no certificate may hold is not taken */
+	l = trio_link(t->county);
+	l->config[TRIO_UP].endpoint = "tcp://10.1.2.3:7443";
+	trio_run(t);
+	l = trio_link(t->county);
+	l->config[TRIO_UP].endpoint = "with spaces";
+	trio_run(t);
+	assert_int_equal(l->codes[TRIO_UP], 0);
+	assert_memory_equal(replica_cert(t->county->r)->id, id, 16);
+	assert_true(trio_settle(t));
+}
+
+/* A hub whose own certificate has run out by its clock keeps nothing from anybody. */
+static void a_clock_that_is_years_ahead_cuts_nobody_off(void **state)
+{
+	struct trio *t = *state;
+	uint8_t down[16];
+
+	t->county->skew_ms = INT64_C(100) * 365 * DAY_MS;
+	trio_volunteer(t->second, "王芳", down);
+	assert_true(trio_sync(t->second));
+	assert_true(trio_sync(t->site));
+	assert_true(trio_has(t->site, "volunteer", down));
+}
+
+/* Hears the number of the session: every message but greetings names it first. */
+static enum trio_fate hear_session(struct trio_link *l, enum trio_way way, struct buf *frame)
+{
+	struct reader r;
+	unsigned type = trio_frame_type(buf_span(frame));
+
+	(void)way;
+	if (type == MSG_STATE || type == MSG_DATA || type == MSG_ACK) {
+		reader_init(&r, buf_span(frame));
+		(void)reader_array(&r);
+		(void)reader_uint(&r, UINT8_MAX);
+		*(uint64_t *)l->ctx = reader_uint(&r, UINT64_MAX);
+	}
+	return TRIO_PASS;
+}
+
+static void say_renew(struct trio_link *l, const char *endpoint)
+{
+	struct message m = {.type = MSG_RENEW};
+	struct buf b;
+
+	m.renew.session = *(uint64_t *)l->ctx;
+	snprintf(m.renew.endpoint, sizeof(m.renew.endpoint), "%s", endpoint);
+	buf_init(&b, MESSAGE_BYTES_MAX);
+	message_pack(&m, NULL, &b);
+	trio_inject(l, TRIO_UP, buf_span(&b));
+	buf_done(&b);
+	trio_run_frames(l->t, 50);
+}
+
+/* A child that asks without need gets what it has; a second time in a session it gets the door; an address is a hub's. */
+static void asking_for_more_than_there_is_gets_nothing(void **state)
+{
+	struct trio *t = *state;
+	struct trio_link *l = trio_link(t->site);
+	size_t count = 0, again = 0;
+	struct cert_row *rows;
+	uint64_t session = 0;
+	uint8_t row[16];
+
+	l->look = hear_session;
+	l->ctx = &session;
+	trio_activity(t->site, "清洁家园", row);
+	l->config[TRIO_UP].stay = true;
+	trio_run(t);
+	assert_int_not_equal(session, 0);
+	assert_int_equal(store_certs(t->county->store, &t->a, &rows, &count), 0);
+	say_renew(l, "tcp://10.6.6.6:1");
+	assert_false(l->closed[TRIO_DOWN]);
+	say_renew(l, "");
+	assert_true(l->closed[TRIO_DOWN]);
+	assert_int_equal(l->codes[TRIO_DOWN], ERR_PROTOCOL);
+	assert_int_equal(store_certs(t->county->store, &t->a, &rows, &again), 0);
+	assert_int_equal(count, again);
+	assert_true(trio_sync(t->site));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -223,6 +426,12 @@ int main(void)
 	        TEST(a_renewed_hub_goes_on),
 	        TEST(the_spare_root_takes_over),
 	        TEST(no_other_root_comes_in),
+	        TEST(a_certificate_is_renewed_before_it_runs_out),
+	        TEST(one_that_has_run_out_uploads_and_renews_only),
+	        TEST(a_restored_hub_learns_of_what_it_renewed),
+	        TEST(a_hub_that_moves_is_certified_anew),
+	        TEST(a_clock_that_is_years_ahead_cuts_nobody_off),
+	        TEST(asking_for_more_than_there_is_gets_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

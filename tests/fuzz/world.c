@@ -290,7 +290,7 @@ static void put_right(struct speaking *w, struct message *m)
 	                        [MSG_ACK] = &m->ack.session,       [MSG_PLACE] = &m->place.session,
 	                        [MSG_MARKS] = &m->marks.session,   [MSG_ASK] = &m->ask.session,
 	                        [MSG_STATE] = &m->state.session,   [MSG_BYE] = &m->bye.session,
-	                        [MSG_CERT] = &m->cert.session};
+	                        [MSG_CERT] = &m->cert.session,     [MSG_RENEW] = &m->renew.session};
 
 	if (m->type < ARRAY_COUNT(sessions) && sessions[m->type]) *sessions[m->type] = 77;
 	if (m->type == MSG_DATA) m->data.number = ++w->number;

@@ -145,10 +145,15 @@
 	X(TRAIL_COUNTERSIGNED, NULL, "the head of a hub's trail is countersigned") \
 	X(TRAIL_ALTERED, NULL, "a trail is altered behind the engine's back, and it shows where")
 
+#define COVERAGE_CERTS(X) \
+	X(CERT_OUT, NULL, "a child comes whose certificate has run out") \
+	X(CERT_RENEWED, "certificate: renewed", "a parent renews a certificate") \
+	X(CERT_OWN, "certificate: ours was renewed", "a device takes its renewed certificate")
+
 #define COVERAGE_ALL(X) \
 	COVERAGE_WORLD(X) COVERAGE_ENGINE(X) COVERAGE_WEATHER(X) COVERAGE_RESTORE(X) \
 	COVERAGE_DISK(X) COVERAGE_MALICE(X) COVERAGE_TRUST(X) COVERAGE_REPAIR(X) \
-	COVERAGE_PEOPLE(X) COVERAGE_TRAILS(X)
+	COVERAGE_PEOPLE(X) COVERAGE_TRAILS(X) COVERAGE_CERTS(X)
 /* clang-format on */
 
 enum reached {

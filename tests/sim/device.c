@@ -8,6 +8,7 @@
 #include "common/ident.h"
 #include "tests/sim/again.h"
 #include "tests/sim/people.h"
+#include "tests/sim/trust.h"
 #include "tests/sim/weather.h"
 
 enum { RECONNECT_MS = 2000, SEAL_MS = 2000, APPLY_OPS = 2000, BATCH_MAX = 64, TURNS_MAX = 64 };
@@ -215,7 +216,9 @@ static int device_open(struct device *d)
 	                                .identity = &d->identity,
 	                                .judge = d->hub ? &d->judge : NULL,
 	                                .piece_bytes = (size_t)d->world->config.piece,
-	                                .trail = d->world->config.trails > 0};
+	                                .trail = d->world->config.trails > 0,
+
+	                                .cert_life_ms = trust_life_ms(d->world)};
 	bool died;
 	int rc;
 
@@ -421,23 +424,19 @@ int device_transaction(struct device *d, const char *what, device_work *work, vo
 	return rc;
 }
 
-/* ---- joining */
-static size_t chain_of(const struct device *d, struct span *ret)
-{
-	size_t n = 0;
-
-	for (; d != NULL; d = d->parent) ret[n++] = buf_span(&d->cert_bytes);
-	return n;
-}
-
 static int work_join(struct device *d, void *ctx)
 {
 	struct span chain[CERT_CHAIN_MAX + 1];
-	size_t n = chain_of(d, chain);
+	struct arena a;
+	int rc;
 
 	(void)ctx;
+	arena_init(&a, 0);
+	size_t n = trust_chain(d, &a, chain);
 	chain[n++] = buf_span(&d->world->root_bytes);
-	return replica_join(d->replica, chain, n, d->world->root_fingerprint);
+	rc = replica_join(d->replica, chain, n, d->world->root_fingerprint);
+	arena_done(&a);
+	return rc;
 }
 
 int device_adopt(struct device *d)
@@ -478,6 +477,7 @@ static int certify(struct device *d)
 	memcpy(d->cert.link_key, d->identity.link_public, 32);
 	memcpy(d->cert.unit, u->id, 16);
 	memcpy(d->cert.issuer, d->parent ? d->parent->cert.id : w->root.id, 16);
+	trust_certify(d);
 	return cert_make(&d->cert, secret, &d->cert_bytes, &err);
 }
 
@@ -487,6 +487,7 @@ int device_join(struct device *d)
 
 	if (d->joined || d->replica == NULL) return 0;
 	if (d->parent != NULL && (!d->parent->joined || d->parent->replica == NULL)) return 1;
+	if (!trust_able(d)) return 1; /* its parent has run out itself */
 	if (certify(d) < 0) {
 		world_fail(d->world, "setup", "%s: no certificate", d->label);
 		return -1;
@@ -624,6 +625,7 @@ void device_connect(struct world *w, struct device *d)
 		return;
 	}
 	c->ends[SIDE_CHILD].start = true;
+	trust_session(c, /* begins= */ true);
 	d->conn = c;
 	d->seal_at_ms = hub->seal_at_ms = w->now_ms;
 	w->counts.sessions++;
@@ -1010,7 +1012,9 @@ static int write_by_command(struct device *d, struct writing *x)
 	                                .identity = &d->identity,
 	                                .judge = d->hub ? &d->judge : NULL,
 	                                .piece_bytes = (size_t)d->world->config.piece,
-	                                .trail = d->world->config.trails > 0};
+	                                .trail = d->world->config.trails > 0,
+
+	                                .cert_life_ms = trust_life_ms(d->world)};
 	bool died;
 	int rc;
 

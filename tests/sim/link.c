@@ -6,6 +6,7 @@
 #include "tests/sim/link.h"
 
 #include "tests/sim/device.h"
+#include "tests/sim/trust.h"
 #include "tests/sim/weather.h"
 
 static void frames_push(struct frames *f, struct frame *x)
@@ -216,6 +217,7 @@ static void transmit(struct world *w, struct conn *c, unsigned side)
 		e->sent_bytes += x->bytes.len;
 		e->sent_frames++;
 		e->repair_frames += repairs(x->bytes.len > 1 ? x->bytes.p[1] : 0);
+		if (x->bytes.len > 1 && x->bytes.p[1] == MSG_RENEW) c->renews = true;
 		if (e->pause_at != 0 && e->sent_bytes > e->pause_at) pause_now(w, c, side);
 		x->at_ms = arrives;
 		frames_push(&e->wire, x);
@@ -246,6 +248,7 @@ void link_leave(struct world *w, struct conn *c, unsigned side)
 	if (e->session != NULL) session_progress(e->session, &e->last);
 	if (e->session != NULL && w->story) tell_end(w, c, side);
 	e->device->session_ended = true;
+	if (e->session != NULL && side == SIDE_PARENT) trust_session(c, /* begins= */ false);
 	if (e->session != NULL && side == SIDE_CHILD) weather_parted(w, c);
 	session_free(e->session);
 	e->session = NULL;

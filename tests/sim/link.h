@@ -43,6 +43,7 @@ struct conn_end {
 	struct random rnd;                   /* of what is on the line from here */
 };
 struct conn {
+	bool out_from_begin, renews; /* trust.h */
 	unsigned number;
 	unsigned call;                /* of this child, from 1 */
 	bool broken;                  /* nothing passes any more */

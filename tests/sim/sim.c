@@ -10,6 +10,7 @@
 #include "tests/sim/heads.h"
 #include "tests/sim/people.h"
 #include "tests/sim/trails.h"
+#include "tests/sim/trust.h"
 #include "tests/sim/weather.h"
 
 enum {
@@ -20,6 +21,7 @@ enum {
 	HELD_BYTES = 300, /* records are held: the states differ and are told */
 	SAID_ONCE = 10,
 	SAID_EACH = 5,
+	SAID_RENEW = 6, /* RENEW, and a chain of certificates */
 	EVENTS_MAX = 400000
 };
 
@@ -32,7 +34,7 @@ enum {
 	X(fault) X(reboot) X(skew) X(refuse) X(hold) X(command) X(late) X(stay) X(window) \
 	X(mixed) X(crowd) X(piece) X(twin) X(restore) X(damage) \
 	X(without) X(clock) X(upgrade) X(speak) X(slow) X(pause) X(deaf) X(load) X(whole) \
-	X(disk) X(power) X(die) X(eio) X(full) X(audit) X(trails)
+	X(disk) X(power) X(die) X(eio) X(full) X(audit) X(trails) X(life)
 /* clang-format on */
 
 static const struct {
@@ -129,6 +131,7 @@ void sim_config(uint64_t seed, struct config *ret)
 	weather_config(&c);
 	storage_config(seed, &c);
 	c.trails = trails_config(seed);
+	trust_config(&c);
 	*ret = c;
 }
 
@@ -473,7 +476,8 @@ static void check_talkative(struct world *w)
 		                   c->ends[1].entries_before);
 		uint64_t sessions = 1 + (uint64_t)c->ends[1].anew;
 
-		if (frames > SAID_ONCE * sessions + SAID_EACH * entries)
+		if (frames > SAID_ONCE * sessions + SAID_EACH * entries +
+		                     (c->renews ? SAID_RENEW * sessions : 0))
 			world_fail(w, "talkative",
 			           "conn %u of %s: %" PRIu64 " messages for %" PRIu64 " entries",
 			           c->number, c->ends[0].device->label, frames, entries);
@@ -498,6 +502,7 @@ static void check_quiet_sessions(struct sim *s, size_t first)
 		if (c->ends[0].repair_frames + c->ends[1].repair_frames > 0 &&
 		    (asks(c->ends[0].device) || asks(c->ends[1].device)))
 			continue;
+		if (c->renews) continue; /* a clock that says it is time */
 		uint64_t bytes = c->ends[0].sent_bytes + c->ends[1].sent_bytes;
 
 		uint64_t most = c->ends[SIDE_CHILD].last.agreed ? QUIET_BYTES : HELD_BYTES;
@@ -533,7 +538,8 @@ void sim_settle(struct sim *s)
 		device_end_sessions(d);
 	}
 	if (w->config.damage > 0) damage_audit_all(w);
-	if (!settle_round(s, /* connect= */ false)) return;
+	/* Who has run out can neither let others join nor be renewed without a call. */
+	if (!settle_round(s, /* connect= */ w->config.life > 0) || !trust_settle(s)) return;
 	for (s->rounds = 1; s->rounds <= ROUNDS_MAX; s->rounds++) {
 		for (size_t i = 0; i < w->devices_count; i++) {
 			w->devices[i]->correct_due = w->devices[i]->hub;
@@ -556,6 +562,7 @@ void sim_settle(struct sim *s)
 	world_tell(w, "nothing moves any more, after %u rounds of calls", s->rounds);
 	check_rest(w, s->chest);
 	check_talkative(w);
+	trust_check_rest(w);
 	people_check_rest(w, s->chest);
 	trails_check_rest(w);
 	heads_check(w);

@@ -58,6 +58,7 @@ struct config {
 	 * an error of one; times that a disk is full for a while; of deaths: the file is checked. */
 	int64_t disk, power, die, eio, full, audit;
 	int64_t trails; /* things that people do which are noted; 0: nobody keeps a trail */
+	int64_t life; /* of certificates, minutes; 0: for ever */
 };
 
 struct unit {
