@@ -81,7 +81,11 @@ all: $(PROGRAMS)
 $(B)/jinguo-node: $(call lib,common proto node) $(B)/node/main.o
 $(B)/jinguo-hub:  $(call lib,common proto node hub) $(B)/hub/main.o
 $(B)/sim:         $(call lib,common proto node hub) $(call objs,tests/sim tests/support)
-$(B)/jinguo-node $(B)/jinguo-hub $(B)/sim:
+# A hub with a patched program, for suites: tests/evil/hub.c says what it can do.
+EVIL := feed_for store_journal_scan message_pack message_read replica_digest store_cells_dirty segment_make
+$(B)/evil-hub:    LDFLAGS += $(EVIL:%=-Wl,--wrap=%)
+$(B)/evil-hub:    $(call lib,common proto node hub) $(B)/hub/main.o $(B)/tests/evil/hub.o
+$(B)/jinguo-node $(B)/jinguo-hub $(B)/sim $(B)/evil-hub:
 	@echo '  LD $@'; $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # One binary a suite: a crash names its suite, and each has its own main().  They take from an archive
@@ -127,7 +131,7 @@ $(B)/flags: FORCE
 # be built as a failure, so that there is always one last line with the numbers.
 again     = $(MAKE) --no-print-directory VARIANT=$(VARIANT)
 build_run = @failed=; \
-	$(again) -k -j$(JOBS) $(or $(2),$(if $(filter tests/%,$(1)),all)) $(filter $(B)/%,$(1)) </dev/null || failed='--failed build'; \
+	$(again) -k -j$(JOBS) $(or $(2),$(if $(filter tests/%,$(1)),all)) $(if $(filter tests/suite_truth.sh,$(1)),$(B)/evil-hub) $(filter $(B)/%,$(1)) </dev/null || failed='--failed build'; \
 	JINGUO_BUILD=$(B) tests/run $$failed $(1)
 
 check:

@@ -184,7 +184,7 @@ static bool is_gap(char c)
 
 /* Does a citizen number or mobile number start here?  Digits may stand in groups with one separator
  * between them ("138 0013 8000"); a number must end where its digits end. */
-static bool private_at(struct span s, size_t at)
+static bool private_at(struct span s, size_t at, bool mobiles)
 {
 	uint8_t digits[18];
 	size_t count = 0;
@@ -198,7 +198,7 @@ static bool private_at(struct span s, size_t at)
 		digits[count++] = (uint8_t)c;
 		at = next;
 		/* A mobile number ends at 11, or 13 with the country code; then no digit may touch it. */
-		if (count == 11 || count == 13) {
+		if (mobiles && (count == 11 || count == 13)) {
 			size_t skip = count - 11;
 			size_t peek = at;
 			bool ends = at >= s.len || !is_digit((uint8_t)plain_char(s, &peek));
@@ -212,7 +212,7 @@ static bool private_at(struct span s, size_t at)
 	return at >= s.len || !is_digit((uint8_t)plain_char(s, &at));
 }
 
-static bool holds_private_text(struct span s)
+static bool holds_private_text(struct span s, bool mobiles)
 {
 	bool after_digit = false;
 
@@ -220,10 +220,15 @@ static bool holds_private_text(struct span s)
 		size_t here = at;
 		bool digit = is_digit((uint8_t)plain_char(s, &at));
 
-		if (digit && !after_digit && private_at(s, here)) return true;
+		if (digit && !after_digit && private_at(s, here, mobiles)) return true;
 		after_digit = digit;
 	}
 	return false;
+}
+
+bool text_holds_citizen_id(struct span s)
+{
+	return s.len >= 18 && holds_private_text(s, /* mobiles= */ false);
 }
 
 /* ---- one field */
@@ -307,7 +312,7 @@ static int check_text(const struct table *t, const struct field *f, struct span 
 		rc = check_rule(t, f, s, err);
 		if (rc != 0) return rc;
 	}
-	if (field_lane(f) == LANE_OPEN && holds_private_text(s))
+	if (field_lane(f) == LANE_OPEN && holds_private_text(s, /* mobiles= */ true))
 		return refuse(err, ERR_PRIVATE_TEXT, t, f,
 		              "identity and mobile numbers do not stand in open fields");
 	return 0;

@@ -22,6 +22,8 @@ int value_check(const struct table *t, const struct field *f, struct value v, st
 int row_check(const struct table *t, const struct value *values, int64_t now_ms, struct error *err);
 
 bool citizen_id_valid(struct span id); /* GB 11643-1999: 18 characters, check digit, a real date */
+/* Does a text hold a valid one, its digits in groups or full width too? */
+bool text_holds_citizen_id(struct span text);
 bool citizen_id_birth(struct span id, int64_t *ret_days); /* date of birth of a valid number */
 bool division_code_valid(struct span code);               /* 12 digits, province 11..91 */
 bool uscc_valid(struct span code);                        /* GB 32100-2015 */

@@ -311,6 +311,7 @@ static const struct {
                               WORD_NEXT_WAITS_ABOVE},
         [TOLD_NOT_ARRIVED] = {"not_arrived", WORD_TOLD_NOT_ARRIVED, WORD_NEXT_NOT_ARRIVED,
                               WORD_NEXT_NOT_ARRIVED},
+        [TOLD_OFFENCE] = {"offence", WORD_TOLD_OFFENCE, WORD_NEXT_OFFENCE, WORD_NEXT_OFFENCE},
 };
 
 const char *told_name(enum told t)
@@ -366,6 +367,7 @@ static bool told_holds(const struct status_facts *f, enum told t)
 		return f->parent_known && f->parent.parked > 0;
 	case TOLD_NOT_ARRIVED:
 		return late(f) > 0;
+	case TOLD_OFFENCE:
 	case TOLD_COUNT:
 		break;
 	}
@@ -376,8 +378,9 @@ size_t status_told(const struct status_facts *f, enum told ret[TOLD_COUNT])
 {
 	/* The gravest first, as at the lamp. */
 	static const enum told order[TOLD_COUNT] = {
-	        TOLD_SET_ASIDE, TOLD_STOPPED, TOLD_COPIED,     TOLD_RESTORED,    TOLD_BELOW_COPIED,
-	        TOLD_REFUSED,   TOLD_CLOCK,   TOLD_WAITS_HERE, TOLD_WAITS_ABOVE, TOLD_NOT_ARRIVED};
+	        TOLD_SET_ASIDE,    TOLD_STOPPED,     TOLD_COPIED, TOLD_RESTORED,
+	        TOLD_BELOW_COPIED, TOLD_REFUSED,     TOLD_CLOCK,  TOLD_WAITS_HERE,
+	        TOLD_WAITS_ABOVE,  TOLD_NOT_ARRIVED, TOLD_OFFENCE};
 	size_t n = 0;
 
 	for (size_t i = 0; i < TOLD_COUNT; i++)
@@ -436,6 +439,7 @@ void told_text(enum told t, const struct status_facts *f, enum language l, struc
 		fill_number(out, l, tolds[t].text, late(f));
 		break;
 	case TOLD_RESTORED:
+	case TOLD_OFFENCE:
 	case TOLD_COUNT:
 		buf_text(out, word_text(l, WORD_TOLD_RESTORED));
 		break;
@@ -448,6 +452,7 @@ size_t status_told_child(const struct child_facts *f, enum told ret[TOLD_COUNT])
 {
 	size_t n = 0;
 
+	if (f->offence.count) ret[n++] = TOLD_OFFENCE;
 	if (f->copies.copied_ms) ret[n++] = TOLD_COPIED;
 	if (f->peer.restored) ret[n++] = TOLD_RESTORED;
 	if (f->refused) ret[n++] = TOLD_REFUSED;
@@ -481,6 +486,12 @@ void told_text_child(enum told t, const struct child_facts *f, enum language l, 
 	case TOLD_WAITS_HERE:
 		fill_number(out, l, WORD_TOLD_WAITS_HERE, f->parked);
 		break;
+	case TOLD_OFFENCE:
+		fill_number(out, l, WORD_TOLD_OFFENCE, f->offence.count);
+		buf_text(out, l == LANGUAGE_ZH ? ":" : ": ");
+		buf_text(out, l == LANGUAGE_ZH ? error_info(f->offence.code)->zh
+		                               : error_info(f->offence.code)->en);
+		break;
 	case TOLD_STOPPED:
 	case TOLD_SET_ASIDE:
 	case TOLD_BELOW_COPIED:
@@ -504,6 +515,7 @@ int status_child_facts(struct replica *r, const struct cert *child, struct child
 	rc = store_peer_get(replica_store(r), origin, &ret->peer, &seen);
 	if (!rc && !seen) ret->peer = (struct peer){0};
 	rc = rc ? rc : replica_copies(r, origin, &ret->copies);
+	rc = rc ? rc : replica_offence(r, origin, &ret->offence);
 	rc = rc ? rc : store_scope_ord(replica_store(r), child->unit, false, &unit);
 	if (rc || !unit) return rc;
 	rc = store_scope_get(replica_store(r), unit, &scope);

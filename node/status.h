@@ -53,6 +53,7 @@ enum told {
 	TOLD_WAITS_HERE,
 	TOLD_WAITS_ABOVE,
 	TOLD_NOT_ARRIVED, /* a hub above the parent does not say that it has what was sealed days ago */
+	TOLD_OFFENCE,     /* hubs, of a child: it sent what no honest program sends */
 	TOLD_COUNT
 };
 struct status_facts {
@@ -110,6 +111,7 @@ struct child_facts {
 	struct peer peer;
 	struct copies copies;
 	int64_t parked, refused; /* records of its scopes, here */
+	struct offence offence;
 };
 size_t status_told_child(const struct child_facts *f, enum told ret[TOLD_COUNT]);
 void told_text_child(enum told t, const struct child_facts *f, enum language l, struct buf *out);

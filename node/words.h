@@ -180,6 +180,20 @@
 	W(NEXT_NOT_ARRIVED, "请县级查看它与上级的连接;不是县级的问题就告诉上级",                   \
 	  "ask the county to look at its link to the province; if that is well, tell the "         \
 	  "province")                                                                              \
+	W(TOLD_OFFENCE, "它送来 {} 次正常程序不会送的内容,本级没有留下",                           \
+	  "it sent {} times what no honest program sends; nothing of it was kept")                 \
+	W(NEXT_OFFENCE, "联系该级并检查它的程序和密钥;时间见 peers --json",                        \
+	  "call them, and have their program and keys looked at; peers --json says when")          \
+	W(DOUBT_CONTRADICTED, "下级说 {},这里的记录是 {}",                                         \
+	  "said to be {}, the records here say {}")                                                \
+	W(DOUBT_CORRECTED, "其中 {} 是管理该数据的县级自己的更正({}由 {} 说)",                     \
+	  "{} of it is the custodian's own correction ({} by {})")                                 \
+	W(DOUBT_HUB_FIGURE, "其中 {} 由上级代站点填报(记录 {};由 {} 说)",                          \
+	  "{} of it was stated by a hub for the site ({} here; by {})")                            \
+	W(DOUBT_UNIT, "这个社区是下级自己建的,本级没有确认;设备 {} 台({};由 {} 建)",               \
+	  "this community was made by a hub below and not confirmed here; {} devices ({}; by {})") \
+	W(DOUBT_OFFENCE, "它送来 {} 次正常程序不会送的内容({};{})",                                \
+	  "it sent {} times what no honest program sends ({}; {})")                                \
 	W(STATUS_ABOVE, "{}已确认收到 {} / {} 份(它在 {} 说的)",                                   \
 	  "{} has confirmed {} of {} pieces (its word of {})")                                     \
 	W(TOLD_COPIED_CHILD, "有 {} 份在同时运行,从 {} 起", "{} copies are running, since {}")     \

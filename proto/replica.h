@@ -205,6 +205,14 @@ struct head {
 };
 int replica_heads(struct replica *r, struct arena *a, struct head **ret, size_t *ret_count);
 
+/* What a peer sent that no honest program sends: a signature that is not its author's (ERR_SIGNATURE), or what nobody here
+ * may hold or it may not say (ERR_CEILING); the last one. */
+struct offence {
+	int64_t count, at_ms;
+	int code;
+};
+int replica_offence(struct replica *r, const uint8_t peer[16], struct offence *ret);
+
 enum {
 	HISTORY_ADMITTED = 1,
 	HISTORY_REFUSED = 2,

@@ -18,6 +18,7 @@
 
 #include "common/ident.h"
 #include "common/squeeze.h"
+#include "common/validate.h"
 #include "proto/form.h"
 
 void segment_head_pack(const struct segment_head *h, struct buf *out)
@@ -233,6 +234,35 @@ static int check_ids(const struct changeset *c, struct error *err)
 	return 0;
 }
 
+/*
+ * What stands in the open lane goes to the top, whatever anybody says of it later: a refusal takes nothing out of a
+ * journal.  So what can be seen without a schema is looked at here, by everybody: the number of a citizen in any text, of
+ * fields that this build does not know too; and opaque kinds that have no business in the open lane (images and custody
+ * repeat a row in bytes that no rule reads; sealed envelopes have a lane of their own).
+ */
+static int check_open(const struct changeset *c, struct error *err)
+{
+	for (size_t i = 0; i < c->ops_count; i++) {
+		const struct op *op = &c->ops[i];
+
+		if (op->kind == OP_IMAGE || op->kind == OP_SEALED || op->kind == OP_CUSTODY)
+			return error_set(err, ERR_CEILING, NULL,
+			                 "operation %zu of changeset %" PRIu64
+			                 " is of a kind that is not in the open lane",
+			                 i, c->seq);
+		for (size_t k = 0; k < op->values_count + op->olds_count; k++) {
+			struct value v = k < op->values_count
+			                         ? op->values[k].value
+			                         : op->olds[k - op->values_count].value;
+
+			if (v.type == VALUE_TEXT && text_holds_citizen_id(v.s))
+				return error_set(err, ERR_PRIVATE_TEXT, NULL,
+				                 "a citizen's number in the open lane");
+		}
+	}
+	return 0;
+}
+
 int segment_check(const struct segment *s, const uint8_t public_key[32], struct arena *a,
                   struct error *err)
 {
@@ -267,7 +297,10 @@ int segment_check_open(const struct segment *s, const uint8_t public_key[32], st
 	if (!rc)
 		rc = body_decode_borrowed(kept, s->head.seq_first, s->head.count, runs,
 		                          s->head.nonces_count, a, &cs, err);
-	for (size_t i = 0; !rc && i < s->head.count; i++) rc = check_ids(&cs[i], err);
+	for (size_t i = 0; !rc && i < s->head.count; i++) {
+		rc = check_ids(&cs[i], err);
+		if (!rc && s->head.lane == LANE_OPEN) rc = check_open(&cs[i], err);
+	}
 	if (!rc) *ret = cs;
 	return rc;
 }

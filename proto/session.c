@@ -1357,16 +1357,47 @@ bool engine_peers_fault(int rc)
 	       rc == -ERR_LIMIT || rc == -ERR_CEILING;
 }
 
+/* What a peer sent that it must have known to be wrong, or should have looked at: kept for people. */
+static int note_offence(struct session *s, int code)
+{
+	struct offence o = {0};
+	bool known;
+	int rc = recall(s, "offence", &o, sizeof(o), &known);
+	o.count++;
+	o.code = code;
+	o.at_ms = wall_ms(s);
+	return rc ? rc : remember(s, "offence", &o, sizeof(o));
+}
+
+int replica_offence(struct replica *r, const uint8_t peer[16], struct offence *ret)
+{
+	char key[64], hex[33];
+	struct span m;
+	memset(ret, 0, sizeof(*ret));
+	hex_text(peer, 16, hex);
+	snprintf(key, sizeof(key), "offence/%s", hex);
+	int rc = store_meta_get(r->st, key, &r->scratch, &m);
+	if (!rc && m.len == sizeof(*ret)) memcpy(ret, m.p, sizeof(*ret));
+	return rc ? engine_fail(r, rc) : 0;
+}
+
 static int on_data(struct session *s, const struct msg_data *d, size_t frame_bytes,
                    struct session_actions *a)
 {
 	bool fresh;
+	int64_t alarms = s->r->s.alarms;
 	if (!s->in_open) return refuse(s, a, ERR_PROTOCOL);
 	if (!in_order(s, d->number)) return refuse(s, a, ERR_GAP);
 	s->in_bytes += frame_bytes;
 	if (s->in_bytes - frame_bytes >= s->in_granted) return refuse(s, a, ERR_LIMIT);
 	int rc = replica_append(s->r, d->kind, d->head, d->body, s->peer_ord, &fresh);
+	if (rc == -ERR_SIGNATURE) {
+		int noted = note_offence(s, ERR_SIGNATURE);
+		if (noted) return noted;
+	}
 	if (engine_peers_fault(rc)) return refuse(s, a, -rc);
+	if (rc) return rc;
+	if (s->r->s.alarms != alarms) rc = note_offence(s, ERR_CEILING);
 	if (rc) return rc;
 	s->p.entries_in++;
 	s->p.agreed = s->heard_fresh = false;

@@ -234,6 +234,10 @@ static void what_is_told_beside_the_lamp(void **state)
 	told_are(&f, "");
 	f.parent.clock_offset_ms = STATUS_CLOCK_MS + 1;
 	told_are(&f, "clock ");
+	f = good(), f.heads[1].late = 3, f.heads_count = 1; /* of hubs that are there */
+	told_are(&f, "");
+	f.heads_count = 2;
+	told_are(&f, "not_arrived ");
 	f = good(), f.counts.refused = 2, f.parent.parked = 1, f.hub = true, f.children_copied = 1;
 	told_are(&f, "below_copied refused waits_above ");
 	f = good(), f.counts.parked = 3;
@@ -260,6 +264,9 @@ static void what_a_hub_tells_of_a_child(void **state)
 	f.peer.restored = true;
 	f.peer.clock_offset_ms = -STATUS_CLOCK_MS - 1;
 	f.parked = 1, f.refused = 2;
+	f.offence.count = 1;
+	assert_int_equal(status_told_child(&f, told), 6);
+	f.offence.count = 0;
 	assert_int_equal(status_told_child(&f, told), 5);
 	for (size_t i = 0; i < 5; i++)
 		for (enum language g = LANGUAGE_EN; g <= LANGUAGE_ZH; g++) {

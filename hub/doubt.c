@@ -1,0 +1,234 @@
+#include "common/base.h"
+
+#include "hub/doubt.h"
+
+#include "common/ident.h"
+#include "proto/figure.h"
+
+struct finding {
+	struct replica *r;
+	const struct tree *tree;
+	struct arena *arena;
+	struct doubt *list;
+	size_t count, room;
+};
+
+static struct doubt *add(struct finding *f, enum doubt_kind kind)
+{
+	if (f->count == f->room) {
+		struct doubt *old = f->list;
+		f->room = f->room * 2 + 64;
+		f->list = ARENA_ARRAY(f->arena, struct doubt, f->room);
+		if (old) memcpy(f->list, old, f->count * sizeof *old);
+	}
+	f->list[f->count] = (struct doubt){.kind = kind, .cause = ""};
+	return &f->list[f->count++];
+}
+
+const char *doubt_name(enum doubt_kind kind)
+{
+	static const char *const names[] = {[DOUBT_CONTRADICTED] = "contradicted",
+	                                    [DOUBT_CORRECTED] = "corrected",
+	                                    [DOUBT_HUB_FIGURE] = "hub_figure",
+	                                    [DOUBT_UNIT] = "unit_unconfirmed",
+	                                    [DOUBT_OFFENCE] = "offence"};
+	return names[kind];
+}
+
+/* ---- counted again from the records of the open lane */
+
+struct recount {
+	struct finding *f;
+	struct figure_cell *cells;
+	uint32_t *scopes;
+	size_t count, room;
+};
+
+static void recount_add(struct recount *x, uint32_t scope, const struct figure_cell *c)
+{
+	if (x->count == x->room) {
+		struct figure_cell *cells = x->cells;
+		uint32_t *scopes = x->scopes;
+		x->room = x->room * 2 + 256;
+		x->cells = ARENA_ARRAY(x->f->arena, struct figure_cell, x->room);
+		x->scopes = ARENA_ARRAY(x->f->arena, uint32_t, x->room);
+		if (cells) memcpy(x->cells, cells, x->count * sizeof *cells);
+		if (scopes) memcpy(x->scopes, scopes, x->count * sizeof *scopes);
+	}
+	x->scopes[x->count] = scope;
+	x->cells[x->count++] = *c;
+}
+
+static int recount_row(void *ctx, const struct row_view *v)
+{
+	const struct table *t = schema_table(&schema_current, TABLE_ACTIVITY);
+	struct recount *x = ctx;
+	struct value slots[SLOTS_MAX] = {0};
+	struct figure_cell cells[FIGURE_CELLS_MAX];
+	size_t n;
+
+	if (!(v->lanes & 1u << LANE_OPEN) || v->dead & 1u << LANE_OPEN) return 0;
+	slots[0] = value_int(1);
+	for (size_t i = 0; i < t->fields_count; i++)
+		if (field_lane(&t->fields[i]) == LANE_OPEN)
+			slots[field_slot(&t->fields[i])] = v->values[i];
+	n = figure_cells(t, LANE_OPEN, slots, cells);
+	for (size_t i = 0; i < n; i++) recount_add(x, v->scope, &cells[i]);
+	return 0;
+}
+
+static int64_t recounted(const struct recount *x, const struct summary_cell *c)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < x->count; i++)
+		if (x->scopes[i] == c->scope && x->cells[i].month == c->month &&
+		    x->cells[i].kind == c->kind)
+			sum += x->cells[i].amount;
+	return sum;
+}
+
+/* ---- cells */
+
+static int unit_of(struct finding *f, uint32_t scope, uint8_t ret[16])
+{
+	struct scope s;
+	int rc = store_scope_get(replica_store(f->r), scope, &s);
+
+	if (!rc) memcpy(ret, s.id, 16);
+	return rc;
+}
+
+static void fill(struct doubt *d, const uint8_t unit[16], const struct summary_cell *c)
+{
+	memcpy(d->unit, unit, 16);
+	d->month = c->month;
+	d->figure = c->kind;
+}
+
+/* Who wrote the correction last. */
+static void said_by(struct finding *f, const uint8_t row[16], uint8_t ret[16])
+{
+	struct history_item *items = NULL;
+	size_t count = 0;
+
+	if (!replica_history(f->r, row, f->arena, &items, &count) && count)
+		memcpy(ret, items[count - 1].origin, 16);
+}
+
+static int look_at_part(struct finding *f, const struct summary_cell *c,
+                        const struct summary_part *p, const uint8_t unit[16])
+{
+	struct cert_row *by = NULL;
+	struct doubt *d;
+	int rc;
+
+	if (!p->value) return 0;
+	if (p->correction) {
+		d = add(f, DOUBT_CORRECTED);
+		fill(d, unit, c);
+		d->said = p->value;
+		d->cause = p->cause;
+		said_by(f, p->row, d->device);
+		return 0;
+	}
+	rc = store_cert_by_origin(replica_store(f->r), p->origin, f->arena, &by);
+	if (rc || (by && by->role != CERT_HUB)) return rc;
+	if (by && !memcmp(by->unit, unit, 16)) return 0; /* a hub's own work */
+	d = add(f, DOUBT_HUB_FIGURE);
+	fill(d, unit, c);
+	d->said = p->value;
+	memcpy(d->device, p->origin, 16);
+	return 0;
+}
+
+static int look_at_cells(struct finding *f, const struct summary *s)
+{
+	struct recount x = {.f = f};
+	int rc = tree_rows(replica_store(f->r), schema_table(&schema_current, TABLE_ACTIVITY),
+	                   recount_row, &x);
+
+	for (size_t i = 0; !rc && i < s->count; i++) {
+		const struct summary_cell *c = &s->cells[i];
+		uint8_t unit[16];
+
+		rc = unit_of(f, c->scope, unit);
+		if (rc) break;
+		if (c->settled && (c->kind == FIGURE_ACTIVITIES || c->kind == FIGURE_HOUSEHOLDS)) {
+			int64_t held = recounted(&x, c), said = c->stated + c->corrected;
+			struct doubt *d = held == said ? NULL : add(f, DOUBT_CONTRADICTED);
+
+			if (d) {
+				fill(d, unit, c);
+				d->said = said;
+				d->held = held;
+			}
+		}
+		for (size_t k = 0; !rc && k < c->parts_count; k++)
+			rc = look_at_part(f, c, &c->parts[k], unit);
+	}
+	return rc;
+}
+
+/* ---- communities that a hub below made */
+
+static int look_at_units(struct finding *f)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < f->tree->count; i++) {
+		const struct unit *u = &f->tree->units[i];
+		struct run_info by = {0};
+		struct cert_row *maker = NULL;
+
+		if (u->level != LEVEL_COMMUNITY || !id_is_created(u->id)) continue;
+		rc = store_run_ord(replica_store(f->r), id_run(u->id), &by.ord);
+		if (!rc && by.ord) rc = store_run_get(replica_store(f->r), by.ord, &by);
+		if (rc || !by.ord || !memcmp(by.origin, replica_identity(f->r)->origin, 16))
+			continue;
+		rc = store_cert_by_origin(replica_store(f->r), by.origin, f->arena, &maker);
+		/* Only what a hub of ours made: the tree itself came from above to all others. */
+		if (rc || !maker || memcmp(maker->issuer, replica_cert(f->r)->id, 16) != 0)
+			continue;
+		struct doubt *d = add(f, DOUBT_UNIT);
+		memcpy(d->unit, u->id, 16);
+		memcpy(d->device, by.origin, 16);
+		d->said = u->devices;
+	}
+	return rc;
+}
+
+static int look_at_peers(struct finding *f)
+{
+	struct cert_row *rows = NULL;
+	size_t count = 0;
+	int rc = store_certs(replica_store(f->r), f->arena, &rows, &count);
+
+	for (size_t i = 0; !rc && i < count; i++) {
+		struct offence o;
+		struct doubt *d;
+
+		if (memcmp(rows[i].issuer, replica_cert(f->r)->id, 16) != 0) continue;
+		rc = replica_offence(f->r, rows[i].origin, &o);
+		if (rc || !o.count) continue;
+		d = add(f, DOUBT_OFFENCE);
+		memcpy(d->unit, rows[i].unit, 16);
+		memcpy(d->device, rows[i].origin, 16);
+		d->said = o.count;
+		d->code = o.code;
+	}
+	return rc;
+}
+
+int doubts_find(struct replica *r, const struct tree *t, const struct summary *s, struct arena *a,
+                struct doubt **ret, size_t *ret_count)
+{
+	struct finding f = {.r = r, .tree = t, .arena = a};
+	int rc = look_at_peers(&f);
+
+	rc = rc ? rc : look_at_units(&f);
+	rc = rc ? rc : look_at_cells(&f, s);
+	*ret = f.list;
+	*ret_count = f.count;
+	return rc;
+}

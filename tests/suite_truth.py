@@ -1,0 +1,274 @@
+#!/usr/bin/env python3
+"""suite_truth.py - what a county hub with a patched program (tests/evil/hub.c) can do to a province's numbers and to a site's
+secrets: each attack is caught, or named, at the province or at the site.  Prints `ok NAME` or `not ok NAME`.
+"""
+import json
+import os
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
+import world as w  # noqa: E402
+from world import Failure, must, wait_for  # noqa: E402
+
+PROVINCE, COUNTY = "350000000000", "350104000000"
+SITES = ("350104001003", "350104002001", "350104003003", "350104004001", "350104004006", "350104004007")
+CANARY, SMUGGLED = "金丝雀真实JINGUO", "SMUGGLEDcanaryJINGUO"
+DAY_MS = 24 * 3600 * 1000
+
+tests = []
+
+
+def test(f):
+    tests.append(f)
+    return f
+
+
+def activity(title, **more):
+    row = {"table": "activity", "title": title, "act": "0", "start": "2025-03-08T09:00", "astat": "finished", **more}
+    return json.dumps(row, ensure_ascii=False)
+
+
+def volunteer(name):
+    return json.dumps({"table": "volunteer", "name": name, "vstat": "active", "registered": "2025-03-08"},
+                      ensure_ascii=False)
+
+
+class Tiers:
+    """Every process reads the same environment; only the patched program asks for the file of orders."""
+
+    def __init__(self, world):
+        self.world = world
+        self.orders = world.path("orders")
+        self.order("")
+        world.env["JINGUO_EVIL"] = self.orders
+        self.province = world.hub("province")
+        self.province.root(PROVINCE, "福建省", "--listen", f"tcp://127.0.0.1:{world.port()}")
+        self.province.run("org", "import", w.DIVISIONS)
+        self.province.start()
+        self.county = w.Place(world, "county", os.path.join(w.BUILD, "evil-hub"))
+        self.county.init("--listen", f"tcp://127.0.0.1:{world.port()}")
+        self.county.join(self.province, COUNTY, role="hub")
+        self.begin()
+        wait_for(lambda: self.county.status()["own_complete"], 20, "the county has its part of the tree")
+        self.left = list(SITES)
+
+    def begin(self):
+        self.county.start()
+        wait_for(lambda: b"listening at" in self.county.log_since(0), 15, "the county listens")
+
+    def order(self, text):
+        with open(self.orders + ".new", "w") as f:
+            f.write(text)
+        os.rename(self.orders + ".new", self.orders)
+
+    def again(self, text):
+        """The county with another order, in a new session with the province."""
+        self.county.stop()
+        self.order(text)
+        self.begin()
+
+    def site(self, name):
+        node = self.world.node(name)
+        node.init()
+        node.join(self.county, self.left.pop(0))
+        return node
+
+    def rested(self, node):
+        """The site is done with the county, and the county with the province."""
+        node.run("sync")
+        wait_for(lambda: w.corrected(self.county), 20, "the county has stated its corrections")
+        node.run("sync")
+
+    def doubts(self, kind, org=None):
+        items = self.province.json("doubts")["items"]
+        return [d for d in items if d["kind"] == kind and (not org or d["org"]["code"] == org)]
+
+
+def device(place):
+    return place.status()["device"]
+
+
+def at_province(t, place):
+    return w.ask(t.province, "SELECT count(*) FROM journal WHERE kind = 1 AND origin = ?", bytes.fromhex(device(place)))
+
+
+@test
+def an_honest_county_is_in_no_doubt(t):
+    node = t.site("honest")
+    node.record([activity(f"清洁家园{i}", hh_served=3) for i in range(5)] + [volunteer("陈桂兰")])
+    t.rested(node)
+    wait_for(lambda: t.county.status()["own_complete"], 20, "the county is complete")
+    must(at_province(t, node) > 0, "nothing came to the province")
+    must(not t.province.json("doubts")["items"], "an honest county is doubted", t.province.run("doubts").out)
+    above = []
+
+    def said():
+        node.run("sync")
+        above[:] = node.status()["above"]
+        return above and above[0]["arrived"] > 0
+    wait_for(said, 20, "the province's word comes down to the site")
+    must(above[0]["org"]["code"] == PROVINCE and above[0]["late"] == 0, "the site has another word", str(above))
+    must("福建省" in node.run("status").out, "status does not print it")
+
+
+@test
+def what_is_altered_is_not_taken(t):
+    node = t.site("altered")
+    node.record([activity("第一次")])
+    t.rested(node)
+    wait_for(lambda: at_province(t, node) > 0, 20, "the first is at the province")
+    before = at_province(t, node)
+    t.again(f"alter {device(node)}")
+    node.record([activity("改掉我")])
+    node.run("sync")
+
+    def caught():
+        peer = next(p for p in t.province.json("peers")["items"] if p["device"] == device(t.county))
+        return peer["offence_code"] == 5105
+    wait_for(caught, 30, "the province names the false signature")
+    must(at_province(t, node) == before, "the province took what the site did not sign")
+    must(t.doubts("offence", COUNTY), "doubts does not say it")
+    t.again("")
+    wait_for(lambda: at_province(t, node) > before, 30, "the site's own words are taken afterwards")
+
+
+@test
+def what_is_inflated_is_contradicted(t):
+    """A thousand activities that nobody recorded: the records at the province say otherwise; what lies in the county's lane can
+    only be named as the county's own word."""
+    node = t.site("inflated")
+    code = node.code
+    t.again("inflate")
+    node.record([activity("一次活动"), volunteer("林秀英")])
+    t.rested(node)
+
+    def named():
+        wrong, words = t.doubts("contradicted", code), t.doubts("corrected", code)
+        activities = [d for d in wrong if d["figure"] == "activities"]
+        return activities and activities[0]["said"] == 1001 and activities[0]["held"] == 1 and \
+            {d["figure"] for d in words} >= {"activities", "volunteers"} and \
+            all(d["device"] == device(t.county) and d["said"] == 1000 and d["cause"] for d in words)
+    wait_for(named, 30, "the province says which number is made up, and by whom")
+    shown = [x for x in t.province.json("summary", "--org", COUNTY, "--explain")["items"]
+             if x["org"]["code"] == code and x["kind"] == "volunteers"]
+    must(shown and shown[0]["stated"] == 1 and shown[0]["corrected"] == 1000, "the summary does not keep them apart", str(shown))
+    t.again("")
+
+
+@test
+def who_is_hidden_sees_it(t):
+    """The county acknowledges and passes nothing on, and agrees with whatever the province says: hiding, and delay."""
+    node = t.site("hidden")
+    t.again(f"hide {device(node)}")
+    node.record([activity("没有人看见")])
+    t.rested(node)
+    mark = t.county.record([activity("县级自己的")])
+    wait_for(lambda: w.has(t.province, "activity", mark, 0), 20, "what comes after it is at the province")
+    must(node.status()["unsent"] == 0 and at_province(t, node) == 0, "it was not hidden")
+    s = node.status()
+    must(s["above"][0]["arrived"] == 0 and s["above"][0]["sealed"] > 0, "the site does not know", str(s["above"]))
+    must(not any(x["state"] == "not_arrived" for x in s["states"]), "it is told too early")
+    later = dict(t.world.env, JINGUO_CLOCK_OFFSET_MS=str(4 * DAY_MS))
+    s = node.json("status", env=later)
+    told = [x for x in s["states"] if x["state"] == "not_arrived"]
+    must(told and told[0]["next"] and s["above"][0]["late"] > 0, "four days later nobody is told", str(s["states"]))
+    must("not_arrived" in [x["state"] for x in s["states"]], "no state says it")
+    t.again("")  # let through at last: it was a delay
+
+    def through():
+        node.run("sync")
+        return node.status()["above"][0]["arrived"] > 0
+    wait_for(lambda: at_province(t, node) > 0, 30, "the province has it")
+    wait_for(through, 40, "the province's word comes down")
+    s = node.json("status", env=later)
+    must(s["above"][0]["said_at"], "it is not said when", str(s["above"]))
+
+
+@test
+def who_is_invented_is_named(t):
+    """A community that the county made, with a device: nobody above confirmed it."""
+    path = t.world.path("invented.tsv")
+    with open(path, "w") as f:
+        f.write("code\tlevel\tname\tparent_code\n350104000000\t4\t仓山区\t\n350104999000\t5\t虚构街道\t350104000000\n"
+                "350104999001\t6\t虚构社区\t350104999000\n")
+    t.county.stop()
+    t.county.run("org", "import", path)
+    t.begin()
+    ghost = t.world.node("ghost")
+    ghost.init()
+    ghost.join(t.county, "350104999001")
+    ghost.record([activity(f"没有的事{i}") for i in range(50)])
+    t.rested(ghost)
+
+    def named():
+        found = t.doubts("unit_unconfirmed", "350104999001")
+        return found and found[0]["device"] == device(t.county) and found[0]["said"] == 1
+    wait_for(named, 30, "the province names the invented community and who made it")
+
+
+@test
+def what_leaks_stays_nowhere(t):
+    """The county offers its lane, and puts words of it into bytes that nobody reads: not a byte of it at the province."""
+    node = t.site("leaky")
+    node.record([volunteer(f"{CANARY}{i}") for i in range(3)])
+    t.rested(node)
+    t.again("leak")
+    node.record([volunteer(f"{CANARY}9")])
+    t.rested(node)
+    wait_for(lambda: t.doubts("offence", COUNTY), 30, "the province names what was offered")
+    t.again("smuggle")
+    t.county.record([activity("县级活动")])
+    peer = next(p for p in t.province.json("peers")["items"] if p["device"] == device(t.county))
+    must(peer["offences"] and peer["offence_code"] == 5104, "peers does not say it", str(peer))
+    must(any(s["state"] == "offence" for s in peer["states"]), "no state says it", str(peer["states"]))
+
+    def hole():
+        return w.ask(t.province, "SELECT count(*) FROM journal WHERE kind = 3") > 0
+    wait_for(hole, 30, "a hole is in the place of what was smuggled")
+    words = [CANARY, SMUGGLED]
+    for look in ("while it runs", "after it ended"):
+        if look == "after it ended":
+            t.province.stop()
+        _, found = w.files_with(t.province.dir, words)
+        must(not found, f"bytes of the county lane are at the province, {look}", *found)
+        with open(t.province.log, "rb") as f:
+            log = f.read()
+        must(not any(x.encode() in log for x in words), "bytes of the county lane are in the province's log")
+    t.province.start()
+    _, control = w.files_with(t.county.dir, [CANARY])
+    must(control, "the check sees nothing at all")
+    _, control = w.files_with(t.county.dir, [SMUGGLED])
+    must(control, "nothing was smuggled")
+    must(w.above_lane(w.Book(t.province), w.LANE_OPEN) == [], "the province holds what may not rise")
+    t.again("")
+
+
+def main(wanted):
+    chosen = [f for f in tests if not wanted or any(x in f.__name__ for x in wanted) or f is tests[0]]
+    failed, tiers, why = 0, None, ""
+    with w.World("truth") as world:
+        try:
+            tiers = Tiers(world)
+        except Failure as e:
+            why = f"the world could not be set up: {e}"
+        for f in chosen:
+            started = time.monotonic()
+            try:
+                must(tiers, why)
+                f(tiers)
+                print(f"ok {f.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
+            except Exception as e:  # a test that breaks is a test that fails; the others still say what they find
+                failed += 1
+                text = str(e) if isinstance(e, Failure) else f"{type(e).__name__}: {e} (line {e.__traceback__.tb_next.tb_lineno})"
+                print(f"not ok {f.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
+                print("    " + text.replace("\n", "\n    "), flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
