@@ -116,6 +116,72 @@ bool seal_open(const uint8_t key[SEAL_KEY], const uint8_t nonce[SEAL_NONCE], str
 	                                                  about.p, about.len, nonce, key) == 0;
 }
 
+static_assert(BOX_MORE == crypto_box_SEALBYTES, "sealed box");
+static_assert(crypto_core_hchacha20_INPUTBYTES == 16, "HChaCha20");
+
+/* XChaCha20: a key of its own from the first 16 bytes of the nonce (HChaCha20), then ChaCha20 with the other 8. */
+static void sub_key(const uint8_t key[SEAL_KEY], const uint8_t salt[16], uint8_t ret[SEAL_KEY])
+{
+	crypto_core_hchacha20(ret, salt, key, NULL);
+}
+
+void sealer_init(struct sealer *s, const uint8_t key[SEAL_KEY], const uint8_t salt[16])
+{
+	memcpy(s->key, key, SEAL_KEY);
+	memcpy(s->salt, salt, 16);
+	sub_key(key, salt, s->sub);
+	memcpy(s->met_salt, salt, 16);
+	memcpy(s->met_sub, s->sub, SEAL_KEY);
+	s->counter = 0;
+}
+
+void sealer_done(struct sealer *s)
+{
+	sodium_memzero(s, sizeof(*s));
+}
+
+void sealer_close(struct sealer *s, struct span about, struct span plain, uint8_t *ret)
+{
+	uint8_t nonce[12] = {0};
+
+	s->counter++;
+	for (unsigned i = 0; i < 8; i++) nonce[4 + i] = (uint8_t)(s->counter >> 8 * i);
+	memcpy(ret, s->salt, 16);
+	memcpy(ret + 16, nonce + 4, 8);
+	crypto_aead_chacha20poly1305_ietf_encrypt(ret + SEAL_NONCE, NULL, plain.p, plain.len,
+	                                          about.p, about.len, NULL, nonce, s->sub);
+}
+
+bool sealer_open(struct sealer *s, struct span about, struct span sealed, uint8_t *ret)
+{
+	uint8_t nonce[12] = {0};
+
+	if (sealed.len < SEALED_MORE) return false;
+	if (memcmp(sealed.p, s->met_salt, 16) != 0) {
+		memcpy(s->met_salt, sealed.p, 16);
+		sub_key(s->key, s->met_salt, s->met_sub);
+	}
+	memcpy(nonce + 4, sealed.p + 16, 8);
+	return crypto_aead_chacha20poly1305_ietf_decrypt(ret, NULL, NULL, sealed.p + SEAL_NONCE,
+	                                                 sealed.len - SEAL_NONCE, about.p,
+	                                                 about.len, nonce, s->met_sub) == 0;
+}
+
+void box_close(const uint8_t to_public[LINK_KEY], struct span plain, uint8_t *ret)
+{
+	int rc = crypto_box_seal(ret, plain.p, plain.len, to_public);
+
+	assert(rc == 0);
+	(void)rc;
+}
+
+bool box_open(const uint8_t public_key[LINK_KEY], const uint8_t secret[LINK_KEY],
+              struct span sealed, uint8_t *ret)
+{
+	return sealed.len >= BOX_MORE &&
+	       crypto_box_seal_open(ret, sealed.p, sealed.len, public_key, secret) == 0;
+}
+
 bool password_key(struct span password, const uint8_t salt[PASSWORD_SALT], uint32_t passes,
                   uint32_t kib, uint8_t ret_key[SEAL_KEY])
 {

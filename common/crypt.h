@@ -38,6 +38,27 @@ void seal_make(const uint8_t key[SEAL_KEY], const uint8_t nonce[SEAL_NONCE], str
 NODISCARD bool seal_open(const uint8_t key[SEAL_KEY], const uint8_t nonce[SEAL_NONCE],
                          struct span about, struct span sealed, uint8_t *ret);
 /*
+ * Many small things under one key: each begins with its nonce, 16 bytes drawn by the caller for this sealer and a counter
+ * of 8, so that no randomness is asked for, and half of the work done once.  The form is that of seal_make behind its
+ * nonce, of any nonce.
+ */
+enum { SEALED_MORE = SEAL_NONCE + SEAL_TAG };
+struct sealer {
+	uint8_t key[SEAL_KEY], salt[16], sub[SEAL_KEY], met_salt[16], met_sub[SEAL_KEY];
+	uint64_t counter;
+};
+void sealer_init(struct sealer *s, const uint8_t key[SEAL_KEY], const uint8_t salt[16]);
+void sealer_done(struct sealer *s);
+void sealer_close(struct sealer *s, struct span about, struct span plain,
+                  uint8_t *ret); /* plain.len + SEALED_MORE */
+NODISCARD bool sealer_open(struct sealer *s, struct span about, struct span sealed,
+                           uint8_t *ret); /* sealed.len - SEALED_MORE */
+/* To the holder of a Curve25519 secret, from nobody: 48 bytes more than the plain text. */
+enum { BOX_MORE = 48 };
+void box_close(const uint8_t to_public[LINK_KEY], struct span plain, uint8_t *ret);
+NODISCARD bool box_open(const uint8_t public_key[LINK_KEY], const uint8_t secret[LINK_KEY],
+                        struct span sealed, uint8_t *ret);
+/*
  * A key from a password: Argon2id 1.3, one lane.  Bounds are checked before memory is taken: passes 1..10,
  * 8 KiB..1 GiB.  false: outside of them, or the memory is not to be had.
  */

@@ -150,6 +150,10 @@ ERROR(LAST_MANAGER, 4136, "last_manager", EXIT_CONFLICT, 409,
       "这是最后一个能管理账号的人。", "This is the last person who can manage accounts.",
       "请先给另一个人这个角色。", "Give another person that role first.")
 
+ERROR(CLOSED, 4137, "closed", EXIT_NO_PERMISSION, 401,
+      "本机的保密内容是加密的，打开它要登录或服务凭证。", "What is private here lies encrypted: it takes a login, or the service's credential, to open it.",
+      "请用 login 登录，或放回 service.key。", "Log in, or put service.key back.")
+
 /* 5: sync */
 ERROR(VERSION, 5101, "version", EXIT_VERSION, 426,
       "与县级版本不通。", "This version and the county's do not understand each other.",

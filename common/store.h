@@ -54,6 +54,15 @@ int store_check(struct store *st,
                 struct buf *ret_report); /* integrity check; 0 and an empty report if sound */
 int store_backup(struct store *st, const char *path,
                  struct error *err); /* a consistent, whole copy; refuses to overwrite */
+/*
+ * At rest: columns of tier T3 up, and of the closed lanes the bodies of journal and tail, candidates and unknown values, lie closed
+ * under a key of the device.  The key is given once, outside of a transaction; salt: 16 random bytes for this connection.
+ * The first time it closes what is there; later -ERR_KEYS where it is another.  Without it whatever has to do with closed things
+ * gives -ERR_CLOSED.
+ */
+int store_rest(struct store *st, const uint8_t key[32], const uint8_t salt[16]);
+bool store_closed(const struct store *st); /* it is closed, and the key was not given */
+bool store_rest_key(const struct store *st, uint8_t ret[32]); /* false: none was given */
 /* Free bytes of the file system that holds the database; INT64_MAX if unknown. */
 int64_t store_disk_free(const struct store *st);
 /* Fault injection: called at the start of every function below; non-zero is returned as its error. */

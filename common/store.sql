@@ -224,7 +224,7 @@ INSERT INTO tail(scope, lane, run, changeset, first) VALUES(?1, ?2, ?3, ?4, ?5)
 -- name: tail_all
 SELECT id, scope, run, lane, changeset, first FROM tail ORDER BY scope, lane, id
 -- name: tail_size
-SELECT count(*), coalesce(sum(length(changeset)), 0) FROM tail
+SELECT count(*), coalesce(sum(length(changeset)), 0), count(nullif(lane, 0)) FROM tail
 -- name: tail_records
 SELECT count(*) FROM tail WHERE first = 1
 -- name: tail_clear

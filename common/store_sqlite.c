@@ -745,6 +745,7 @@ static int open_steps(struct store *st, const char *const *steps, size_t steps_c
 	if (rc == 0) rc = prepare_queries(st);
 	if (rc == 0) rc = store_rows_functions(st);
 	if (rc == 0) rc = store_rows_open(st);
+	if (rc == 0) rc = rest_look(st);
 	buf_done(&ddl);
 	return rc;
 }
@@ -790,6 +791,7 @@ void store_close(struct store *st)
 	for (size_t i = 0; i < FIXED_COUNT; i++) sqlite3_finalize(st->fixed[i]);
 	sqlite3_finalize(st->data_version);
 	store_rows_close(st);
+	rest_done(st);
 	if (st->db != NULL) {
 		int rc = sqlite3_close(st->db); /* rolls back */
 
@@ -864,7 +866,14 @@ static int begin(struct store *st, enum fixed which)
 		sqlite3_exec(st->db, "ROLLBACK", NULL, NULL, NULL);
 		return rc;
 	}
-	if (version != st->version_seen) drop_caches(st);
+	if (version != st->version_seen) {
+		drop_caches(st);
+		rc = rest_look(st);
+		if (rc != 0) {
+			sqlite3_exec(st->db, "ROLLBACK", NULL, NULL, NULL);
+			return rc;
+		}
+	}
 	st->version_seen = version;
 	st->in_transaction = true;
 	return 0;

@@ -11,6 +11,7 @@
 
 #include <sqlite3.h>
 
+#include "common/crypt.h"
 #include "common/store.h"
 
 /* The named statements of store.sql: META_GET is `-- name: meta_get`. */
@@ -69,7 +70,7 @@ enum table_query { TABLE_HAS, TABLE_DROP_EMPTY, TABLE_QUERIES };
 /* The statements of one lane of one table; without fields in this build (slots 0) the generic table
  * serves.  The columns are bound and read in the order of `columns`. */
 struct lane_rows {
-	uint64_t slots;
+	uint64_t slots, closed; /* closed: those that lie closed at rest */
 	size_t slots_count, columns_count;
 	uint8_t columns[SLOTS_MAX]; /* slots, without alive */
 	sqlite3_stmt *queries[LANE_QUERIES];
@@ -154,6 +155,12 @@ struct store {
 	struct later later;
 	struct row_join *joining; /* of the statement that runs */
 	bool join_left;           /* it left the row as it is */
+	struct rest {
+		enum { REST_NONE, REST_CLOSED, REST_KEYED } state;
+		uint8_t name[16]; /* of the key, as the file says it */
+		struct sealer sealer;
+		struct arena arena; /* what is closed for one statement */
+	} rest;
 };
 
 /* First line of every function of the contract.  _WRITE also holds it to a transaction. */
@@ -211,6 +218,35 @@ static inline sqlite3_stmt *query(struct store *st, enum store_query q)
 	assert(!sqlite3_stmt_busy(st->queries[q]));
 	return st->queries[q];
 }
+
+/* ---- store_sqlite_rest.c: closing and opening.  Closed bytes live until the next rest_begin. */
+static inline bool rest_field(const struct field *f)
+{
+	return f->tier >= 3;
+}
+/* Length of head and body as they were before they were closed. */
+size_t rest_entry_len(const struct store *st, unsigned kind, unsigned lane, size_t head,
+                      size_t body);
+void rest_begin(struct store *st);
+void rest_done(struct store *st);
+int rest_look(struct store *st);
+int rest_ready(struct store *st); /* -ERR_CLOSED where the file is closed and no key was given */
+struct value rest_value(struct store *st, uint16_t table, unsigned lane, unsigned slot,
+                        const uint8_t row[16], struct value v);
+int rest_value_open(struct store *st, uint16_t table, unsigned lane, unsigned slot,
+                    const uint8_t row[16], struct value *v, struct arena *arena);
+struct span rest_extra(struct store *st, uint16_t table, unsigned lane, const uint8_t row[16],
+                       struct span extra);
+int rest_extra_open(struct store *st, uint16_t table, unsigned lane, const uint8_t row[16],
+                    struct span *extra, struct arena *arena);
+struct value rest_candidate(struct store *st, const struct candidate *c, uint16_t table,
+                            const uint8_t row[16], unsigned lane);
+int rest_candidates_open(struct store *st, struct candidate *c, size_t count, struct arena *arena);
+struct span rest_tail(struct store *st, const struct tail_item *t);
+int rest_tail_open(struct store *st, struct tail_item *t, size_t count);
+void rest_entry(struct store *st, unsigned kind, unsigned lane, const uint8_t hash[32],
+                struct span *head, struct span *body);
+int rest_entry_open(struct store *st, struct entry *e);
 
 /* ---- binding */
 void bind_int(sqlite3_stmt *s, int i, int64_t v);

@@ -120,11 +120,16 @@ int store_tail_add(struct store *st, const struct tail_item *item)
 {
 	sqlite3_stmt *s = query(st, Q_TAIL_ADD);
 
+	struct span changeset;
+
 	STORE_ENTER_WRITE(st);
+	if (item->lane != LANE_OPEN && rest_ready(st) != 0) return -ERR_CLOSED;
+	rest_begin(st);
+	changeset = rest_tail(st, item);
 	bind_int(s, 1, item->scope);
 	bind_int(s, 2, item->lane);
 	bind_int(s, 3, item->run);
-	bind_span(s, 4, item->changeset.p, item->changeset.len);
+	bind_span(s, 4, changeset.p, changeset.len);
 	bind_int(s, 5, item->first);
 	return step_done(st, s);
 }
@@ -143,8 +148,11 @@ static void read_tail(sqlite3_stmt *s, void *item, struct arena *a)
 
 int store_tail_all(struct store *st, struct arena *a, struct tail_item **ret, size_t *ret_count)
 {
+	int rc;
+
 	STORE_ENTER(st);
-	return read_all(st, query(st, Q_TAIL_ALL), sizeof(**ret), read_tail, a, ret, ret_count);
+	rc = read_all(st, query(st, Q_TAIL_ALL), sizeof(**ret), read_tail, a, ret, ret_count);
+	return rc != 0 ? rc : rest_tail_open(st, *ret, *ret_count);
 }
 
 int store_tail_size(struct store *st, int64_t *ret_count, int64_t *ret_bytes)
@@ -157,6 +165,7 @@ int store_tail_size(struct store *st, int64_t *ret_count, int64_t *ret_bytes)
 	if (rc < 0) return rc;
 	*ret_count = col_int(s, 0);
 	*ret_bytes = col_int(s, 1);
+	if (st->rest.state != REST_NONE) *ret_bytes -= SEALED_MORE * col_int(s, 2);
 	sqlite3_reset(s);
 	return 0;
 }
@@ -265,8 +274,13 @@ int store_journal_head(struct store *st, int64_t *ret_recv, uint8_t ret_rolling[
 	return journal_head(st, ret_recv, ret_rolling);
 }
 
-static void bind_entry(sqlite3_stmt *s, const struct entry *e, const uint8_t rolling[ROLLING_BYTES])
+static void bind_entry(struct store *st, sqlite3_stmt *s, const struct entry *e,
+                       const uint8_t rolling[ROLLING_BYTES])
 {
+	struct span head = e->head, body = e->body;
+
+	rest_begin(st);
+	rest_entry(st, e->kind, e->lane, e->hash, &head, &body);
 	bind_int(s, 1, e->recv);
 	bind_int(s, 2, e->kind);
 	bind_int(s, 3, e->lane);
@@ -281,8 +295,8 @@ static void bind_entry(sqlite3_stmt *s, const struct entry *e, const uint8_t rol
 	bind_span(s, 12, e->hash, sizeof(e->hash));
 	bind_span(s, 13, e->prev, sizeof(e->prev));
 	bind_span(s, 14, rolling, ROLLING_BYTES);
-	bind_span(s, 15, e->head.p, e->head.len);
-	bind_span(s, 16, e->body.p, e->body.len);
+	bind_span(s, 15, head.p, head.len);
+	bind_span(s, 16, body.p, body.len);
 }
 
 static int append_one(struct store *st, struct entry *e, int64_t *ret_recv)
@@ -294,7 +308,8 @@ static int append_one(struct store *st, struct entry *e, int64_t *ret_recv)
 	int64_t last;
 	int rc;
 
-	rc = store_scope_load(st, e->scope, &sc);
+	rc = e->lane != LANE_OPEN ? rest_ready(st) : 0;
+	if (rc == 0) rc = store_scope_load(st, e->scope, &sc);
 	if (rc == 0) rc = journal_head(st, &last, rolling);
 	if (rc != 0) return rc;
 	hash_begin(&h, ROLLING_BYTES);
@@ -303,7 +318,7 @@ static int append_one(struct store *st, struct entry *e, int64_t *ret_recv)
 	hash_end(&h, rolling, sizeof(rolling));
 	e->recv = last + 1;
 	e->feed = sc.feed;
-	bind_entry(s, e, rolling);
+	bind_entry(st, s, e, rolling);
 	rc = step_done(st, s);
 	if (rc != 0) return rc;
 	*ret_recv = e->recv = sqlite3_changes(st->db) > 0 ? last + 1 : 0;
@@ -374,9 +389,12 @@ int store_journal_get(struct store *st, int64_t recv, struct arena *a, struct en
 {
 	sqlite3_stmt *s = query(st, Q_JOURNAL_GET);
 
+	int rc;
+
 	STORE_ENTER(st);
 	bind_int(s, 1, recv);
-	return read_one(st, s, sizeof(**ret), read_entry, a, ret);
+	rc = read_one(st, s, sizeof(**ret), read_entry, a, ret);
+	return rc != 0 || *ret == NULL ? rc : rest_entry_open(st, *ret);
 }
 
 /* Walks of one feed each, or the one of everything, merged by position. */
@@ -446,14 +464,19 @@ static int walk_entries(struct store *st, struct walk *w, size_t limit, size_t b
 		rc = step(st, s);
 		if (rc < 0) return rc;
 		if (rc == 0) return store_fail(st, SQLITE_CORRUPT, "journal");
-		size = (size_t)sqlite3_column_bytes(s, 13) + (size_t)sqlite3_column_bytes(s, 14);
+		size = rest_entry_len(st, col_u8(s, 1), col_u8(s, 2),
+		                      (size_t)sqlite3_column_bytes(s, 13),
+		                      (size_t)sqlite3_column_bytes(s, 14));
 		if (l->count > 0 && (size > bytes_max || bytes > bytes_max - size)) {
 			sqlite3_reset(s);
 			return 0;
 		}
 		bytes += size;
-		read_entry(s, list_add(l), a);
+		struct entry *e = list_add(l);
+
+		read_entry(s, e, a);
 		sqlite3_reset(s);
+		if (!a->full && (rc = rest_entry_open(st, e)) != 0) return rc;
 		if (a->full) return store_fail_arena(st);
 	}
 	return 0;
@@ -567,9 +590,25 @@ int store_journal_own(struct store *st, int64_t after, unsigned lanes, int64_t *
 
 int store_journal_mend(struct store *st, int64_t recv, struct span head, struct span body)
 {
-	sqlite3_stmt *s = query(st, Q_JOURNAL_MEND);
+	sqlite3_stmt *s = query(st, Q_JOURNAL_GET);
+	uint8_t hash[32] = {0};
+	unsigned kind = 0, lane = 0;
+	int rc;
 
 	STORE_ENTER_WRITE(st);
+	bind_int(s, 1, recv);
+	rc = step(st, s);
+	if (rc < 0) return rc;
+	if (rc == 1) {
+		kind = col_u8(s, 1);
+		lane = col_u8(s, 2);
+		col_fixed(s, 11, hash, sizeof(hash));
+		sqlite3_reset(s);
+	}
+	if (lane != LANE_OPEN && rest_ready(st) != 0) return -ERR_CLOSED;
+	rest_begin(st);
+	rest_entry(st, kind, lane, hash, &head, &body);
+	s = query(st, Q_JOURNAL_MEND);
 	bind_int(s, 1, recv);
 	bind_span(s, 2, head.p, head.len);
 	bind_span(s, 3, body.p, body.len);

@@ -16,7 +16,8 @@ enum {
 	VIEW_SCOPE = 16,
 	VIEW_ALL = 32,
 	VIEW_ROW = 64,
-	JOIN = 128, /* + lane */
+	JOIN = 128,      /* + lane */
+	VIEW_CLOSED = 4, /* of the numbers that no lane has */
 	VIEW_WHERE_MAX = 8
 };
 
@@ -141,6 +142,16 @@ static void print_join(const struct table *t, unsigned lane, uint64_t mask, stru
 	          lane);
 }
 
+/* A column of a row, closed if it lies closed. */
+static void bind_field(struct store *st, sqlite3_stmt *s, int i, const struct lane_rows *l,
+                       uint16_t table, unsigned lane, unsigned slot, const struct row *r)
+{
+	struct value v = r->v[slot];
+
+	if ((l->closed >> slot & 1) != 0) v = rest_value(st, table, lane, slot, r->id, v);
+	bind_value(s, i, v);
+}
+
 static void lane_columns(const struct table *t, unsigned lane, struct lane_rows *l)
 {
 	l->slots = lane < ROW_LANES ? table_slots(t, lane) : 0;
@@ -148,6 +159,7 @@ static void lane_columns(const struct table *t, unsigned lane, struct lane_rows 
 	for (unsigned slot = 1; slot < SLOTS_MAX; slot++) {
 		if ((l->slots >> slot & 1) == 0) continue;
 		l->columns[l->columns_count++] = (uint8_t)slot;
+		if (rest_field(table_slot(t, lane, slot))) l->closed |= UINT64_C(1) << slot;
 		l->slots_count = slot + 1;
 	}
 }
@@ -303,6 +315,23 @@ size_t store_slots(const struct store *st, uint16_t table, unsigned lane)
 	return l != NULL ? l->slots_count : 1;
 }
 
+/* Opens what lay closed of it. */
+static int open_row(struct store *st, uint16_t table, unsigned lane, const struct lane_rows *l,
+                    struct row *r, struct arena *a)
+{
+	int rc = 0;
+
+	if (st->rest.state == REST_NONE) return 0;
+	if (r->extra.len > 0) rc = rest_extra_open(st, table, lane, r->id, &r->extra, a);
+	for (size_t i = 0; l != NULL && l->closed != 0 && i < l->columns_count && rc == 0; i++) {
+		unsigned slot = l->columns[i];
+
+		if ((l->closed >> slot & 1) != 0)
+			rc = rest_value_open(st, table, lane, slot, r->id, &r->v[slot], a);
+	}
+	return rc;
+}
+
 /* l NULL: of the generic table.  NULL when the arena is full. */
 static struct row *read_row(sqlite3_stmt *s, const struct lane_rows *l, struct arena *a)
 {
@@ -361,19 +390,22 @@ int store_rows_get(struct store *st, uint16_t table, unsigned lane, const uint8_
 		ret_rows[i] = rc == 1 ? read_row(s, l, a) : NULL;
 		sqlite3_reset(s);
 		if (a->full) return store_fail_arena(st);
+		if (ret_rows[i] != NULL && (rc = open_row(st, table, lane, l, ret_rows[i], a)) != 0)
+			return rc;
 	}
 	return 0;
 }
 
-static void bind_row(sqlite3_stmt *s, const struct lane_rows *l, const struct row *r)
+static void bind_row(struct store *st, sqlite3_stmt *s, const struct lane_rows *l, uint16_t table,
+                     unsigned lane, const struct row *r)
 {
 	bind_span(s, 1, r->id, 16);
 	bind_int(s, 2, r->scope);
 	bind_value(s, 3, r->v[0]);
 	bind_maybe(s, 4, r->clock);
-	bind_maybe(s, 5, r->extra);
+	bind_maybe(s, 5, rest_extra(st, table, lane, r->id, r->extra));
 	for (size_t i = 0; i < l->columns_count; i++)
-		bind_value(s, 6 + (int)i, r->v[l->columns[i]]);
+		bind_field(st, s, 6 + (int)i, l, table, lane, l->columns[i], r);
 }
 
 int store_row_insert(struct store *st, uint16_t table, unsigned lane, const struct row *r,
@@ -384,16 +416,18 @@ int store_row_insert(struct store *st, uint16_t table, unsigned lane, const stru
 	int rc;
 
 	assert(r->v[0].type != VALUE_NULL);
+	if (lane != LANE_OPEN && rest_ready(st) != 0) return -ERR_CLOSED;
+	rest_begin(st);
 	if (l == NULL) {
 		s = other_statement(st, Q_OTHER_INSERT, table, lane, r->id);
 		bind_int(s, 4, r->scope);
 		bind_value(s, 5, r->v[0]);
 		bind_maybe(s, 6, r->clock);
-		bind_maybe(s, 7, r->extra);
+		bind_maybe(s, 7, rest_extra(st, table, lane, r->id, r->extra));
 	} else {
 		rc = lane_query(st, table, lane, LANE_INSERT, &s);
 		if (rc != 0) return rc;
-		bind_row(s, l, r);
+		bind_row(st, s, l, table, lane, r);
 	}
 	rc = step_done(st, s);
 	if (rc == 0) *ret_fresh = sqlite3_changes(st->db) > 0;
@@ -435,11 +469,13 @@ int store_rows_insert_many(struct store *st, uint16_t table, unsigned lane,
 	int rc = lane_query(st, table, lane, LANE_INSERT_MANY, &s), at = 1;
 
 	if (rc != 0) return rc;
+	if (lane != LANE_OPEN && rest_ready(st) != 0) return -ERR_CLOSED;
+	rest_begin(st);
 	for (size_t k = 0; k < LATER_ROWS; k++) {
 		bind_span(s, at++, rows[k]->id, 16);
 		bind_int(s, at++, rows[k]->scope);
 		for (size_t i = 0; i < l->columns_count; i++)
-			bind_value(s, at++, rows[k]->v[l->columns[i]]);
+			bind_field(st, s, at++, l, table, lane, l->columns[i], rows[k]);
 	}
 	rc = sqlite3_step(s);
 	if (rc == SQLITE_DONE) {
@@ -464,8 +500,9 @@ static int update_other(struct store *st, uint16_t table, unsigned lane, const s
 	sqlite3_stmt *s = other_statement(st, alive ? Q_OTHER_UPDATE_ALIVE : Q_OTHER_UPDATE, table,
 	                                  lane, r->id);
 
+	rest_begin(st);
 	bind_maybe(s, 4, r->clock);
-	bind_maybe(s, 5, r->extra);
+	bind_maybe(s, 5, rest_extra(st, table, lane, r->id, r->extra));
 	if (alive) bind_value(s, 6, r->v[0]);
 	return step_done(st, s);
 }
@@ -477,11 +514,14 @@ static int update_known(struct store *st, uint16_t table, unsigned lane, const s
 	int rc = update_statement(st, table, lane, mask, &s), at = 4;
 
 	if (rc != 0) return rc;
+	rest_begin(st);
 	bind_span(s, 1, r->id, 16);
 	bind_maybe(s, 2, r->clock);
-	bind_maybe(s, 3, r->extra);
+	bind_maybe(s, 3, rest_extra(st, table, lane, r->id, r->extra));
 	for (unsigned slot = 0; slot < SLOTS_MAX; slot++)
-		if ((mask >> slot & 1) != 0) bind_value(s, at++, r->v[slot]);
+		if ((mask >> slot & 1) != 0)
+			bind_field(st, s, at++, &st->tables[table]->lanes[lane], table, lane, slot,
+			           r);
 	return step_done(st, s);
 }
 
@@ -492,6 +532,7 @@ int store_rows_update(struct store *st, uint16_t table, unsigned lane, const str
 
 	STORE_ENTER_WRITE(st);
 	if (later_of(st, table) != 0) return -st->err.code;
+	if (lane != LANE_OPEN && rest_ready(st) != 0) return -ERR_CLOSED;
 	for (size_t i = 0; i < count; i++) {
 		int rc;
 
@@ -539,12 +580,15 @@ int store_row_join(struct store *st, uint16_t table, unsigned lane, const struct
 	assert((mask & ~lane_of(st, table, lane)->slots) == 0);
 	*ret_done = false;
 	if (later_of(st, table) != 0) return -st->err.code;
+	if (lane != LANE_OPEN && rest_ready(st) != 0) return -ERR_CLOSED;
+	rest_begin(st);
 	rc = update_statement(st, table, JOIN | lane, mask & ~UINT64_C(1), &s);
 	if (rc != 0) return rc;
 	bind_span(s, 1, row->id, 16);
 	bind_int(s, 2, row->scope);
 	for (uint64_t left = mask & ~UINT64_C(1); left != 0; left &= left - 1)
-		bind_value(s, at++, row->v[__builtin_ctzll(left)]);
+		bind_field(st, s, at++, lane_of(st, table, lane), table, lane,
+		           (unsigned)__builtin_ctzll(left), row);
 	st->joining = join;
 	st->join_left = false;
 	rc = sqlite3_step(s);
@@ -671,8 +715,9 @@ int store_table_next(struct store *st, uint16_t after, uint16_t *ret)
 	return rc;
 }
 
-static int scan(struct store *st, sqlite3_stmt *s, const struct lane_rows *l, struct arena *a,
-                struct row **ret_rows, size_t *ret_count)
+static int scan(struct store *st, sqlite3_stmt *s, uint16_t table, unsigned lane,
+                const struct lane_rows *l, struct arena *a, struct row **ret_rows,
+                size_t *ret_count)
 {
 	struct list rows = {.size = sizeof(struct row)};
 	int rc;
@@ -684,8 +729,13 @@ static int scan(struct store *st, sqlite3_stmt *s, const struct lane_rows *l, st
 		memcpy(list_add(&rows), r, sizeof(*r));
 	}
 	sqlite3_reset(s);
-	if (rc >= 0) return list_give(st, &rows, a, ret_rows, ret_count);
-	free(rows.items);
+	if (rc < 0) {
+		free(rows.items);
+		return rc;
+	}
+	rc = list_give(st, &rows, a, ret_rows, ret_count);
+	for (size_t i = 0; rc == 0 && i < *ret_count; i++)
+		rc = open_row(st, table, lane, l, &(*ret_rows)[i], a);
 	return rc;
 }
 
@@ -711,7 +761,7 @@ int store_rows_scan(struct store *st, uint16_t table, unsigned lane, uint32_t sc
 		bind_size(s, 2, limit);
 		if (scope != 0) bind_int(s, 3, scope);
 	}
-	return scan(st, s, l, a, ret_rows, ret_count);
+	return scan(st, s, table, lane, l, a, ret_rows, ret_count);
 }
 
 int store_other_scan(struct store *st, uint16_t table, unsigned lane, const uint8_t *after,
@@ -722,7 +772,7 @@ int store_other_scan(struct store *st, uint16_t table, unsigned lane, const uint
 	STORE_ENTER(st);
 	if (later_of(st, table) != 0) return -st->err.code;
 	bind_size(s, 4, limit);
-	return scan(st, s, NULL, a, ret_rows, ret_count);
+	return scan(st, s, table, lane, NULL, a, ret_rows, ret_count);
 }
 
 int store_other_drop(struct store *st, uint16_t table, unsigned lane, const uint8_t id[16])
@@ -739,7 +789,8 @@ struct view {
 	const struct table_rows *t;
 	const struct row_where *where;
 	size_t where_count;
-	uint8_t kind; /* VIEW | VIEW_SCOPE | VIEW_ALL | VIEW_ROW */
+	uint8_t kind; /* VIEW | VIEW_SCOPE | VIEW_ALL | VIEW_ROW | VIEW_CLOSED */
+	bool closed;  /* closed fields are not asked for */
 };
 
 static void print_view(const struct view *w, struct buf *sql)
@@ -762,7 +813,8 @@ static void print_view(const struct view *w, struct buf *sql)
 	if ((w->kind & VIEW_ROW) != 0) return;
 	if ((w->kind & VIEW_SCOPE) != 0) buf_text(sql, " AND scope = ?3");
 	for (size_t i = 0; i < w->where_count; i++)
-		buf_print(sql, " AND \"%s\" IS ?%zu", w->where[i].field->name, 4 + i);
+		if (!w->closed || !rest_field(w->where[i].field))
+			buf_print(sql, " AND \"%s\" IS ?%zu", w->where[i].field->name, 4 + i);
 	if ((w->kind & VIEW_ALL) == 0) {
 		for (unsigned lane = 0; lane < ROW_LANES; lane++)
 			if (w->t->lanes[lane].slots != 0)
@@ -798,13 +850,38 @@ static int view_statement(struct store *st, const struct view *w, sqlite3_stmt *
 	return rc;
 }
 
-static int read_views(struct store *st, const struct table *t, sqlite3_stmt *s, struct arena *a,
-                      struct row_view **ret, size_t *ret_count)
+/* Values that lay closed, opened. */
+static int open_view(struct store *st, const struct table *t, struct row_view *v, struct arena *a)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < t->fields_count && rc == 0; i++)
+		if (rest_field(&t->fields[i]))
+			rc = rest_value_open(st, t->number, field_lane(&t->fields[i]),
+			                     field_slot(&t->fields[i]), v->id, &v->values[i], a);
+	return rc;
+}
+
+/* What lies closed cannot be asked of the database: is it so in this row? */
+static bool view_holds(const struct table *t, const struct row_where *where, size_t count,
+                       const struct row_view *v)
+{
+	for (size_t i = 0; i < count; i++)
+		if (rest_field(where[i].field) &&
+		    !value_equal(v->values[where[i].field - t->fields], where[i].value))
+			return false;
+	return true;
+}
+
+/* where: the conditions on closed fields among these are held here; limit: of rows that hold them. */
+static int read_views(struct store *st, const struct table *t, sqlite3_stmt *s,
+                      const struct row_where *where, size_t where_count, size_t limit,
+                      struct arena *a, struct row_view **ret, size_t *ret_count)
 {
 	struct list views = {.size = sizeof(struct row_view)};
-	int rc;
+	int rc = 0;
 
-	while ((rc = step(st, s)) == 1) {
+	while (views.count < limit && (rc = step(st, s)) == 1) {
 		struct row_view *v = list_add(&views);
 
 		col_fixed(s, 0, v->id, sizeof(v->id));
@@ -822,6 +899,10 @@ static int read_views(struct store *st, const struct table *t, sqlite3_stmt *s, 
 		for (size_t i = 0; i < t->fields_count; i++)
 			v->values[i] = col_value(s, 2 + ROW_LANES + (int)i, a);
 		if (a->full) break;
+		if (st->rest.state == REST_NONE) continue;
+		rc = open_view(st, t, v, a);
+		if (rc != 0) break;
+		if (!view_holds(t, where, where_count, v)) views.count--;
 	}
 	sqlite3_reset(s);
 	if (rc >= 0) return list_give(st, &views, a, ret, ret_count);
@@ -834,26 +915,36 @@ int store_rows_view(struct store *st, const struct table *t, const struct row_wh
                     size_t limit, struct arena *a, struct row_view **ret, size_t *ret_count)
 {
 	struct view w = {st->tables[t->number], where, where_count,
-	                 (uint8_t)(VIEW | (scope != 0 ? VIEW_SCOPE : 0) | (all ? VIEW_ALL : 0))};
+	                 (uint8_t)(VIEW | (scope != 0 ? VIEW_SCOPE : 0) | (all ? VIEW_ALL : 0)),
+	                 false};
 	sqlite3_stmt *s = NULL;
+	size_t most = limit;
 	int rc;
 
 	STORE_ENTER(st);
 	if (later_of(st, t->number) != 0) return -st->err.code;
 	assert(w.t != NULL);
+	for (size_t i = 0; i < where_count && st->rest.state != REST_NONE; i++)
+		if (rest_field(where[i].field)) w.closed = true;
+	if (w.closed) {
+		w.kind |= VIEW_CLOSED;
+		most = SIZE_MAX;
+	}
 	rc = view_statement(st, &w, &s);
 	if (rc != 0) return rc;
 	bind_span(s, 1, after, after != NULL ? 16 : 0);
-	bind_size(s, 2, limit);
+	bind_size(s, 2, most);
 	if (scope != 0) bind_int(s, 3, scope);
-	for (size_t i = 0; i < where_count; i++) bind_value(s, 4 + (int)i, where[i].value);
-	return read_views(st, t, s, a, ret, ret_count);
+	for (size_t i = 0; i < where_count; i++)
+		if (!w.closed || !rest_field(where[i].field))
+			bind_value(s, 4 + (int)i, where[i].value);
+	return read_views(st, t, s, where, where_count, limit, a, ret, ret_count);
 }
 
 int store_row_view(struct store *st, const struct table *t, const uint8_t id[16], struct arena *a,
                    struct row_view **ret)
 {
-	struct view w = {st->tables[t->number], NULL, 0, VIEW | VIEW_ROW};
+	struct view w = {st->tables[t->number], NULL, 0, VIEW | VIEW_ROW, false};
 	sqlite3_stmt *s = NULL;
 	size_t count;
 	int rc;
@@ -865,7 +956,7 @@ int store_row_view(struct store *st, const struct table *t, const uint8_t id[16]
 	if (rc != 0) return rc;
 	bind_span(s, 1, id, 16);
 	bind_int(s, 2, 1);
-	return read_views(st, t, s, a, ret, &count);
+	return read_views(st, t, s, NULL, 0, 1, a, ret, &count);
 }
 
 /* ---- plans of the statements built here */
@@ -909,7 +1000,7 @@ static int plan_lane(struct store *st, const struct table_rows *t, unsigned lane
 static int plan_views(struct store *st, const struct table_rows *t, struct buf *out)
 {
 	sqlite3_stmt *s = NULL;
-	struct view w = {t, NULL, 0, VIEW | VIEW_ROW};
+	struct view w = {t, NULL, 0, VIEW | VIEW_ROW, false};
 	int rc = view_statement(st, &w, &s);
 
 	if (rc == 0) rc = plan_statement(st, "row_view", t->table, 0, s, out);
@@ -984,6 +1075,7 @@ static int add_candidate(struct store *st, uint16_t table, const uint8_t row[16]
 {
 	sqlite3_stmt *s = query(st, Q_CANDIDATE_ADD);
 
+	rest_begin(st);
 	bind_candidate_key(s, table, row, lane);
 	bind_size(s, 4, n);
 	bind_int(s, 5, c->slot);
@@ -991,7 +1083,7 @@ static int add_candidate(struct store *st, uint16_t table, const uint8_t row[16]
 	bind_int(s, 7, c->scope);
 	bind_int(s, 8, c->run);
 	bind_int(s, 9, (int64_t)c->stamp);
-	bind_value(s, 10, c->value);
+	bind_value(s, 10, rest_candidate(st, c, table, row, lane));
 	return step_done(st, s);
 }
 
@@ -1004,6 +1096,7 @@ int store_candidates_set(struct store *st, uint16_t table, const uint8_t row[16]
 	int rc;
 
 	STORE_ENTER_WRITE(st);
+	if (lane != LANE_OPEN && count > 0 && rest_ready(st) != 0) return -ERR_CLOSED;
 	bind_candidate_key(s, table, row, lane);
 	rc = step_int(st, s, &before);
 	if (rc == 0) { /* also where all that stood said the same */
@@ -1028,18 +1121,22 @@ int store_candidates_get(struct store *st, uint16_t table, const uint8_t row[16]
                          struct arena *a, struct candidate **ret, size_t *ret_count)
 {
 	sqlite3_stmt *s = query(st, Q_CANDIDATE_GET);
+	int rc;
 
 	STORE_ENTER(st);
 	bind_candidate_key(s, table, row, lane);
-	return read_all(st, s, sizeof(**ret), read_candidate, a, ret, ret_count);
+	rc = read_all(st, s, sizeof(**ret), read_candidate, a, ret, ret_count);
+	return rc != 0 ? rc : rest_candidates_open(st, *ret, *ret_count, a);
 }
 
 int store_candidates_list(struct store *st, size_t limit, struct arena *a, struct candidate **ret,
                           size_t *ret_count)
 {
 	sqlite3_stmt *s = query(st, Q_CANDIDATE_LIST);
+	int rc;
 
 	STORE_ENTER(st);
 	bind_size(s, 1, limit);
-	return read_all(st, s, sizeof(**ret), read_candidate, a, ret, ret_count);
+	rc = read_all(st, s, sizeof(**ret), read_candidate, a, ret, ret_count);
+	return rc != 0 ? rc : rest_candidates_open(st, *ret, *ret_count, a);
 }

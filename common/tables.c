@@ -372,6 +372,12 @@ static const struct field arrival_fields[] = {
 	{.number = 16, .type = FIELD_INT, .name = "parts", .zh = "收到的份数", .en = "segments that came",
 	 .tier = 1, .source = "architecture section 6: heads per origin go down"},
 };
+
+static const struct field recovery_key_fields[] = {
+	{.number = 4, .type = FIELD_BYTES, .name = "key", .zh = "恢复公钥", .en = "recovery key",
+	 .tier = 1, .required = true, .len_max = 32,
+	 .source = "architecture section 6: Curve25519; its secret is kept offline at the county"},
+};
 /* clang-format on */
 
 #define TABLE(IDENT, NUMBER, KIND, ZH, EN, WRITERS, SOURCE)                                        \
@@ -406,16 +412,18 @@ TABLE(correction, TABLE_CORRECTION, TABLE_SYSTEM, "更正", "correction", WRITE_
       "architecture section 6: K of the custodian hub");
 TABLE(trail_head, TABLE_TRAIL, TABLE_SYSTEM, "操作日志链首", "head of a trail", WRITE_ANY,
       "domain study 4.3 (audit_entry), rule 27: the records stay on the device");
+TABLE(recovery_key, TABLE_RECOVERY_KEY, TABLE_FIELD, "恢复公钥", "recovery key", WRITE_CUSTODIAN,
+      "lessons section 8: recovered disks can be opened by the county");
 TABLE(account, TABLE_ACCOUNT, TABLE_FIELD, "账号", "account", WRITE_ANY,
       "domain study 4.3 (user_account), 4.6; its secrets never leave the device");
 TABLE(arrival, TABLE_ARRIVAL, TABLE_SYSTEM, "上级收到", "arrival", WRITE_CUSTODIAN,
       "architecture section 6: heads per origin go down");
 
 static const struct table *const tables_current[] = {
-        &table_org_unit, &table_site,        &table_device,   &table_volunteer,
-        &table_team,     &table_team_member, &table_activity, &table_participation,
-        &table_figure,   &table_correction,  &table_account,  &table_trail_head,
-        &table_arrival,
+        &table_org_unit,     &table_site,        &table_device,   &table_volunteer,
+        &table_team,         &table_team_member, &table_activity, &table_participation,
+        &table_figure,       &table_correction,  &table_account,  &table_trail_head,
+        &table_recovery_key, &table_arrival,
 };
 
 const struct schema schema_current = {

@@ -584,7 +584,7 @@ static int prepare(const struct people *p, const struct person *by, const char *
 
 	if (rc) return rc;
 	random_of(p, pair.seed, sizeof(pair.seed));
-	memcpy(pair.rest, by->rest, sizeof(pair.rest));
+	if (!store_rest_key(st_of(p), pair.rest)) memcpy(pair.rest, by->rest, sizeof(pair.rest));
 	sign_keypair(pair.seed, ret_key, secret);
 	hash_of(span_of(ret_key, 32), ret_person, PERSON_ID);
 	rc = account_seal(p, ret_person, login, name, password, &pair, ret);
@@ -805,6 +805,18 @@ static int login_wrong(const struct people *p)
 	return error_set(p->err, ERR_LOGIN_WRONG, "login", NULL);
 }
 
+/* Closed under another key than the account knows (it is older than the key): sealed anew. */
+static int keep_rest(const struct people *p, const struct account *a, struct span password,
+                     struct pair *pair, struct account_secret *s)
+{
+	uint8_t rest[SEAL_KEY];
+
+	if (!store_rest_key(st_of(p), rest) || !memcmp(rest, pair->rest, sizeof(rest))) return 0;
+	memcpy(pair->rest, rest, sizeof(rest));
+	crypt_wipe(rest, sizeof(rest));
+	return account_seal(p, a->person, a->login, a->name, password, pair, s);
+}
+
 int account_login(const struct people *p, const char *login, struct span password,
                   uint8_t ret_token[TOKEN_BYTES])
 {
@@ -822,6 +834,8 @@ int account_login(const struct people *p, const char *login, struct span passwor
 	}
 	good = account_unseal(a.person, password, &s, &pair);
 	if (!known || !good) return login_wrong(p);
+	rc = keep_rest(p, &a, password, &pair, &s);
+	if (rc) return rc;
 	random_of(p, ret_token, TOKEN_BYTES);
 	rc = enter(p, a.person, &s, &pair, ret_token);
 	crypt_wipe(&pair, sizeof(pair));

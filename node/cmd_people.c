@@ -8,11 +8,14 @@
 #include "node/command.h"
 
 #include "common/codes.h"
+#include "common/crypt.h"
+#include "common/env.h"
 #include "common/ident.h"
 #include "node/file.h"
 #include "node/keys.h"
 #include "node/place.h"
 #include "node/prompt.h"
+#include "node/rest.h"
 
 static void password_init(struct buf *b)
 {
@@ -171,7 +174,7 @@ static int run_whoami(struct call *c)
 static int run_add(struct call *c)
 {
 	const char *roles = call_option(c, "roles"), *name = call_option(c, "name");
-	uint8_t row[16], seed[32];
+	uint8_t row[16];
 	struct buf password = {0};
 	unsigned bits = 0;
 	struct people p;
@@ -183,11 +186,6 @@ static int run_add(struct call *c)
 	p = call_people(c);
 	rc = roles_parse(&p, roles, &bits);
 	rc = rc ? rc : ask_password(c, WORD_ASK_PASSWORD_NEW, &password);
-	/* From now on scripts need a credential. */
-	rc = rc ? rc
-	        : keys_service(c->dir, c->place->config.service, /* make= */ true, &c->place->env,
-	                       seed, &c->error);
-	crypt_wipe(seed, sizeof seed);
 	rc = rc ? rc
 	        : account_add(&p, &c->person, c->args[0], name ? name : "", bits,
 	                      buf_span(&password), row);
@@ -329,6 +327,85 @@ static int run_password(struct call *c)
 	return changed(c, rc);
 }
 
+/* ---- what lies closed on the disk */
+
+static int run_credential(struct call *c)
+{
+	int rc = call_open(c, 0);
+
+	rc = rc ? rc
+	        : rest_service_new(c->store, &c->place->env, c->dir, c->place->config.service,
+	                           &c->error);
+	if (!rc) call_say_text(c, word_text(c->language, WORD_CREDENTIAL_MADE));
+	return rc;
+}
+
+static int run_recovery_init(struct call *c)
+{
+	uint8_t seed[32], public_key[LINK_KEY], secret[LINK_KEY];
+	char hex[2 * LINK_KEY + 1];
+	int rc;
+
+	env_random(seed, sizeof seed);
+	link_keypair(seed, public_key, secret);
+	rc = keys_seed_write(c->args[0], seed, &c->error);
+	crypt_wipe(seed, sizeof seed);
+	crypt_wipe(secret, sizeof secret);
+	if (rc) return rc;
+	hex_text(public_key, LINK_KEY, hex);
+	say(c, WORD_RECOVERY_MADE, c->args[0], WORD_END);
+	if (c->json) {
+		json_t *j = json_object();
+		json_object_set_new(j, "key", json_string(hex));
+		call_json(c, j);
+	} else {
+		printf("%s\n", hex);
+	}
+	return 0;
+}
+
+static int run_recovery_state(struct call *c)
+{
+	const struct table *t = schema_table(&schema_current, TABLE_RECOVERY_KEY);
+	uint8_t key[LINK_KEY];
+	struct field_write f = {table_field_named(t, "key"), value_bytes(key, LINK_KEY)};
+	struct write w = {.kind = WRITE_INSERT, .table = t, .fields = &f, .fields_count = 1};
+	int rc;
+
+	if (strlen(c->args[0]) != 2 * LINK_KEY || !hex_parse(c->args[0], key, LINK_KEY))
+		return call_usage(c, "KEY", "64 hexadecimal digits, as recovery init prints them");
+	rc = call_open(c, 0);
+	rc = rc ? rc : call_begin(c);
+	if (rc) return rc;
+	rc = replica_write(c->replica, &w, 1, false, c->person.id);
+	if (rc) {
+		call_failed(c, rc);
+		replica_rollback(c->replica);
+		return rc;
+	}
+	rc = call_commit(c);
+	rc = rc ? rc : rest_recovery_follow(c->replica, &c->error);
+	if (!rc) call_say_text(c, word_text(c->language, WORD_RECOVERY_STATED));
+	return rc;
+}
+
+static int run_recovery_open(struct call *c)
+{
+	uint8_t seed[32], key[SEAL_KEY];
+	int rc = call_open(c, 0);
+
+	rc = rc ? rc : keys_seed_read(c->args[0], seed, &c->error);
+	rc = rc ? rc : rest_recovery_open(c->store, seed, key, &c->error);
+	rc = rc ? rc : rest_give(c->store, &c->place->env, key, &c->error);
+	crypt_wipe(seed, sizeof seed);
+	crypt_wipe(key, sizeof key);
+	rc = rc ? rc
+	        : rest_service_new(c->store, &c->place->env, c->dir, c->place->config.service,
+	                           &c->error);
+	if (!rc) call_say_text(c, word_text(c->language, WORD_RECOVERY_OPENED));
+	return rc;
+}
+
 const struct command commands_people[] = {
         {.name = "login",
          .args = "LOGIN",
@@ -416,5 +493,39 @@ const struct command commands_people[] = {
          .args_min = 1,
          .args_max = 1,
          .run = run_password},
+        {.name = "credential new",
+         .trail = TRAIL_WRITE,
+         .may = MAY_MANAGE,
+         .zh = "服务凭证丢了:登录后另建一份。",
+         .en = "For a lost credential of the service: a new one, by somebody who logged in.",
+         .args_min = 0,
+         .args_max = 0,
+         .run = run_credential},
+        {.name = "recovery init",
+         .args = "FILE",
+         .zh = "县级:造恢复密钥,写到一个文件(不联网的介质,锁好)。",
+         .en = "At a county: makes a recovery key in a file, for a safe.",
+         .examples = "recovery init /media/usb/recovery.key",
+         .args_min = 1,
+         .args_max = 1,
+         .run = run_recovery_init},
+        {.name = "recovery state",
+         .trail = TRAIL_WRITE,
+         .may = MAY_MANAGE,
+         .args = "KEY",
+         .zh = "县级:公布恢复公钥。",
+         .en = "At a county: states the recovery key to all below.",
+         .args_min = 1,
+         .args_max = 1,
+         .run = run_recovery_state},
+        {.name = "recovery open",
+         .trail = TRAIL_WRITE,
+         .args = "FILE",
+         .zh = "用县级的恢复密钥打开一份数据库(取回的磁盘、备份),并建新的服务凭证。",
+         .en = "Opens a database (a disk that turned up, a backup) with the county's recovery "
+               "key, and writes a new credential for the service.",
+         .args_min = 1,
+         .args_max = 1,
+         .run = run_recovery_open},
         {.name = NULL},
 };

@@ -9,6 +9,7 @@
 #include "node/file.h"
 #include "node/keys.h"
 #include "node/place.h"
+#include "node/rest.h"
 #include "node/status.h"
 
 enum { LINE_BYTES_MAX = 64 * 1024, NAMES_MAX = 128 };
@@ -189,19 +190,19 @@ static int person_of_session(struct call *c, const struct people *p)
 		rc = keys_seed_read(buf_cstr(&path), token, &c->error);
 	buf_done(&path);
 	if (!rc) rc = session_open(p, token, &c->person);
+	if (!rc && store_closed(c->store))
+		rc = rest_give(c->store, &c->place->env, c->person.rest, &c->error);
 	crypt_wipe(token, sizeof token);
 	return rc;
 }
 
 static int person_of_service(struct call *c, const struct people *p)
 {
-	uint8_t seed[32];
-	int rc = keys_service(c->dir, c->place->config.service, /* make= */ false, NULL, seed,
-	                      &c->error);
-
-	crypt_wipe(seed, sizeof seed);
-	if (!rc) service_person(p, &c->person);
-	return rc;
+	if (!c->place->by_service)
+		return error_set(&c->error, ERR_LOGIN, "service.key",
+		                 "the service's credential is not here");
+	service_person(p, &c->person);
+	return 0;
 }
 
 int call_note(struct call *c, enum trail_verb verb, int outcome, const struct table *t,

@@ -93,8 +93,8 @@ struct people call_people(struct call *c);
 /* The same for a part of what a command does. */
 int call_may(struct call *c, enum may may);
 /* Adds to the trail, durable on return: before what it speaks of is done.  id NULL: of no row. */
-int call_note(struct call *c, enum trail_verb verb, int outcome, const struct table *t, const uint8_t *id,
-              const char *detail);
+int call_note(struct call *c, enum trail_verb verb, int outcome, const struct table *t,
+              const uint8_t *id, const char *detail);
 /* Values of tier T3 of this table are about to be shown. */
 int call_note_read(struct call *c, const struct table *t, const uint8_t *id);
 /* Whose account an author is, as far as accounts are known here; "" else. */

@@ -14,6 +14,7 @@
 #include "common/crypt.h"
 #include "node/file.h"
 #include "node/keys.h"
+#include "node/rest.h"
 
 #define DATABASE "jinguo.db"
 #define SETTINGS "jinguo.ini"
@@ -129,14 +130,17 @@ static int init_database(struct place *p, const char *database, struct error *er
 	/* Only now has the file the device and inode that the witness is named after. */
 	p->system = env_system_new(database, /* witness_dir= */ NULL, &p->env);
 	rc = keys_make(p->dir, &p->env, &p->identity, err);
-	return rc ? rc : replica_create(p->store, &p->env, &p->identity, err);
+	rc = rc ? rc : replica_create(p->store, &p->env, &p->identity, err);
+	return rc ? rc
+	          : rest_open(p->store, &p->env, p->dir, p->config.service, false, &p->by_service,
+	                      err);
 }
 
 /* What a failed init leaves, so that it can be tried again; keys were never used by anyone. */
 static void init_undo(const struct place *p)
 {
-	static const char *const names[] = {DATABASE, DATABASE "-wal", DATABASE "-shm", "sign.key",
-	                                    "link.key"};
+	static const char *const names[] = {DATABASE,   DATABASE "-wal", DATABASE "-shm",
+	                                    "sign.key", "link.key",      "service.key"};
 	char path[FILE_PATH];
 
 	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
@@ -147,7 +151,7 @@ static void init_undo(const struct place *p)
 
 int place_init(const char *dir, struct error *err)
 {
-	static const char *const ours[] = {DATABASE, "sign.key", "link.key"};
+	static const char *const ours[] = {DATABASE, "sign.key", "link.key", "service.key"};
 	struct place *p = mem_alloc(sizeof(*p));
 	char path[FILE_PATH];
 	mode_t mask;
@@ -173,6 +177,7 @@ int place_init(const char *dir, struct error *err)
 	if (!file_exists(path))
 		rc = file_write(path, span_of(first_settings, sizeof(first_settings) - 1), 0644,
 		                err);
+	rc = rc ? rc : place_config_reload(p, err);
 	if (rc) goto out;
 	path_of(p, DATABASE, path);
 	mask = umask(077);
@@ -205,7 +210,11 @@ int place_reopen(struct place *p, struct error *err)
 	p->store = NULL;
 	path_of(p, DATABASE, path);
 	rc = store_open(path, &schema_current, p->read_only ? STORE_READ_ONLY : 0, &p->store, err);
+	if (!rc)
+		rc = rest_open(p->store, &p->env, p->dir, p->config.service, p->read_only,
+		               &p->by_service, err);
 	if (!rc) rc = replica_open(&p->replica, p->store, &config, err);
+	if (!rc && !p->read_only) rc = rest_recovery_follow(p->replica, err);
 	if (rc) {
 		store_close(p->store);
 		p->store = NULL;

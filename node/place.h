@@ -1,5 +1,5 @@
 /*
- * place.h - a data directory, open: jinguo.db, sign.key, link.key, jinguo.ini, link.lock.
+ * place.h - a data directory, open: jinguo.db, sign.key, link.key, service.key, jinguo.ini, link.lock.
  *
  * Commands and the daemon share the database (SQLite's locks); only one process at a time may own the
  * links to other machines: `run` and `sync` take link.lock (flock), which the kernel gives back whatever happens.
@@ -28,7 +28,8 @@ struct place {
 	struct replica *replica;
 	const struct judge *judge;
 	bool read_only;
-	int lock_fd; /* -1: not owner of the links */
+	bool by_service; /* the service's credential opened what lies closed (rest.h) */
+	int lock_fd;     /* -1: not owner of the links */
 };
 
 /* Makes a new one: directory 0700 (may exist, if empty of ours), keys, database, jinguo.ini.

@@ -271,6 +271,14 @@
 	W(TRAIL_DIFFERS, "第 {} 条与签出时不同(前一条在 {})",                                      \
 	  "record {} is not the one that was stated (the one before is of {})")                    \
 	W(TRAIL_ABOVE, "上级有签认", "the parent has signed it")                                   \
+	W(CREDENTIAL_MADE, "已建新的服务凭证。", "a new credential for the service was written.")  \
+	W(RECOVERY_MADE, "恢复密钥已写到 {},请锁好;公钥:",                                         \
+	  "the recovery key is in {}: lock it away; its public key:")                              \
+	W(RECOVERY_STATED, "已公布恢复公钥;下级联系到后即为它另存一份。",                          \
+	  "the recovery key is stated; every site below keeps its own for it once it hears of "    \
+	  "it.")                                                                                   \
+	W(RECOVERY_OPENED, "已打开,并建了新的服务凭证。",                                          \
+	  "opened, with a new credential for the service.")                                        \
 	W(MASKED, "***", "***")                                                                    \
 	W(SUMMARY_MORE, "另有 {} 站缺 (--json 列全)", "{} more are missing (--json lists all)")    \
 	W(SUMMARY_MISSING, "缺: {} {} ({})", "missing: {} {} ({})")                                \

@@ -215,6 +215,107 @@ def sessions_end(t):
     t.login(t.a, "wu", "third-password", expect=NO_PERMISSION)
 
 
+def bytes_of(*directories):
+    """Everything that lies in files there, as it lies there and out of every zstd frame."""
+    squeezed = w.Squeezed()
+    for top in directories:
+        for base, _, names in os.walk(top):
+            for name in names:
+                with open(os.path.join(base, name), "rb") as f:
+                    data = f.read()
+                yield name, data
+                at = data.find(w.ZSTD_MAGIC)
+                while at >= 0:
+                    plain = squeezed.open_at(data, at)
+                    if plain:
+                        yield name + " (zstd)", plain
+                    at = data.find(w.ZSTD_MAGIC, at + 1)
+
+
+def where(word, *directories):
+    return [name for name, data in bytes_of(*directories) if any(n in data for n in w.needles_of([word]))]
+
+
+GUARDIAN, COMMENT, OTHER, THIRD = "监护人canary赵", "金丝雀 canary 5512", "监护人canary钱", "监护人canary孙"
+
+
+@test
+def a_copied_database_shows_nothing_private(t):
+    """Tables, journal, tail, candidates, log: every byte, at the site and at the county."""
+    a = t.a
+    # A second device at the same unit, so that two edit one field without knowing of each other.
+    twin = t.world.node("twin")
+    twin.init()
+    twin.settings(PEOPLE)
+    token = t.county.run("invite", "--org", SITE_A, "--role", "node", env=t.as_person("gao")).out
+    twin.run("join", "-", text=token)
+    row = a.run("record", "volunteer", "name=小红", "vstat=active", "registered=2025-03-08", f"guardian={GUARDIAN}",
+                "birth=2015-05-05", "guardian_consent=2025-01-01", "--service").out.strip()
+    a.run("sync")
+    wait_for(lambda: twin.run("sync").code == 0 and w.has(twin, "volunteer", [row], 1), 20, "the twin has it")
+    a.run("edit", row, f"guardian={OTHER}", "--service")
+    twin.run("edit", row, f"guardian={THIRD}")
+    for node in (a, twin, a, twin):
+        node.run("sync")
+    wait_for(lambda: w.ask(t.county, "SELECT count(*) FROM candidate") > 0, 20, "two values stand at the county")
+    a.run("record", "participation", f"volunteer={row}", "act=B3", "in=2025-03-08T09:00", "out=2025-03-08T10:00", "minutes=60",
+          "hsrc=1", "hstat=2", f"comment={COMMENT}", "--service")  # in the tail, not sealed
+    must(w.ask(a, "SELECT count(*) FROM tail WHERE lane > 0") > 0, "nothing to look for")
+    for node in (a, twin, t.county):
+        copy = t.world.path(f"copied-{node.name}")
+        os.makedirs(copy)
+        for end in ("", "-wal", "-shm"):
+            if os.path.exists(os.path.join(node.dir, "jinguo.db" + end)):
+                with open(os.path.join(node.dir, "jinguo.db" + end), "rb") as f, \
+                        open(os.path.join(copy, "jinguo.db" + end), "wb") as g:
+                    g.write(f.read())
+        for word in (GUARDIAN, OTHER, THIRD, ID_NO):
+            must(not where(word, copy), f"{word} lies open in the copy of {node.name}", str(where(word, copy)))
+        must(where("小红", copy), "the search finds nothing at all")
+        db = w.sqlite3.connect(os.path.join(copy, "jinguo.db"))
+        tail = db.execute("SELECT changeset FROM tail WHERE lane > 0").fetchall()
+        db.close()
+        must(not any(COMMENT.encode() in c for (c,) in tail), "the tail lies open")
+    os.makedirs(t.world.path("backed-up"))
+    a.run("backup", t.world.path("backed-up/a.db"))
+    must(not where(GUARDIAN, t.world.path("backed-up")), "a backup shows it")
+
+
+@test
+def closed_things_open_for_who_may(t):
+    """Without the credential: a login; the county's recovery key; nobody else."""
+    import shutil
+    a = t.a
+    key = t.world.path("recovery.key")
+    public = a.run("recovery", "init", key).out.strip()
+    must(os.stat(key).st_mode & 0o777 == 0o600 and len(public) == 64, "the recovery key's file is not its owner's alone")
+    a.run("recovery", "init", key, expect=CONFLICT)
+    t.county.run("recovery", "state", public, env=t.as_person("cai"), expect=NO_PERMISSION)
+    t.county.run("recovery", "state", public, env=t.as_person("gao"))
+    wait_for(lambda: a.run("sync").code == 0 and w.ask(a, "SELECT count(*) FROM recovery_key") == 1, 20, "the site hears of it")
+    a.run("status")  # opened once more, now knowing it
+    must(w.ask(a, "SELECT count(*) FROM secret WHERE name = 'rest:recovery'") == 1, "nothing is kept for the recovery key")
+    found = t.world.node("found")  # a disk that turned up, without its credential
+    shutil.copytree(a.dir, found.dir)
+    os.remove(os.path.join(found.dir, "service.key"))
+    r = found.run("show", t.row, "--service", expect=NO_PERMISSION)
+    must("4131" in r.err, "the service acts without its credential", r.err)
+    found.run("show", t.row, expect=NO_PERMISSION)
+    with open(os.open(os.path.join(found.dir, "service.key"), os.O_CREAT | os.O_WRONLY, 0o600), "w") as f:
+        f.write("00" * 32 + "\n")
+    must("6106" in found.run("status", expect=9).err, "any credential will do")
+    os.remove(os.path.join(found.dir, "service.key"))
+    t.login(found, "chen", RECORDER)
+    must(found.json("show", t.row, env=t.as_person("chen"))["items"][0]["id_no"] == ID_NO, "a login does not open it")
+    wrong = t.world.path("wrong.key")
+    a.run("recovery", "init", wrong)
+    must("6106" in found.run("recovery", "open", wrong, expect=9).err, "any recovery key will do")
+    found.run("recovery", "open", key)
+    must(found.json("show", t.row, "--service")["items"][0]["id_no"] == ID_NO, "the recovery key does not open it")
+    found.run("recovery", "open", key, expect=CONFLICT)  # a credential is there: nothing is overwritten
+    t.login(a, "chen", RECORDER)
+
+
 def trail(node, login=None, t=None):
     return node.json("trail", env=t.as_person(login) if login else None)["items"]
 

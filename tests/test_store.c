@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "common/base.h"
 
@@ -30,9 +31,9 @@ static const struct field thing_fields[] = {
         {.number = 4, .type = FIELD_TEXT, .name = "a"},
         {.number = 8, .type = FIELD_INT, .name = "b", .indexed = true},
         {.number = 16, .type = FIELD_BYTES, .name = "c"},
-        {.number = 5, .type = FIELD_TEXT, .name = "d"},
-        {.number = 9, .type = FIELD_INT, .name = "e"},
-        {.number = 6, .type = FIELD_BYTES, .name = "f"},
+        {.number = 5, .type = FIELD_TEXT, .tier = 3, .name = "d"},
+        {.number = 9, .type = FIELD_INT, .tier = 3, .name = "e"},
+        {.number = 6, .type = FIELD_BYTES, .tier = 4, .name = "f"},
         /* the newer build's */
         {.number = 20, .type = FIELD_TEXT, .name = "g", .indexed = true},
 };
@@ -57,6 +58,7 @@ struct place {
 	unsigned flags;
 	struct store *st, *keeper;
 	struct arena a;
+	bool closed; /* at rest */
 };
 
 static uint64_t seed = 42;
@@ -80,6 +82,16 @@ static void make_hash(uint32_t n, uint8_t ret[32])
 	hash_of(span_of(&n, sizeof(n)), ret, 32);
 }
 
+static const uint8_t rest_key[32] = {"a key of thirty-two bytes......"};
+
+static void give_key(struct store *st)
+{
+	static uint8_t salt[16];
+
+	salt[0]++;
+	OK(store_rest(st, rest_key, salt));
+}
+
 static void reopen(struct place *p, const struct schema *schema)
 {
 	struct error err = {0};
@@ -88,9 +100,10 @@ static void reopen(struct place *p, const struct schema *schema)
 	p->st = NULL;
 	if (store_open(p->path, schema, p->flags, &p->st, &err) != 0)
 		fail_msg("open: %s", err.detail);
+	if (p->closed) give_key(p->st);
 }
 
-static int set_up(void **state, unsigned flags)
+static int set_up_how(void **state, unsigned flags, bool closed)
 {
 	struct place *p = calloc(1, sizeof(*p));
 	static unsigned number;
@@ -99,6 +112,7 @@ static int set_up(void **state, unsigned flags)
 	OK(crypt_init());
 	(void)snprintf(p->dir, sizeof(p->dir), "/tmp/test_store.XXXXXX");
 	assert_non_null(mkdtemp(p->dir));
+	p->closed = closed;
 	p->flags = flags | STORE_CREATE;
 	if ((flags & STORE_MEMORY_VFS) != 0) {
 		(void)snprintf(p->path, sizeof(p->path), "store%u", number++);
@@ -112,9 +126,19 @@ static int set_up(void **state, unsigned flags)
 	return 0;
 }
 
+static int set_up(void **state, unsigned flags)
+{
+	return set_up_how(state, flags, false);
+}
+
 static int set_up_file(void **state)
 {
 	return set_up(state, 0);
+}
+
+static int set_up_closed(void **state)
+{
+	return set_up_how(state, 0, true);
 }
 
 static int set_up_memory(void **state)
@@ -1769,6 +1793,197 @@ static void trail_of_what_was_done(void **state)
 	store_rollback(p->st);
 }
 
+/* ---- at rest */
+
+#define CANARY "canary-\xe5\xb7\xbe\xe5\xb8\xbc-7e1f"
+
+static bool file_says(const char *path, const char *word)
+{
+	FILE *f = fopen(path, "rb");
+	uint8_t *bytes;
+	size_t n;
+	bool found;
+
+	if (f == NULL) return false;
+	bytes = malloc(1 << 24);
+	assert_non_null(bytes);
+	n = fread(bytes, 1, 1 << 24, f);
+	(void)fclose(f);
+	found = memmem(bytes, n, word, strlen(word)) != NULL;
+	free(bytes);
+	return found;
+}
+
+/* In the file or its log. */
+static bool place_says(const struct place *p, const char *word)
+{
+	char wal[128];
+
+	(void)snprintf(wal, sizeof(wal), "%s-wal", p->path);
+	return file_says(p->path, word) || file_says(wal, word);
+}
+
+enum { CANARIES = 7 };
+
+/* One in each thing that lies closed, with a number behind it; one in the open for comparison. */
+static void put_canaries(struct place *p, const char *with)
+{
+	char word[CANARIES][64];
+	uint32_t scope;
+	struct value v[SLOTS_MAX] = {value_int(1)};
+	struct row r = {.v = v};
+	struct candidate c = {.table = THING, .lane = LANE_COUNTY, .slot = 1};
+	struct entry e[3] = {
+	        {.kind = 1, .lane = LANE_COUNTY}, {.kind = 3, .lane = LANE_COUNTY}, {.kind = 1}};
+	int64_t recvs[3];
+	bool fresh;
+
+	for (int i = 0; i < CANARIES; i++)
+		(void)snprintf(word[i], sizeof(word[i]), "%s-%d-%s", CANARY, i, with);
+	begin(p);
+	scope = scope_of(p, 77);
+	make_id((uint32_t)with[0], r.id);
+	r.scope = scope;
+	v[1] = value_text(word[0]);
+	v[2] = value_int(1234567);
+	r.extra = span_of(word[1], strlen(word[1]));
+	OK(store_rows_insert(p->st, THING, LANE_COUNTY, &r, 1, &fresh));
+	assert_true(fresh);
+	v[1] = value_text(word[2]);
+	OK(store_rows_update(p->st, THING, LANE_COUNTY, &r, &(uint64_t){2}, 1));
+	c.scope = scope;
+	c.run = 1;
+	memcpy(c.row, r.id, 16);
+	c.value = value_text(word[3]);
+	OK(store_candidates_set(p->st, THING, r.id, LANE_COUNTY, &c, 1));
+	OK(store_tail_add(p->st,
+	                  &(struct tail_item){.scope = scope,
+	                                      .run = 1,
+	                                      .lane = LANE_COUNTY,
+	                                      .changeset = span_of(word[4], strlen(word[4]))}));
+	for (size_t i = 0; i < 3; i++) {
+		make_hash((uint32_t)(with[0] * 10 + (int)i), e[i].hash);
+		e[i].scope = scope;
+		e[i].head = i == 1 ? span_of(word[5], strlen(word[5])) : span_of("head", 4);
+		e[i].body = i == 2 ? span_of("open-bird", 9) : span_of(word[6], strlen(word[6]));
+	}
+	OK(store_journal_append(p->st, e, 3, recvs));
+	commit(p);
+}
+
+static void look_for_canaries(struct place *p, const char *with)
+{
+	char word[64];
+	uint8_t id[16];
+	struct row *r;
+	struct candidate *c;
+	struct tail_item *t;
+	struct entry *e;
+	struct row_view *v;
+	size_t n;
+	int64_t recv = 0;
+	uint8_t hash[32];
+
+	make_id((uint32_t)with[0], id);
+	OK(store_rows_get(p->st, THING, LANE_COUNTY, (const uint8_t(*)[16])id, 1, &p->a, &r));
+	(void)snprintf(word, sizeof(word), "%s-2-%s", CANARY, with);
+	assert_true(value_equal(r->v[1], value_text(word)));
+	assert_true(value_equal(r->v[2], value_int(1234567)));
+	assert_int_equal(r->extra.len, strlen(word));
+	struct row_where where[2] = {{&thing_fields[3], value_text(word)},
+	                             {&thing_fields[4], value_int(1234567)}};
+	OK(store_rows_view(p->st, &thing_new, where, 2, 0, true, NULL, 5, &p->a, &v, &n));
+	assert_int_equal(n, 1);
+	assert_memory_equal(v[0].id, id, 16);
+	where[1].value = value_int(1);
+	OK(store_rows_view(p->st, &thing_new, where, 2, 0, true, NULL, 5, &p->a, &v, &n));
+	assert_int_equal(n, 0);
+	OK(store_candidates_get(p->st, THING, id, LANE_COUNTY, &p->a, &c, &n));
+	(void)snprintf(word, sizeof(word), "%s-3-%s", CANARY, with);
+	assert_true(n == 1 && value_equal(c[0].value, value_text(word)));
+	OK(store_tail_all(p->st, &p->a, &t, &n));
+	(void)snprintf(word, sizeof(word), "%s-4-", CANARY);
+	for (size_t i = 0; i < n; i++) assert_memory_equal(t[i].changeset.p, word, strlen(word));
+	make_hash((uint32_t)(with[0] * 10 + 1), hash);
+	OK(store_journal_find(p->st, hash, &recv));
+	OK(store_journal_get(p->st, recv, &p->a, &e));
+	(void)snprintf(word, sizeof(word), "%s-5-%s", CANARY, with);
+	assert_true(span_equal(e->head, span_of(word, strlen(word))));
+	(void)snprintf(word, sizeof(word), "%s-6-%s", CANARY, with);
+	assert_true(span_equal(e->body, span_of(word, strlen(word))));
+}
+
+/* What lay open is closed by the first key, in the file and its log, and comes back; nothing else opens it. */
+static void closing_what_lay_open(void **state)
+{
+	static const uint8_t other_key[32] = {1};
+	struct place *p = *state;
+	uint8_t salt[16] = {9}, got[32];
+	struct tail_item *t;
+	struct row *r;
+	uint8_t id[16];
+	size_t n;
+
+	put_canaries(p, "before");
+	assert_true(place_says(p, CANARY));
+	assert_false(store_rest_key(p->st, got));
+	give_key(p->st);
+	assert_true(store_rest_key(p->st, got));
+	assert_memory_equal(got, rest_key, 32);
+	assert_false(place_says(p, CANARY));
+	assert_true(place_says(p, "open-bird")); /* so the search does find what is there */
+	look_for_canaries(p, "before");
+	put_canaries(p, "after");
+	assert_false(place_says(p, CANARY));
+	look_for_canaries(p, "after");
+	reopen(p, &new_schema);
+	assert_true(store_closed(p->st));
+	make_id((uint32_t)'a', id);
+	assert_int_equal(
+	        store_rows_get(p->st, THING, LANE_COUNTY, (const uint8_t(*)[16])id, 1, &p->a, &r),
+	        -ERR_CLOSED);
+	assert_int_equal(store_tail_all(p->st, &p->a, &t, &n), -ERR_CLOSED);
+	begin(p);
+	assert_int_equal(
+	        store_tail_add(p->st, &(struct tail_item){.lane = 1, .changeset = {id, 4}}),
+	        -ERR_CLOSED);
+	store_rollback(p->st);
+	assert_int_equal(store_rest(p->st, other_key, salt), -ERR_KEYS);
+	give_key(p->st);
+	look_for_canaries(p, "after");
+	assert_false(place_says(p, CANARY));
+}
+
+/* A blob of one row in another is not opened there; a byte that is altered neither. */
+static void closed_things_stay_in_their_place(void **state)
+{
+	struct place *p = *state;
+	struct buf sql;
+	sqlite3 *db = NULL;
+	uint8_t id[16];
+	struct row *r;
+
+	put_canaries(p, "a");
+	put_canaries(p, "b");
+	store_close(p->st);
+	p->st = NULL;
+	assert_int_equal(sqlite3_open(p->path, &db), SQLITE_OK);
+	buf_init(&sql, 512);
+	buf_text(&sql, "UPDATE thing SET d = (SELECT d FROM thing AS o WHERE o.id < thing.id) "
+	               "WHERE d IS NOT "
+	               "NULL AND EXISTS (SELECT 1 FROM thing AS o WHERE o.id < thing.id)");
+	assert_int_equal(sqlite3_exec(db, buf_cstr(&sql), NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_changes(db), 1);
+	buf_done(&sql);
+	(void)sqlite3_close(db);
+	reopen(p, &new_schema);
+	make_id((uint32_t)'b', id);
+	OK(store_rows_get(p->st, THING, LANE_COUNTY, (const uint8_t(*)[16])id, 1, &p->a, &r));
+	assert_int_equal(r->v[1].type,
+	                 VALUE_BYTES); /* as it lies there: damage, for who compares */
+	assert_null(memmem(r->v[1].s.p, r->v[1].s.len, CANARY, strlen(CANARY)));
+}
+
 /* ---- the whole file */
 
 static void backups_and_checks(void **state)
@@ -1906,6 +2121,7 @@ static void real_schema_opens(void **state)
 
 #define BOTH(TEST)                                                                                 \
 	{#TEST " file", TEST, set_up_file, tear_down, NULL},                                       \
+	        {#TEST " closed", TEST, set_up_closed, tear_down, NULL},                           \
 	{                                                                                          \
 #TEST " memory", TEST, set_up_memory, tear_down, NULL                              \
 	}
@@ -1945,6 +2161,9 @@ int main(void)
 	        BOTH(cursors_and_peers),
 	        BOTH(certificates_and_invitations),
 	        BOTH(meta),
+	        ON_FILE(closing_what_lay_open),
+	        {"closed_things_stay_in_their_place", closed_things_stay_in_their_place,
+	         set_up_closed, tear_down, NULL},
 	        BOTH(secrets),
 	        BOTH(trail_of_what_was_done),
 	        BOTH(backups_and_checks),

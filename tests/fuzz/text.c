@@ -15,6 +15,7 @@
 #include "node/command.h"
 #include "node/config.h"
 #include "node/keys.h"
+#include "node/rest.h"
 
 enum { ARENA_MAX = 64 * 1024 * 1024, VALUE_MEMORY_FACTOR = 8 };
 
@@ -219,11 +220,23 @@ int fuzz_person(const uint8_t *p, size_t len)
 	struct span in = span_of(p, len);
 	struct account_secret a;
 	struct session_secret s;
+	struct rest_secret rest;
+	struct rest_box box;
 	struct buf b;
 
 	buf_init(&b, 1024);
 	if (account_secret_parse(in, &a)) {
 		account_secret_pack(&a, &b);
+		must(span_equal(buf_span(&b), in));
+	}
+	buf_reset(&b);
+	if (rest_secret_parse(in, &rest)) {
+		rest_secret_pack(&rest, &b);
+		must(span_equal(buf_span(&b), in));
+	}
+	buf_reset(&b);
+	if (rest_box_parse(in, &box)) {
+		rest_box_pack(&box, &b);
 		must(span_equal(buf_span(&b), in));
 	}
 	buf_reset(&b);

@@ -143,7 +143,8 @@
 	X(TRAIL_NOTED, NULL, "something that somebody may ask about is noted") \
 	X(TRAIL_SIGNED, NULL, "the head of a trail is signed above") \
 	X(TRAIL_COUNTERSIGNED, NULL, "the head of a hub's trail is countersigned") \
-	X(TRAIL_ALTERED, NULL, "a trail is altered behind the engine's back, and it shows where")
+	X(TRAIL_ALTERED, NULL, "a trail is altered behind the engine's back, and it shows where") \
+	X(CLOSED_FILE, NULL, "a database whose private parts lie closed")
 
 #define COVERAGE_CERTS(X) \
 	X(CERT_OUT, NULL, "a child comes whose certificate has run out") \

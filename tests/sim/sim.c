@@ -6,6 +6,7 @@
 #include "tests/sim/sim.h"
 
 #include "tests/sim/boot.h"
+#include "tests/sim/closed.h"
 #include "tests/sim/damage.h"
 #include "tests/sim/heads.h"
 #include "tests/sim/people.h"
@@ -34,7 +35,7 @@ enum {
 	X(fault) X(reboot) X(skew) X(refuse) X(hold) X(command) X(late) X(stay) X(window) \
 	X(mixed) X(crowd) X(piece) X(twin) X(restore) X(damage) \
 	X(without) X(clock) X(upgrade) X(speak) X(slow) X(pause) X(deaf) X(load) X(whole) \
-	X(disk) X(power) X(die) X(eio) X(full) X(audit) X(trails) X(life)
+	X(disk) X(power) X(die) X(eio) X(full) X(audit) X(trails) X(life) X(closed)
 /* clang-format on */
 
 static const struct {
@@ -132,6 +133,7 @@ void sim_config(uint64_t seed, struct config *ret)
 	storage_config(seed, &c);
 	c.trails = trails_config(seed);
 	trust_config(&c);
+	c.closed = closed_config(seed);
 	*ret = c;
 }
 
@@ -566,6 +568,7 @@ void sim_settle(struct sim *s)
 	people_check_rest(w, s->chest);
 	trails_check_rest(w);
 	heads_check(w);
+	closed_check_rest(w);
 	for (size_t i = 0; i < w->devices_count; i++) storage_check(w->devices[i]);
 	if (w->failed_rule[0] == '\0') check_quiet_sessions(s, conns);
 	if (w->failed_rule[0] != '\0') return;

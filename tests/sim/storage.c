@@ -3,6 +3,7 @@
  */
 #include "common/base.h"
 
+#include "tests/sim/closed.h"
 #include "tests/sim/storage.h"
 
 #include "tests/sim/device.h"
@@ -72,13 +73,26 @@ static int open_as(struct device *d, enum storage_who who, unsigned flags, struc
 	return rc;
 }
 
+static int close_rest(struct device *d, struct store **ret)
+{
+	int rc = closed_give(d, *ret);
+
+	if (rc == 0) return 0;
+	store_close(*ret);
+	*ret = NULL;
+	return rc;
+}
+
 int storage_open(struct device *d, enum storage_who who, unsigned flags, struct store **ret)
 {
 	struct sqlite3 *held;
 	char uri[128];
 	int rc;
 
-	if ((flags & STORE_CREATE) == 0) return open_as(d, who, flags, ret);
+	if ((flags & STORE_CREATE) == 0) {
+		rc = open_as(d, who, flags, ret);
+		return rc == 0 ? close_rest(d, ret) : rc;
+	}
 	storage_uri(d, uri, sizeof(uri));
 	held = template_fill(device_schema(d), uri);
 	rc = open_as(d, who, flags, ret);
@@ -86,7 +100,7 @@ int storage_open(struct device *d, enum storage_who who, unsigned flags, struct 
 	if (rc == 0 && held == NULL && d->storage.disk == NULL)
 		template_keep(device_schema(d), uri);
 	template_release(held);
-	return rc;
+	return rc == 0 ? close_rest(d, ret) : rc;
 }
 
 void storage_uri(struct device *d, char *ret, size_t room)

@@ -59,6 +59,7 @@ struct config {
 	int64_t disk, power, die, eio, full, audit;
 	int64_t trails; /* things that people do which are noted; 0: nobody keeps a trail */
 	int64_t life; /* of certificates, minutes; 0: for ever */
+	int64_t closed; /* 1: what is private lies closed on the disks */
 };
 
 struct unit {
@@ -107,6 +108,7 @@ struct world {
 	struct event *queue; /* binary heap by (at_ms, seq) */
 	size_t queue_count, queue_room;
 	uint64_t seq;
+	uint64_t keys_given; /* closed.c */
 
 	struct unit units[WORLD_UNITS_MAX];
 	size_t units_count;

@@ -90,19 +90,23 @@ class Ledger:
         """The words in the journal and the open tail of this database."""
         db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)
         try:
-            return self.words_of(db)
+            return self.words_of(db, key=rest.of_path(db, path))
         finally:
             db.close()
 
-    def words_of(self, db, after=0):
+    def words_of(self, db, after=0, key=None):
+        """key: of what lies closed; None: of a copy that was opened."""
         found = set()
-        for h, kind, body in db.execute("SELECT hash, kind, body FROM journal WHERE recv > ? AND length(body) > 0", (after,)):
+        for h, kind, lane, body in db.execute(
+                "SELECT hash, kind, lane, body FROM journal WHERE recv > ? AND length(body) > 0", (after,)):
             if h not in self.bodies:
+                body = key.body(lane, h, body) if key else body
                 plain = self.squeezed.open(body) if kind == 1 else body
                 must(plain is not None, "the body of an entry cannot be opened to look into it")
                 self.bodies[h] = frozenset(x.decode() for x in WORD.findall(plain))
             found |= self.bodies[h]
-        for (changeset,) in db.execute("SELECT changeset FROM tail"):
+        for scope, lane, run, changeset in db.execute("SELECT scope, lane, run, changeset FROM tail"):
+            changeset = key.changeset(scope, lane, run, changeset) if key else changeset
             found.update(x.decode() for x in WORD.findall(changeset))
         return found
 

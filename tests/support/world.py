@@ -17,6 +17,8 @@ import tempfile
 import threading
 import time
 
+import rest
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, os.environ.get("JINGUO_BUILD", "build/debug"))
 NODE, HUB = os.path.join(BUILD, "jinguo-node"), os.path.join(BUILD, "jinguo-hub")
@@ -377,13 +379,15 @@ class Relay:
 # ---- the outside reader
 
 _schema = {}
+_tables = []
 
 
 def schema():
     """Tables and, for each lane, their fields, as the program prints them."""
     if not _schema:
         text = subprocess.run([NODE, "schema", "--json"], capture_output=True, check=True).stdout
-        for t in json.loads(text)["tables"]:
+        _tables.extend(json.loads(text)["tables"])
+        for t in _tables:
             lanes = {}
             for f in t["fields"]:
                 lanes.setdefault(f["number"] % 4, []).append(f["name"])
@@ -402,6 +406,8 @@ class Book:
         live.close()
         check = self.db.execute("PRAGMA integrity_check").fetchone()[0]
         must(check == "ok", f"{place.name}: sqlite says {check}")
+        schema()
+        rest.Rest(self.db, place.dir).open_all(self.db, _tables)
         self.scopes = dict(self.db.execute("SELECT ord, id FROM scope"))
 
     def rows(self, table, lane):
