@@ -8,6 +8,7 @@ import os
 import re
 import sqlite3
 
+import rest
 import world as w
 from world import must
 
