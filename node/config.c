@@ -50,6 +50,7 @@ static const struct key keys[] = {
         NUMBER("sync", apply_ms, 1, 60000, 100),
         NUMBER("sync", correct_ms, 10, 3600000, 1000),
         NUMBER("sync", retry_ms, 10, 3600000, 5000),
+        NUMBER("sync", audit_ms, 10, 2592000000, 86400000),
         {"people", "service", KEY_PATH, offsetof(struct config, service), 0, 0, 0},
         NUMBER("people", argon_kib, 8, PASSWORD_KIB_MAX, 65536),
         NUMBER("people", argon_passes, 1, PASSWORD_PASSES_MAX, 3),

@@ -3,7 +3,7 @@
  *
  *     [link]   listen parent parent_key public connect_timeout_ms welcome_timeout_ms backoff_min_ms
  *              backoff_max_ms handshake_ivl_ms heartbeat_ms credit_window descriptors_max
- *     [sync]   seal_ms apply_ops apply_ms correct_ms
+ *     [sync]   seal_ms apply_ops apply_ms correct_ms retry_ms audit_ms
  *     [people] service argon_kib argon_passes session_ms session_idle_ms lock_after lock_ms
  *     [hub]    strangers_per_minute cert_days welcomes_per_second
  *
@@ -38,6 +38,7 @@ struct config {
 	uint32_t apply_ms;                /* or this long: 100 */
 	uint32_t correct_ms;              /* corrections follow quiet of this length: 1000 */
 	uint32_t retry_ms;                /* after an error of the store: 5000 */
+	uint32_t audit_ms;                /* all rows are held against the journal so often: 24 h */
 	uint32_t strangers_per_minute;    /* wrong secrets answered: 30 */
 	uint32_t cert_days;               /* certificates that this hub issues: 730 */
 	char service[CONFIG_PATH];        /* file of the service's credential; "": service.key */

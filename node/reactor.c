@@ -16,6 +16,7 @@
 #include "common/ident.h"
 #include "common/reader.h"
 #include "node/line.h"
+#include "node/patrol.h"
 #include "node/status.h"
 #include "node/transport.h"
 #include "proto/copies.h"
@@ -74,7 +75,8 @@ struct reactor {
 	int64_t seal_due_ms, correct_due_ms, correct_late_ms, pump_down_due_ms, sick_until_ms,
 	        progress_due_ms, welcome_second_ms;
 	uint32_t welcomes, put_off; /* in that second; who were told to come in a later one */
-	bool shut;                  /* people were told that the door is shut */
+	struct patrol patrol;
+	bool shut; /* people were told that the door is shut */
 	int link_code,
 	        link_kept; /* how the last try to reach the parent ended; what of it is in the database */
 	int sick;          /* code of the error that people were told of */
@@ -940,6 +942,32 @@ static void ask_for_seal(struct reactor *r)
 		r->seal_due_ms = r->now + settings(r)->seal_ms;
 }
 
+/* Nothing to do: a piece of the audit (patrol.h). */
+static void patrol(struct reactor *r, bool idle)
+{
+	int64_t found, mended;
+	int rc;
+
+	if (r->c->once || r->finished || r->apply_more || r->seal_asked || r->correct_asked) return;
+	if (!patrol_due(&r->patrol, r->now, idle)) return;
+	if (!r->patrol.going) r->patrol.audit = (struct audit){0};
+	found = r->patrol.audit.found;
+	mended = r->patrol.audit.mended;
+	r->dirty = false;
+	rc = patrol_piece(&r->patrol, r->replica, r->place->env.now_ms(r->place->env.ctx),
+	                  settings(r)->audit_ms);
+	/* What nobody has asked for yet may be unreadable, and what is asked for be served all the same. */
+	if (rc && rc != -ERR_DATABASE_DAMAGED) {
+		sick(r, rc);
+	} else if (rc) {
+		note(r, -rc, "audit: %s", replica_error(r->replica)->detail);
+	} else if (r->patrol.audit.found > found) {
+		note(r, ERR_DIFFERS, "audit: %" PRId64 " not as it should be, %" PRId64 " repaired",
+		     r->patrol.audit.found - found, r->patrol.audit.mended - mended);
+		pump_all(r);
+	}
+}
+
 /* Another process committed: something to seal, a certificate, an address. */
 static void notice_others(struct reactor *r)
 {
@@ -970,6 +998,7 @@ static int64_t timeout_ms(const struct reactor *r)
 	if (r->up_state != UP_NONE) until = sooner(until, r->up_due_ms);
 	if (r->up_state == UP_SESSION && r->up_opened) until = r->now + IDLE_MS;
 	if (r->correct_asked) until = sooner(until, r->correct_due_ms);
+	if (!r->c->once && !r->correct_asked) until = sooner(until, r->patrol.due_ms);
 	if (r->pump_down) until = sooner(until, r->pump_down_due_ms);
 	for (const struct line *l = r->lines.first; l; l = l->next) {
 		if (line_due(r, l)) return 0;
@@ -1067,6 +1096,7 @@ static void turn(struct reactor *r, const int *fds, size_t fds_count)
 	remember_link(r);
 	apply(r);
 	correct(r);
+	patrol(r, !ready.down && !ready.up);
 }
 
 /* Says goodbye to all in one transaction, and gives it a moment to leave. */

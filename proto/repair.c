@@ -918,7 +918,7 @@ static int audit_entries(struct replica *r, struct audit *x, size_t count)
 		x->entry = e[i].recv;
 		if (entry_sound(&e[i])) continue;
 		x->found++;
-		rc = repair_entry_damaged(r, &e[i]);
+		if (!x->look) rc = repair_entry_damaged(r, &e[i]);
 	}
 	x->entries_done = !rc && !n;
 	arena_done(&a);
@@ -940,6 +940,27 @@ static int forget_tried(struct replica *r)
 	return rc ? engine_fail(r, rc) : 0;
 }
 
+static int keep_audited(struct replica *r)
+{
+	int64_t now = r->env->now_ms(r->env->ctx);
+	uint8_t b[8];
+	for (unsigned i = 0; i < 8; i++) b[i] = (uint8_t)((uint64_t)now >> (8 * i));
+	return store_meta_put(r->st, "audited", span_of(b, sizeof(b)));
+}
+
+int replica_audited(struct replica *r, int64_t *ret_ms)
+{
+	struct span s;
+	struct arena a;
+	uint64_t v = 0;
+	arena_init(&a, 0);
+	int rc = store_meta_get(r->st, "audited", &a, &s);
+	for (size_t i = 8; !rc && s.len == 8 && i-- > 0;) v = v << 8 | s.p[i];
+	arena_done(&a);
+	*ret_ms = (int64_t)v;
+	return rc ? engine_fail(r, rc) : 0;
+}
+
 static int audit_next_scope(struct replica *r, struct audit *x)
 {
 	struct arena a;
@@ -948,7 +969,7 @@ static int audit_next_scope(struct replica *r, struct audit *x)
 	bool found = false;
 	arena_init(&a, 0);
 	int rc = store_scopes(r->st, &a, &scopes, &n);
-	size_t most = x->look ? SCOPES_LOOKED_AT : 1, taken = 0;
+	size_t most = x->look && !x->piece ? SCOPES_LOOKED_AT : 1, taken = 0;
 	x->of = rc ? 0 : (int64_t)n;
 	for (size_t i = 0; i < n && !rc && taken < most; i++) {
 		if (scopes[i].ord <= x->scope) continue;
@@ -970,6 +991,7 @@ static int audit_next_scope(struct replica *r, struct audit *x)
 		rc = notes_settle(r, REPAIR_ROW, x->began_ms, REPAIR_OWN);
 		rc = rc ? rc : notes_settle(r, REPAIR_ENTRY, x->began_ms, REPAIR_PEER);
 	}
+	if (!rc && !found && !x->look) rc = keep_audited(r);
 	arena_done(&a);
 	return rc ? engine_fail(r, rc) : 0;
 }
@@ -986,10 +1008,38 @@ int replica_audit(struct replica *r, struct audit *x)
 	rc = store_journal_head(r->st, &head, rolling);
 	/* What the tables should be is known only when all that is here has been applied. */
 	x->whole = !rc && head == r->s.applied;
-	if (!rc && !x->entries_done && !x->look)
+	if (!rc && !x->entries_done && (!x->look || x->piece))
 		rc = audit_entries(r, x, 256);
 	else if (!rc)
 		rc = audit_next_scope(r, x);
 	if (!x->look) rc = rc ? rc : admit_flush(r);
 	return rc ? engine_fail(r, rc) : 0;
+}
+
+int replica_audit_piece(struct replica *r, struct audit *x)
+{
+	struct audit before = *x;
+	assert(!store_in_transaction(r->st));
+	x->piece = x->look = true;
+	arena_reset(&r->scratch);
+	int rc = store_begin_read(r->st);
+	if (!rc) {
+		rc = replica_audit(r, x);
+		store_rollback(r->st);
+	}
+	/* A row that cannot be used at all is rebuilt at the next begin. */
+	if (rc && !r->hurt.set) return rc;
+	if (!rc && x->found == before.found && !x->finished) return 0;
+	*x = before;
+	x->piece = true;
+	x->look = false;
+	rc = replica_begin(r);
+	if (rc) return rc;
+	rc = replica_audit(r, x);
+	rc = rc ? rc : replica_commit(r);
+	if (rc) {
+		*x = before;
+		replica_rollback(r);
+	}
+	return rc;
 }

@@ -11,6 +11,7 @@ import os
 import random
 import shutil
 import socket
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -633,6 +634,37 @@ def status_tells_why(t):
 
 
 # ---- files and disks
+
+@test
+def damage_is_found_unasked(t):
+    """A value is changed behind a running program's back, at a site and at its county: found, put right and named."""
+    hub, node = t.world.hub("watched"), t.world.node("watched_site")
+    hub.init("--listen", f"tcp://127.0.0.1:{t.world.port()}")
+    hub.join(t.province, "350103000000")
+    for place in (hub, node):
+        if place is node:
+            node.init()
+            node.join(hub, w.Book(hub).db.execute("SELECT code FROM org_unit WHERE level = 6 ORDER BY code").fetchone()[0])
+        place.settings({"sync": {"audit_ms": 100}})
+        place.start()
+        if place is hub:
+            wait_for(lambda: hub.status()["own_complete"], 20, "the hub is complete")
+    ids = node.record([activity("测试原样")])
+    wait_for(lambda: w.has(hub, "activity", ids, 0), 20, "the row is at the hub")
+
+    def title(place):
+        return w.Book(place).db.execute("SELECT title FROM activity WHERE id = ?", (id_bytes(ids[0]),)).fetchone()[0]
+    for place in (node, hub):
+        with sqlite3.connect(os.path.join(place.dir, "jinguo.db"), timeout=20) as db:
+            db.execute("UPDATE activity SET title = '被人改了' WHERE id = ?", (id_bytes(ids[0]),))
+        db.close()
+        wait_for(lambda: title(place) == "测试原样", 30, f"{place.name}: the title is what it was")
+        found = place.run("audit", "--json").out
+        must(ids[0] in found, f"{place.name}: audit does not name the row", found[-300:])
+        place.run("verify")
+    for place in (node, hub):
+        place.stop()
+
 
 @test
 def truncated_database(t):

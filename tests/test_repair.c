@@ -204,6 +204,62 @@ static void a_row_that_was_never_sealed(void **state)
 	play_free(s);
 }
 
+/* All pieces of a round, as a program makes them by itself; *ret_written: how many of them wrote. */
+static struct audit round_of(struct device *d, unsigned *ret_written)
+{
+	struct audit x = {0};
+	int64_t before, after;
+
+	*ret_written = 0;
+	while (!x.finished) {
+		before = store_data_version(d->keeper);
+		assert_int_equal(replica_audit_piece(d->replica, &x), 0);
+		after = store_data_version(d->keeper);
+		*ret_written += after != before;
+	}
+	return x;
+}
+
+/* Values, of which no hash and no session tells, and the rest: a round finds and mends them; where all is well it writes nothing
+ * but that it is over. */
+static void a_round_finds_what_nobody_asked_for(void **state)
+{
+	static const struct {
+		const char *sql;
+		unsigned what;
+	} damages[] = {
+	        {"UPDATE thing SET f = f + 1000 WHERE f = 50", REPAIR_ROW},
+	        {"DELETE FROM thing WHERE f = 50", REPAIR_ROW},
+	        {"UPDATE thing SET clock0 = x'ffff' WHERE f = 50", REPAIR_ROW},
+	        {"UPDATE state SET hash = x'00112233445566778899aabbccddeeff'", REPAIR_STATE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(damages); i++)
+		for (int at = 0; at < 2; at++) {
+			uint8_t ids[4][16];
+			struct sim *s = scene(60 + i, ids);
+			struct device *d =
+			        at ? play_device(s, true, COUNTY) : play_device(s, false, 0);
+			unsigned written;
+			int64_t when = 0;
+			struct audit x = round_of(d, &written);
+
+			assert_int_equal(x.found, 0);
+			assert_int_equal(written, 1);
+			assert_int_equal(replica_audited(d->replica, &when), 0);
+			assert_true(when > 0);
+			assert_true(damage_sql(d, damages[i].sql));
+			x = round_of(d, &written);
+			assert_true(x.found > 0);
+			assert_int_equal(x.mended, x.found);
+			assert_int_equal(look(d), 0);
+			assert_true(noted(d, damages[i].what, REPAIR_OWN) > 0);
+			settled(s);
+			play_free(s);
+		}
+}
+
 /* ---- differences that only another's digest tells: as an error of the program would leave them */
 
 static int work_sums(struct device *d, void *ctx)
@@ -433,6 +489,7 @@ int main(void)
 	        cmocka_unit_test(damage_does_not_spread),
 	        cmocka_unit_test(a_row_that_cannot_be_used_stops_nothing),
 	        cmocka_unit_test(a_row_that_was_never_sealed),
+	        cmocka_unit_test(a_round_finds_what_nobody_asked_for),
 	        cmocka_unit_test(rows_that_differ_are_found_by_a_session),
 	        cmocka_unit_test(a_state_hash_that_is_off_is_found_by_a_session),
 	        cmocka_unit_test(a_damaged_body_comes_again_from_a_peer),
