@@ -397,6 +397,16 @@ int store_cells_dirty(struct store *st, struct arena *a, struct cell **ret, size
 int store_cells_clean(struct store *st);
 int store_cells_all(struct store *st, uint32_t scope, struct arena *a, struct cell **ret,
                     size_t *ret_count); /* 0: all scopes */
+/* Cells of which something is stated, by scope, month, kind: kinds up to kind_max of the months from..to; of the kind
+ * `standing` also of all months before. */
+struct stated {
+	uint32_t scope, month;
+	unsigned kind;
+	int64_t stated;
+};
+int store_cells_stated(struct store *st, int64_t from, int64_t to, unsigned kind_max,
+                       unsigned standing, struct arena *a, struct stated **ret,
+                       size_t *ret_count);
 
 /* ---- cursors: my place in a peer's journal, by the peer's run; newest last */
 struct mark {

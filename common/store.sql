@@ -352,6 +352,9 @@ ORDER BY scope, month, kind
 UPDATE cell INDEXED BY cell_dirty SET dirty = 0 WHERE dirty = 1
 -- name: cell_all
 SELECT scope, month, kind, truth, stated, refused, dirty FROM cell ORDER BY scope, month, kind
+-- name: cell_stated
+SELECT scope, month, kind, stated FROM cell
+WHERE stated <> 0 AND month <= ?2 AND kind <= ?3 AND (month >= ?1 OR kind = ?4) ORDER BY scope, month, kind
 -- name: cell_of_scope
 SELECT scope, month, kind, truth, stated, refused, dirty FROM cell WHERE scope = ?1
 ORDER BY scope, month, kind

@@ -1020,6 +1020,31 @@ int store_cells_all(struct store *st, uint32_t scope, struct arena *a, struct ce
 	return read_all(st, s, sizeof(**ret), read_cell, a, ret, ret_count);
 }
 
+static void read_stated(sqlite3_stmt *s, void *item, struct arena *a)
+{
+	struct stated *c = item;
+
+	(void)a;
+	c->scope = col_u32(s, 0);
+	c->month = col_u32(s, 1);
+	c->kind = col_u32(s, 2);
+	c->stated = col_int(s, 3);
+}
+
+int store_cells_stated(struct store *st, int64_t from, int64_t to, unsigned kind_max,
+                       unsigned standing, struct arena *a, struct stated **ret, size_t *ret_count)
+{
+	sqlite3_stmt *s = query(st, Q_CELL_STATED);
+
+	STORE_ENTER(st);
+	if (later_sums(st) != 0) return -st->err.code;
+	bind_int(s, 1, from);
+	bind_int(s, 2, to);
+	bind_int(s, 3, kind_max);
+	bind_int(s, 4, standing);
+	return read_all(st, s, sizeof(**ret), read_stated, a, ret, ret_count);
+}
+
 /* ---- cursors and peers */
 
 static void read_mark(sqlite3_stmt *s, void *item, struct arena *a)

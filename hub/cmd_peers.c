@@ -335,7 +335,7 @@ static int run_coverage(struct call *c)
 	rc = rc ? rc : call_open(c, 0);
 	if (rc) return rc;
 	rc = tree_load(c->store, &c->arena, &tree);
-	rc = rc ? rc : summary_load(c->store, &c->arena, &sum);
+	rc = rc ? rc : summary_cells(c->store, from, to, FIGURE_MINUTES, &c->arena, &sum);
 	rc = rc ? rc : coverage_make(&tree, &sum, level, from, to, &c->arena, &x, &count);
 	rc = rc ? rc : summary_missing(c->replica, &tree, &c->arena, &missing, &missing_count);
 	if (rc) return call_failed(c, rc);

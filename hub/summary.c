@@ -93,6 +93,7 @@ static int compare_parts(const void *a, const void *b)
 	return memcmp(x->row, y->row, 16);
 }
 
+/* Adds the parts to what is stated. */
 static void cell_sum(struct summary_cell *cell)
 {
 	cell->settled = true;
@@ -132,6 +133,56 @@ int summary_load(struct store *st, struct arena *a, struct summary *ret)
 			cell->parts_count++;
 			i++;
 		}
+		cell_sum(cell);
+	}
+	*ret = s;
+	return 0;
+}
+
+static bool in_period(const struct summary_part *p, int64_t from, int64_t to, unsigned kind_max)
+{
+	return p->month <= to && p->kind <= kind_max &&
+	       (p->month >= from || p->kind == FIGURE_VOLUNTEERS);
+}
+
+int summary_cells(struct store *st, int64_t from, int64_t to, unsigned kind_max, struct arena *a,
+                  struct summary *ret)
+{
+	struct summary s = {0};
+	struct loading l = {.summary = &s,
+	                    .arena = a,
+	                    .table = schema_table(&schema_current, TABLE_CORRECTION),
+	                    .correction = true};
+	struct stated *stated = NULL;
+	size_t n = 0, k = 0;
+	int rc = store_cells_stated(st, from, to, kind_max, FIGURE_VOLUNTEERS, a, &stated, &n);
+
+	rc = rc ? rc : tree_rows(st, l.table, load_row, &l);
+	if (rc) return rc;
+	for (size_t i = 0; i < s.parts_count; i++)
+		if (in_period(&s.parts[i], from, to, kind_max)) s.parts[k++] = s.parts[i];
+	s.parts_count = k;
+	if (k) qsort(s.parts, k, sizeof *s.parts, compare_parts);
+	s.cells = ARENA_ARRAY(a, struct summary_cell, n + k + 1);
+	for (size_t i = 0, p = 0; i < n || p < k;) {
+		struct summary_cell *cell = &s.cells[s.count++];
+		struct summary_part key = {0};
+		int order = 1; /* of the cell that is stated and the one that is corrected */
+
+		if (i < n) {
+			key.scope = stated[i].scope;
+			key.month = stated[i].month;
+			key.kind = stated[i].kind;
+			order = p < k ? compare_cell(&key, &s.parts[p]) : -1;
+		}
+		if (order > 0) key = s.parts[p];
+		*cell = (struct summary_cell){.scope = key.scope,
+		                              .month = key.month,
+		                              .kind = key.kind,
+		                              .stated = order <= 0 ? stated[i].stated : 0,
+		                              .parts = &s.parts[p]};
+		i += order <= 0;
+		for (; p < k && !compare_cell(&key, &s.parts[p]); p++) cell->parts_count++;
 		cell_sum(cell);
 	}
 	*ret = s;

@@ -39,6 +39,10 @@ struct summary {
 };
 
 int summary_load(struct store *st, struct arena *a, struct summary *ret);
+/* The same numbers of the months from..to (of volunteers, of all months up to `to`) and kinds up to kind_max, from the sums
+ * that are kept as figures are merged: the parts are corrections only, nothing is said of who stated what. */
+int summary_cells(struct store *st, int64_t from, int64_t to, unsigned kind_max, struct arena *a,
+                  struct summary *ret);
 
 /* A site below that the numbers may lack. */
 enum missing_why { MISSING_NO_NODE, MISSING_NEVER, MISSING_NO_AGREEMENT };

@@ -32,7 +32,29 @@ static size_t data_bytes(const struct batch *b)
 	return len;
 }
 
-static void wire_rows(struct sites *s, const char *name, size_t count, size_t times)
+/* Notes of words that the dictionary was not made of, in their place: as long, made of other syllables. */
+static void unseen_notes(struct dice *d, struct arena *a, struct changeset *cs, size_t count)
+{
+	static const char *const words[] = {"渔港", "碾米", "祠堂", "梯田",   "竹筏", "茶油",
+	                                    "晒谷", "祭灶", "龙眼", "修桥",   "铺路", "沤肥",
+	                                    "织席", "补网", "挖渠", "喂蚕",   "蜂箱", "烟叶",
+	                                    "石磨", "族谱", "戏台", "捞海带", "搭棚", "嫁接"};
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < cs[i].ops[0].values_count; k++) {
+			struct value *v = &cs[i].ops[0].values[k].value;
+			struct buf note;
+
+			if (v->type != VALUE_TEXT || v->s.len < 12) continue;
+			buf_init(&note, 400);
+			while (note.len < v->s.len)
+				buf_text(&note, words[dice_below(d, ARRAY_COUNT(words))]);
+			v->s = arena_span(a, buf_span(&note));
+			buf_done(&note);
+		}
+}
+
+static void wire_rows(struct sites *s, const char *name, size_t count, size_t times, bool unseen)
 {
 	struct pairs ratios = {0};
 	struct arena a;
@@ -41,9 +63,12 @@ static void wire_rows(struct sites *s, const char *name, size_t count, size_t ti
 
 	arena_init(&a, 0);
 	for (size_t i = 0; i < times; i++) {
+		size_t which = s->next++ % s->count;
+		struct changeset *cs = sites_rows(s, which, count, &a);
 		struct batch b;
 
-		sites_batch(s, count, &a, &b);
+		if (unseen) unseen_notes(&s->dice, &a, cs, count);
+		sites_seal(s, which, cs, count, &b);
 		pairs_add(&ratios, (double)data_bytes(&b) / (double)changes_plain(b.cs, b.count));
 		bytes += (double)data_bytes(&b);
 		batch_done(&b);
@@ -176,6 +201,25 @@ static void volunteers(struct machine *m, size_t count)
 	}
 }
 
+static void unit(struct machine *m, const char *code, int level, const uint8_t id[16],
+                 const uint8_t *parent)
+{
+	const struct table *t = schema_table_named(&schema_current, "org_unit");
+	struct field_write f[4] = {{table_field_named(t, "code"), value_text(code)},
+	                           {table_field_named(t, "name"), value_text("测试单位")},
+	                           {table_field_named(t, "level"), value_int(level)}};
+	struct write w = {
+	        .kind = WRITE_INSERT, .table = t, .has_id = true, .fields = f, .fields_count = 3};
+
+	memcpy(w.row, id, 16);
+	if (parent)
+		f[w.fields_count++] = (struct field_write){table_field_named(t, "parent"),
+		                                           value_bytes(parent, 16)};
+	machine_begin(m);
+	bench_must(replica_write(m->r, &w, 1, false, NULL), replica_error(m->r), "unit");
+	machine_commit(m);
+}
+
 static void seal(struct machine *m)
 {
 	bool sealed;
@@ -193,6 +237,9 @@ static void sessions(void)
 
 	machine_open(&hub, "session-hub", NULL, county);
 	machine_open(&node, "session-node", &hub, site);
+	unit(&hub, "350502000000", LEVEL_COUNTY, county, NULL);
+	unit(&hub, "350502001001", LEVEL_COMMUNITY, site, county);
+	seal(&hub);
 	volunteers(&node, 100);
 	seal(&node);
 	for (int i = 0; i < 3; i++) session_run(&node, &hub);
@@ -217,8 +264,9 @@ int main(void)
 
 	machine_open(&hub, "hub", NULL, unit);
 	sites_open(&s, &hub, 40, 1234567);
-	wire_rows(&s, "wire_ratio_1000", 1000, (size_t)bench_size(40, 4));
-	wire_rows(&s, "wire_ratio_10", 10, (size_t)bench_size(40, 4));
+	wire_rows(&s, "wire_ratio_1000", 1000, (size_t)bench_size(40, 4), false);
+	wire_rows(&s, "wire_ratio_10", 10, (size_t)bench_size(40, 4), false);
+	wire_rows(&s, "wire_ratio_10_unseen", 10, (size_t)bench_size(40, 4), true);
 	wire_updates(&s, "wire_bytes_update", false);
 	wire_updates(&s, "wire_bytes_update_any_order", true);
 	sites_close(&s);

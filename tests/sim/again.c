@@ -471,6 +471,32 @@ static void check_cell(struct world *w, const struct view *v, const struct summa
 		           settled ? "" : " unsettled");
 }
 
+/* The sums that are kept say the same as the rows; cells of nothing stand in one of them only. */
+static void check_kept(struct world *w, const struct view *v, const struct summary *s,
+                       struct arena *a)
+{
+	struct summary kept = {0};
+	size_t k = 0;
+
+	if (summary_cells(v->device->keeper, 0, 999912, FIGURE_KINDS, a, &kept) < 0)
+		world_fail(w, "summary", "%s: no kept numbers", v->device->label);
+	for (size_t i = 0; i < s->count; i++) {
+		const struct summary_cell *c = &s->cells[i], *x = &kept.cells[k];
+		bool there = k < kept.count && x->scope == c->scope && x->month == c->month &&
+		             x->kind == c->kind;
+
+		if (!there && c->stated == 0 && c->corrected == 0 && c->settled) continue;
+		if (!there || x->stated != c->stated || x->corrected != c->corrected ||
+		    x->settled != c->settled)
+			world_fail(w, "summary",
+			           "%s keeps another number of %s of %" PRId64 " than its rows say",
+			           v->device->label, figure_name(c->kind), c->month);
+		k++;
+	}
+	if (k != kept.count)
+		world_fail(w, "summary", "%s keeps numbers that no row says", v->device->label);
+}
+
 void again_summary(struct world *w, const struct view *v)
 {
 	struct summary s = {0};
@@ -486,5 +512,6 @@ void again_summary(struct world *w, const struct view *v)
 		if (store_scope_get(v->device->keeper, s.cells[i].scope, &scope) == 0)
 			check_cell(w, v, &s.cells[i], scope.id);
 	}
+	check_kept(w, v, &s, &a);
 	arena_done(&a);
 }

@@ -1,0 +1,160 @@
+/*
+ * coverage.c - `coverage --by township` at a province: 17,498 communities in 1,100 townships, 12 months of four figures each,
+ * one cell in fifty corrected.  From the open database to the items: the org tree, the numbers, the roll-up; without the
+ * start of the process and without printing.
+ */
+#include "common/base.h"
+
+#include "tests/bench/bench.h"
+
+#include "common/ident.h"
+#include "hub/coverage.h"
+#include "proto/figure.h"
+
+enum { COUNTIES = 85, TOWNSHIPS = 1100, COMMUNITIES = 17498, MONTHS = 12, TIMES = 9 };
+
+static struct machine hub;
+
+static void unit_id(uint64_t n, uint8_t ret[16])
+{
+	id_make((UINT64_C(1700000000000) + n) << 12, 77, ret);
+}
+
+static void put(uint16_t table, uint32_t scope, const uint8_t id[16], struct value *v)
+{
+	struct row row = {.scope = scope, .v = v};
+	bool fresh;
+
+	memcpy(row.id, id, 16);
+	v[0] = value_int(1);
+	bench_must(store_rows_insert(hub.st, table, LANE_OPEN, &row, 1, &fresh), NULL, "insert");
+}
+
+static void put_unit(uint64_t n, unsigned level, uint64_t parent, uint32_t *ret_scope)
+{
+	struct value v[SLOTS_MAX] = {0};
+	uint8_t id[16], above[16];
+	char code[13];
+
+	unit_id(n, id);
+	unit_id(parent, above);
+	snprintf(code, sizeof(code), "35%010" PRIu64, n);
+	bench_must(store_scope_ord(hub.st, id, true, ret_scope), NULL, "scope");
+	v[1] = value_text(code);
+	v[2] = value_int(level);
+	v[3] = value_text("测试村妇女之家");
+	if (n != parent) v[5] = value_bytes(above, 16);
+	put(TABLE_ORG_UNIT, *ret_scope, id, v);
+}
+
+/* One device of a community states its four figures of a month; the county corrects some. */
+static void put_figures(uint64_t n, uint32_t scope, int64_t month, struct dice *d)
+{
+	for (unsigned kind = FIGURE_VOLUNTEERS; kind <= FIGURE_MINUTES; kind++) {
+		int64_t said = 1 + (int64_t)dice_below(d, kind == FIGURE_MINUTES ? 9000 : 60);
+		struct cell c = {.scope = scope, .month = month, .kind = kind, .stated = said};
+		struct value v[SLOTS_MAX] = {0};
+		uint8_t unit[16], id[16];
+
+		unit_id(n, unit);
+		figure_row_id(unit, unit, month, kind, id);
+		v[1] = value_bytes(unit, 16);
+		v[2] = value_int(month);
+		v[3] = value_text(figure_name(kind));
+		v[4] = value_int(said);
+		put(TABLE_FIGURE, scope, id, v);
+		bench_must(store_cells_add(hub.st, &c, 1), NULL, "cell");
+		if (dice_below(d, 50)) continue;
+		memset(v, 0, sizeof(v));
+		correction_row_id(unit, month, kind, "overlap", id);
+		v[1] = value_int(month);
+		v[2] = value_text(figure_name(kind));
+		v[3] = value_text("overlap");
+		v[4] = value_int(-1);
+		v[5] = value_int(said);
+		put(TABLE_CORRECTION, scope, id, v);
+	}
+}
+
+static void fill(size_t communities)
+{
+	struct dice d = {.state = 12};
+	uint32_t scope;
+	uint64_t n = 1;
+
+	machine_begin(&hub);
+	put_unit(n++, LEVEL_PROVINCE, 1, &scope);
+	for (uint64_t i = 0; i < COUNTIES; i++) put_unit(n++, LEVEL_COUNTY, 1, &scope);
+	for (uint64_t i = 0; i < TOWNSHIPS; i++)
+		put_unit(n++, LEVEL_TOWNSHIP, 2 + i % COUNTIES, &scope);
+	for (uint64_t i = 0; i < communities; i++, n++) {
+		put_unit(n, LEVEL_COMMUNITY, 2 + COUNTIES + i % TOWNSHIPS, &scope);
+		for (int64_t month = 202501; month < 202501 + MONTHS; month++)
+			put_figures(n, scope, month, &d);
+		if (i % 500 == 499) {
+			machine_commit(&hub);
+			machine_begin(&hub);
+		}
+	}
+	machine_commit(&hub);
+}
+
+static int64_t query(size_t communities, bool from_rows, int64_t *ret_tree_ns, int64_t *ret_sum)
+{
+	struct tree tree = {0};
+	struct summary sum = {0};
+	struct coverage_item *items = NULL;
+	size_t count = 0;
+	int64_t from = bench_wall_ns(), minutes = 0;
+	size_t sites = 0;
+	struct arena a;
+	int rc;
+
+	arena_init(&a, 0);
+	rc = tree_load(hub.st, &a, &tree);
+	*ret_tree_ns = bench_wall_ns() - from;
+	if (!rc)
+		rc = from_rows ? summary_load(hub.st, &a, &sum)
+		               : summary_cells(hub.st, 202501, 202512, FIGURE_MINUTES, &a, &sum);
+	if (!rc)
+		rc = coverage_make(&tree, &sum, LEVEL_TOWNSHIP, 202501, 202512, &a, &items, &count);
+	from = bench_wall_ns() - from;
+	bench_must(rc, NULL, "coverage");
+	for (size_t i = 0; i < count; i++) {
+		minutes += items[i].minutes;
+		sites += (size_t)items[i].sites;
+	}
+	if (count != TOWNSHIPS || sites != communities || minutes <= 0)
+		bench_must(1, NULL, "not all of the province is in it");
+	*ret_sum = minutes;
+	arena_done(&a);
+	return from;
+}
+
+static double median_ms(const int64_t *ns, size_t n)
+{
+	struct pairs p = {0};
+
+	for (size_t i = 0; i < n; i++) pairs_add(&p, (double)ns[i] / 1e6);
+	return pairs_median(&p);
+}
+
+int main(void)
+{
+	static const uint8_t unit[16] = {9};
+	size_t communities = (size_t)bench_size(COMMUNITIES, 1100);
+	int64_t all[TIMES], trees[TIMES], tree_ns, rows_ns, minutes, again;
+
+	machine_open(&hub, "province", NULL, unit);
+	fill(communities);
+	rows_ns = query(communities, /* from_rows= */ true, &tree_ns, &again);
+	for (size_t i = 0; i < TIMES; i++) {
+		all[i] = query(communities, /* from_rows= */ false, &trees[i], &minutes);
+		if (minutes != again) bench_must(1, NULL, "the kept sums say something else");
+	}
+	bench_value("coverage_query_ms", median_ms(all, TIMES), "ms");
+	bench_value("coverage_query_tree_ms", median_ms(trees, TIMES), "ms");
+	bench_value("coverage_query_rows_ms", (double)rows_ns / 1e6, "ms");
+	machine_close(&hub);
+	return 0;
+}
