@@ -328,6 +328,13 @@ static const struct code list_account_role[] = {
 };
 LIST(account_role, "account_role", "domain study 4.6");
 
+static const struct code list_verdict[] = {
+	{"agree", "同意", "agreed", 1},
+	{"return", "退回", "returned", 1},
+	{"no", "否", "refused", 1},
+};
+LIST(verdict, "verdict", "domain study 4.3 (review_step)");
+
 static const struct code list_team_type[] = {
 	{"1", "志愿服务组织", "volunteer service organisation", 1},
 	{"2", "其他开展志愿服务活动的法人组织", "other legal person that volunteers", 1},
@@ -392,6 +399,7 @@ const struct code_list *const code_lists[] = {
         &codes_net_kind,
         &codes_device_role,
         &codes_account_role,
+        &codes_verdict,
         &codes_team_type,
         &codes_member_role,
         &codes_metric,

@@ -32,6 +32,7 @@ extern const struct code_list codes_unified;
 extern const struct code_list codes_net_kind;
 extern const struct code_list codes_device_role;
 extern const struct code_list codes_account_role; /* domain study 4.6, by level in node/account.c */
+extern const struct code_list codes_verdict;
 extern const struct code_list codes_team_type;
 extern const struct code_list codes_member_role;
 extern const struct code_list codes_metric; /* kinds of figures, open and closed */

@@ -81,6 +81,13 @@ ERROR(SELF_REVIEW, 3103, "self_review", EXIT_NO_PERMISSION, 403,
       "不能审核自己的申请。", "Nobody reviews an application of their own.",
       "请由另一位审核人办理。", "Ask another reviewer.")
 
+ERROR(UNSIGNED, 3104, "unsigned", EXIT_NO_PERMISSION, 403,
+      "这一步须本人签名。", "This step carries the own signature of the person who decides.",
+      "请本人登录后办理。", "Let that person log in and do it.")
+ERROR(UNCERTIFIED, 3105, "uncertified", EXIT_NO_PERMISSION, 403,
+      "上级还没有确认此人可以审核。", "The level above has not certified this person for this role.",
+      "请上级用 account certify 确认。", "Ask the level above for account certify.")
+
 /* 4: identity */
 ERROR(INVITE_OLD, 4101, "invite_old", EXIT_REFUSED, 410,
       "邀请已过期。", "The invitation has expired.",

@@ -373,6 +373,30 @@ static const struct field arrival_fields[] = {
 	 .tier = 1, .source = "architecture section 6: heads per origin go down"},
 };
 
+/* The level above says whose key may act in which roles. */
+static const struct field person_cert_fields[] = {
+	{.number = 4, .type = FIELD_BYTES, .name = "person", .zh = "人员标识", .en = "person",
+	 .tier = 1, .required = true, .indexed = true, .len_max = 8, .source = SRC_DESIGN},
+	{.number = 8, .type = FIELD_BYTES, .name = "key", .zh = "签名公钥", .en = "signing key",
+	 .tier = 1, .required = true, .len_max = 32, .source = SRC_DESIGN ": Ed25519"},
+	{.number = 12, .type = FIELD_CODES, .name = "roles", .zh = "角色", .en = "roles",
+	 .tier = 1, .required = true, .min = 1, .max = 8, .codes = &codes_account_role,
+	 .source = "domain study 4.6"},
+};
+
+/* Approvals, review steps, the second person of an entry made later: signed by who decides (proto/person.h). */
+static const struct field review_step_fields[] = {
+	{.number = 4, .type = FIELD_BYTES, .name = "of", .zh = "所审记录", .en = "of",
+	 .tier = 1, .required = true, .indexed = true, .len_max = 16,
+	 .source = "domain study 4.3; a bare value: it may lie in a closed lane"},
+	{.number = 8, .type = FIELD_CODE, .name = "verdict", .zh = "审核意见", .en = "verdict",
+	 .tier = 1, .required = true, .codes = &codes_verdict, .source = "domain study 4.3"},
+	{.number = 12, .type = FIELD_TEXT, .name = "opinion", .zh = "说明", .en = "opinion",
+	 .tier = 1, .len_max = 600, .source = "domain study 4.3"},
+	{.number = 16, .type = FIELD_INT, .name = "step", .zh = "步骤", .en = "step",
+	 .tier = 1, .min = 1, .max = 9, .source = "domain study 4.3"},
+};
+
 static const struct field recovery_key_fields[] = {
 	{.number = 4, .type = FIELD_BYTES, .name = "key", .zh = "恢复公钥", .en = "recovery key",
 	 .tier = 1, .required = true, .len_max = 32,
@@ -414,16 +438,20 @@ TABLE(trail_head, TABLE_TRAIL, TABLE_SYSTEM, "操作日志链首", "head of a tr
       "domain study 4.3 (audit_entry), rule 27: the records stay on the device");
 TABLE(recovery_key, TABLE_RECOVERY_KEY, TABLE_FIELD, "恢复公钥", "recovery key", WRITE_CUSTODIAN,
       "lessons section 8: recovered disks can be opened by the county");
+TABLE(person_cert, TABLE_PERSON_CERT, TABLE_FIELD, "人员证书", "certificate of a person",
+      WRITE_CUSTODIAN, "keys with roles that decide are certified from the level above");
+TABLE(review_step, TABLE_REVIEW_STEP, TABLE_ONCE, "审核步骤", "review step", WRITE_ANY,
+      "domain study 4.3, 4.6, rule 15");
 TABLE(account, TABLE_ACCOUNT, TABLE_FIELD, "账号", "account", WRITE_ANY,
       "domain study 4.3 (user_account), 4.6; its secrets never leave the device");
 TABLE(arrival, TABLE_ARRIVAL, TABLE_SYSTEM, "上级收到", "arrival", WRITE_CUSTODIAN,
       "architecture section 6: heads per origin go down");
 
 static const struct table *const tables_current[] = {
-        &table_org_unit,     &table_site,        &table_device,   &table_volunteer,
-        &table_team,         &table_team_member, &table_activity, &table_participation,
-        &table_figure,       &table_correction,  &table_account,  &table_trail_head,
-        &table_recovery_key, &table_arrival,
+        &table_org_unit,     &table_site,        &table_device,      &table_volunteer,
+        &table_team,         &table_team_member, &table_activity,    &table_participation,
+        &table_figure,       &table_correction,  &table_account,     &table_trail_head,
+        &table_recovery_key, &table_person_cert, &table_review_step, &table_arrival,
 };
 
 const struct schema schema_current = {

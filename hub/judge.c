@@ -2,6 +2,8 @@
 
 #include "hub/judge.h"
 
+#include "node/review.h"
+
 #include "common/ident.h"
 #include "common/validate.h"
 
@@ -155,6 +157,11 @@ static int judge_op(void *ctx, struct replica *r, const struct judged *j, struct
 		return accept(ret);
 	if (op->kind == OP_INSERT && !(t->writer_levels & (1u << j->author->level)))
 		return refuse(ret, ERR_NO_PERMISSION, 0);
+	if (op->kind == OP_INSERT && op->table == TABLE_REVIEW_STEP) {
+		int code = 0;
+		rc = review_judge(r, j, &code);
+		if (rc || code) return rc ? rc : refuse(ret, code, 0);
+	}
 	if (op->kind == OP_UPDATE && !j->row) return hold(ret, ERR_MISSING_ROW, 0, op->row);
 	if (changes_once(t, op)) return refuse(ret, ERR_NO_PERMISSION, 0);
 	if (op->kind == OP_PROPOSAL) {

@@ -82,7 +82,7 @@ static unsigned role_named(struct span name)
 	return 0;
 }
 
-static unsigned roles_of(struct span s)
+unsigned roles_of(struct span s)
 {
 	unsigned roles = 0;
 

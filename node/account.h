@@ -112,6 +112,7 @@ int account_of_author(const struct people *p, const uint8_t person[PERSON_ID],
 /* "head,recorder" to bits; refuses what no person, or nobody of this level, may have together. */
 int roles_parse(const struct people *p, const char *text, unsigned *ret);
 void roles_text(unsigned roles, struct buf *out); /* as stored */
+unsigned roles_of(struct span s);                 /* of what is stored; unknown ones are none */
 int account_add(const struct people *p, const struct person *by, const char *login,
                 const char *name, unsigned roles, struct span password, uint8_t ret_row[16]);
 int account_set_roles(const struct people *p, const struct person *by, const struct account *a,

@@ -16,6 +16,7 @@
 #include "node/place.h"
 #include "node/prompt.h"
 #include "node/rest.h"
+#include "node/review.h"
 
 static void password_init(struct buf *b)
 {
@@ -327,6 +328,106 @@ static int run_password(struct call *c)
 	return changed(c, rc);
 }
 
+/* ---- certified persons, and what they decide */
+
+static int write_row(struct call *c, struct write *w, const uint8_t *secret)
+{
+	int rc = call_begin(c);
+
+	if (rc) return rc;
+	replica_sign_as(c->replica, secret);
+	rc = replica_write(c->replica, w, 1, false, c->person.id);
+	replica_sign_as(c->replica, NULL);
+	if (!rc) return call_commit(c);
+	call_failed(c, rc);
+	replica_rollback(c->replica);
+	return rc;
+}
+
+/* The account of a person below, by the number that `account list` shows there and `list account` here. */
+static int run_certify(struct call *c)
+{
+	const struct table *t = schema_table(&schema_current, TABLE_PERSON_CERT);
+	const struct table *of = schema_table(&schema_current, TABLE_ACCOUNT);
+	uint8_t person[PERSON_ID], unit[16] = {0};
+	struct account *a = NULL;
+	struct row_view *v = NULL;
+	struct people p;
+	struct scope sc;
+	struct buf roles;
+	int rc;
+
+	if (!hex_parse(c->args[0], person, PERSON_ID))
+		return call_usage(c, "PERSON", "16 hexadecimal digits");
+	rc = call_open(c, 0);
+	if (rc) return rc;
+	p = call_people(c);
+	rc = account_of_author(&p, person, &a);
+	if (!rc && (!a || a->disabled))
+		rc = error_set(&c->error, ERR_NOT_FOUND, "PERSON",
+		               "no account of this person here");
+	if (rc) return rc;
+	rc = store_row_view(c->store, of, a->row, &c->arena, &v);
+	rc = rc ? rc : store_scope_get(c->store, v ? v->scope : 0, &sc);
+	if (rc) return call_failed(c, rc);
+	if (v->scope == replica_own_scope(c->replica))
+		return error_set(&c->error, ERR_UNCERTIFIED, "PERSON",
+		                 "one's own people are certified from the level above");
+	memcpy(unit, sc.id, 16);
+	buf_init(&roles, 256);
+	roles_text(a->roles, &roles);
+	struct field_write fields[] = {
+	        {table_field_named(t, "person"), value_bytes(person, PERSON_ID)},
+	        {table_field_named(t, "key"), value_bytes(a->key, 32)},
+	        {table_field_named(t, "roles"), value_text(buf_cstr(&roles))},
+	};
+	struct write w = {.kind = WRITE_INSERT,
+	                  .table = t,
+	                  .fields = fields,
+	                  .fields_count = ARRAY_COUNT(fields)};
+	memcpy(w.scope, unit, 16);
+	rc = write_row(c, &w, NULL);
+	if (!rc) say(c, WORD_CERTIFIED, *a->name ? a->name : c->args[0], buf_cstr(&roles));
+	buf_done(&roles);
+	return rc;
+}
+
+static int run_review(struct call *c)
+{
+	const struct table *t = schema_table(&schema_current, TABLE_REVIEW_STEP), *of = NULL;
+	const char *opinion = call_option(c, "opinion");
+	struct value verdict;
+	uint8_t row[16];
+	int code = 0, rc = call_open(c, 0);
+
+	rc = rc ? rc : call_find_row(c, c->args[0], &of, row);
+	rc = rc ? rc
+	        : call_parse_value(c, t, table_field_named(t, "verdict"), c->args[1], &verdict);
+	if (rc) return rc;
+	if (c->person.kind != PERSON_ACCOUNT)
+		return error_set(&c->error, ERR_UNSIGNED, "", "by a person who is logged in");
+	rc = review_may(c->replica, c->person.id, row, &code);
+	if (rc) return call_failed(c, rc);
+	if (code) return error_set(&c->error, code, c->args[0], "%s", c->person.login);
+	struct field_write fields[] = {
+	        {table_field_named(t, "of"), value_bytes(row, 16)},
+	        {table_field_named(t, "verdict"), verdict},
+	        {table_field_named(t, "opinion"), opinion ? value_text(opinion) : value_null()},
+	};
+	struct write w = {.kind = WRITE_INSERT,
+	                  .table = t,
+	                  .fields = fields,
+	                  .fields_count = opinion ? 3 : 2};
+	rc = write_row(c, &w, c->person.sign_secret);
+	if (rc) return rc;
+	struct buf b;
+	buf_init(&b, 64);
+	buf_print(&b, "%s\n", call_id(c, w.row));
+	call_print(c, &b);
+	buf_done(&b);
+	return 0;
+}
+
 /* ---- what lies closed on the disk */
 
 static int run_credential(struct call *c)
@@ -493,6 +594,27 @@ const struct command commands_people[] = {
          .args_min = 1,
          .args_max = 1,
          .run = run_password},
+        {.name = "account certify",
+         .trail = TRAIL_WRITE,
+         .may = MAY_MANAGE,
+         .args = "PERSON",
+         .zh = "上级确认下级的人可以审核(人员标识见 list account)。",
+         .en = "Certifies a person of a unit below for her roles (her number: list account).",
+         .examples = "account certify 29acd28794d773e2 --dir county",
+         .args_min = 1,
+         .args_max = 1,
+         .run = run_certify},
+        {.name = "review",
+         .trail = TRAIL_WRITE,
+         .may = MAY_REVIEW,
+         .args = "ID agree|return|no",
+         .zh = "审核一条记录,本人签名;不能审核自己录入的。",
+         .en = "Decides about a record, with one's own signature; not about one's own.",
+         .options = "opinion=",
+         .examples = "review 0191d3f0-5c1e-7a02-8f3a-1b2c3d4e5f60 agree --dir jinguo",
+         .args_min = 2,
+         .args_max = 2,
+         .run = run_review},
         {.name = "credential new",
          .trail = TRAIL_WRITE,
          .may = MAY_MANAGE,

@@ -230,6 +230,10 @@ static int write_one(struct call *c, struct draft *d, bool own_transaction)
 	int rc = parse_author(c, author);
 
 	if (rc) return rc;
+	if (d->write.table->number == TABLE_REVIEW_STEP ||
+	    d->write.table->number == TABLE_PERSON_CERT)
+		return error_set(&c->error, ERR_UNSIGNED, d->write.table->name,
+		                 "by `review` and `account certify`");
 	if (d->write.table->number == TABLE_ACCOUNT)
 		return error_set(&c->error, ERR_NO_PERMISSION, d->write.table->name,
 		                 "accounts are made and changed with `account`");

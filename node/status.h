@@ -74,7 +74,8 @@ struct status_facts {
 		int64_t count;
 	} waits[STATUS_WAITS_MAX]; /* what is parked here, by cause */
 	size_t waits_count;
-	struct head heads[STATUS_HEADS_MAX]; /* nodes: what the hubs above the parent say that they have */
+	struct head heads
+	        [STATUS_HEADS_MAX]; /* nodes: what the hubs above the parent say that they have */
 	size_t heads_count;
 	int64_t children_copied; /* hubs: devices below of which two copies are alive */
 	int64_t children,

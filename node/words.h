@@ -279,6 +279,7 @@
 	  "it.")                                                                                   \
 	W(RECOVERY_OPENED, "已打开,并建了新的服务凭证。",                                          \
 	  "opened, with a new credential for the service.")                                        \
+	W(CERTIFIED, "已确认: {} ({})", "certified: {} ({})")                                      \
 	W(MASKED, "***", "***")                                                                    \
 	W(SUMMARY_MORE, "另有 {} 站缺 (--json 列全)", "{} more are missing (--json lists all)")    \
 	W(SUMMARY_MISSING, "缺: {} {} ({})", "missing: {} {} ({})")                                \

@@ -24,6 +24,7 @@ enum {
 /* One operation with its place. */
 struct record {
 	const struct op *op;
+	const struct changeset *changeset;
 	uint64_t run;
 	uint32_t scope, ordinal;
 	unsigned lane;
@@ -525,6 +526,7 @@ static int judge_record(struct applying *x, const struct record *rec, struct lan
 	struct row row = {.scope = l->scope, .v = l->v};
 	struct judged j = {.author = rec->author,
 	                   .op = rec->op,
+	                   .changeset = rec->changeset,
 	                   .run = rec->run,
 	                   .lane = rec->lane,
 	                   .row = l->exists ? &row : NULL};
@@ -592,8 +594,11 @@ static int judge_creation(struct applying *x, const struct record *rec, struct j
                           bool *ret_asked)
 {
 	struct replica *r = x->r;
-	struct judged j = {
-	        .author = rec->author, .op = rec->op, .run = rec->run, .lane = rec->lane};
+	struct judged j = {.author = rec->author,
+	                   .op = rec->op,
+	                   .changeset = rec->changeset,
+	                   .run = rec->run,
+	                   .lane = rec->lane};
 	bool parked = false;
 	*ret = (struct judgement){.accepted = 1};
 	int rc = stands_behind(x, rec, /* row_here= */ false, &parked);
@@ -611,6 +616,7 @@ static int admit_edit(struct applying *x, const struct record *rec, bool *ret_do
 	struct row row = {.scope = rec->scope};
 	struct judged j = {.author = rec->author,
 	                   .op = rec->op,
+	                   .changeset = rec->changeset,
 	                   .run = rec->run,
 	                   .lane = rec->lane,
 	                   .row = &row,
@@ -822,6 +828,7 @@ static int record_at(struct replica *r, const struct held *h, struct record *rec
 			continue;
 		}
 		*rec = (struct record){.op = &cs[i].ops[h->ordinal - ordinal],
+		                       .changeset = &cs[i],
 		                       .run = cs[i].run,
 		                       .scope = e->scope,
 		                       .lane = e->lane,
@@ -878,6 +885,7 @@ static int record_held(struct applying *x, const struct held *h, struct record *
 			continue;
 		}
 		*rec = (struct record){.op = &s->cs[i].ops[h->ordinal - ordinal],
+		                       .changeset = &s->cs[i],
 		                       .run = s->cs[i].run,
 		                       .scope = s->scope,
 		                       .lane = s->lane,
@@ -1155,6 +1163,7 @@ static struct record record_of(const struct entry *e, const struct opened *o, si
                                uint32_t ordinal)
 {
 	return (struct record){.op = &o->cs[i].ops[k],
+	                       .changeset = &o->cs[i],
 	                       .run = o->cs[i].run,
 	                       .scope = e->scope,
 	                       .ordinal = ordinal,

@@ -51,6 +51,7 @@ struct replica {
 	size_t own_certs_count;
 	bool has_cert, stale;
 	uint32_t own_scope;
+	const uint8_t *signer;  /* replica_sign_as */
 	bool trail;             /* trail.h */
 	struct seen *seen;      /* heads of trails that came in this transaction */
 	struct arena tx;        /* memory of one transaction */

@@ -33,6 +33,7 @@ void identity_make(const struct env *env, struct identity *ret);
 struct judged {
 	const struct cert *author; /* certificate of the author's device */
 	const struct op *op;
+	const struct changeset *changeset; /* that it stands in: author, person's signature */
 	uint64_t run;
 	unsigned lane;
 	uint8_t scope[16];
@@ -147,6 +148,8 @@ struct write {
  */
 int replica_write(struct replica *r, struct write *writes, size_t count, bool whole,
                   const uint8_t author[8]);
+/* From here on what this author writes is signed by the person too (person.h); secret NULL: no more.  Borrowed. */
+void replica_sign_as(struct replica *r, const uint8_t *secret);
 /* Closes all open streams: figures first.  Nothing to do is fine.  Does nothing before joining. */
 int replica_seal(struct replica *r, bool *ret_sealed);
 /* Should the tail be sealed by its size (1,000 changesets or 256 KiB)? */

@@ -5,6 +5,7 @@
 #include "common/base.h"
 
 #include "proto/engine.h"
+#include "proto/person.h"
 
 #include "common/ident.h"
 #include "common/pack.h"
@@ -322,6 +323,26 @@ static int make_op(struct replica *r, struct target *x, unsigned lane, struct op
 	return merge_own(r, l, op, x->scope);
 }
 
+void replica_sign_as(struct replica *r, const uint8_t *secret)
+{
+	r->signer = secret;
+}
+
+static int sign_person(struct replica *r, struct changeset *c, uint32_t scope, unsigned lane)
+{
+	static const uint8_t nobody[8];
+	uint8_t id[16], *sign;
+	int rc;
+
+	if (!r->signer || !memcmp(c->author, nobody, 8)) return 0;
+	rc = engine_scope_id(r, scope, id);
+	if (rc) return rc;
+	sign = arena_take(&r->scratch, SIGN_BYTES);
+	person_sign(c, id, lane, r->signer, sign);
+	c->person_sign = span_of(sign, SIGN_BYTES);
+	return 0;
+}
+
 int engine_commit_ops(struct replica *r, struct changeset *c, uint32_t scope, unsigned lane,
                       bool first)
 {
@@ -330,9 +351,10 @@ int engine_commit_ops(struct replica *r, struct changeset *c, uint32_t scope, un
 	c->schema_version = store_schema(r->st)->version;
 	c->codes_version = CODES_VERSION;
 	if (!c->parts) c->part = c->parts = 1;
+	int rc = sign_person(r, c, scope, lane);
+	if (rc) return rc;
 	buf_init(&b, BODY_BYTES_MAX - 4096);
 	changeset_pack(c, &b);
-	int rc = 0;
 	if (b.full || c->ops_count > CHANGESET_OPS_MAX) {
 		rc = error_set(&r->err, ERR_LIMIT, "",
 		               "one transaction of %zu operations is too large; enter it in "

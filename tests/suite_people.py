@@ -163,6 +163,32 @@ def roles_do_what_they_may(t):
 
 
 @test
+def who_decides_signs(t):
+    """A second person, certified from the level above, by her own key; never about her own entry."""
+    a, lin, chen, gao = t.a, t.as_person("lin"), t.as_person("chen"), t.as_person("gao")
+    accounts = {x["login"]: x["person"] for x in a.json("account", "list", env=lin)["items"]}
+    r = a.run("review", t.row, "agree", env=lin, expect=NO_PERMISSION)
+    must("3105" in r.err, "somebody decides whom nobody certified", r.err)
+    a.run("sync")
+    must("3105" in t.county.run("account", "certify", t.county.json("whoami", env=gao)["person"], env=gao, expect=NO_PERMISSION).err,
+         "a county certifies its own people")
+    t.county.run("account", "certify", accounts["lin"], env=t.as_person("shen"), expect=NO_PERMISSION)
+    t.county.run("account", "certify", accounts["lin"], env=gao)
+    wait_for(lambda: a.run("sync").code == 0 and w.ask(a, "SELECT count(*) FROM person_cert") == 1, 20, "the certificate comes down")
+    a.run("review", t.row, "agree", env=chen, expect=NO_PERMISSION)
+    a.run("review", t.row, "agree", "--service", expect=NO_PERMISSION)
+    a.run("record", "review_step", f"of={t.row.replace('-', '')}", "verdict=agree", env=lin, expect=NO_PERMISSION)
+    own = a.run("record", "volunteer", "name=郑文华", "vstat=pending", "registered=2025-03-08", env=lin).out.strip()
+    must("3103" in a.run("review", own, "agree", env=lin, expect=NO_PERMISSION).err, "she decides about her own entry")
+    a.run("review", t.row, "agree", "--opinion", "电话 13800138000", env=lin, expect=REFUSED)  # an open text
+    step = a.run("review", t.row, "agree", "--opinion", "材料齐全", env=lin).out.strip()
+    a.run("sync")
+    for hub in (t.county, t.province):
+        wait_for(lambda: w.has(hub, "review_step", [step], 0), 20, f"{hub.name} has the step")
+    must(not a.json("refused", env=lin)["items"], "the county refused a good one")
+
+
+@test
 def guessing_locks_out(t):
     for _ in range(3):
         must("4132" in t.login(t.a, "wu", "guess-guess", expect=NO_PERMISSION).err, "a wrong password says something else")

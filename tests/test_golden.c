@@ -19,6 +19,7 @@
 #include "common/base.h"
 
 #include "common/squeeze.h"
+#include "proto/person.h"
 #include "tests/fuzz.c" /* NOLINT(bugprone-suspicious-include): its static targets */
 #include "tests/support/changes.h"
 
@@ -303,6 +304,9 @@ static void add_copies(struct golden *g)
 {
 	static uint8_t seed[32] = {1}; /* of the fuzzers */
 	uint8_t key[32], secret[64], made[NAMED_BYTES], origin[16];
+	struct changeset signed_one;
+	static const uint8_t person_scope[16] = {1, 2, 3};
+	uint8_t person_signature[64];
 	struct trail_record trail = {.seq = 7,
 	                             .at_ms = 1790000000000,
 	                             .person = {1, 2, 3, 4, 5, 6, 7, 8},
@@ -324,6 +328,12 @@ static void add_copies(struct golden *g)
 	named_make(origin, UINT64_C(1790000000000) << 16 | 7, secret, made);
 	buf_add(item_add(g, "named", "named"), made, sizeof(made));
 	trail_pack(&trail, item_add(g, "trail", "trail"));
+	/* A changeset with its author's own signature: author and key are those of the seed of this file. */
+	signed_one = g->kinds[0];
+	person_of(secret + 32, signed_one.author);
+	person_sign(&signed_one, person_scope, LANE_OPEN, secret, person_signature);
+	signed_one.person_sign = span_of(person_signature, sizeof(person_signature));
+	changeset_pack(&signed_one, item_add(g, "changeset", "changeset-signed"));
 }
 
 static void add_frame(struct golden *g, const char *name, const struct message *m)
