@@ -471,6 +471,14 @@ static int redeem_again(struct replica *r, const struct msg_join *m, const uint8
 	return answer_joined(r, row->body, a, out);
 }
 
+/* Keys that were revoked come back under no invitation. */
+static bool was_revoked(struct replica *r, const uint8_t origin[16], struct arena *a)
+{
+	struct cert_row *row = NULL;
+
+	return !store_cert_by_origin(replica_store(r), origin, a, &row) && row && row->revoked_ms;
+}
+
 static int redeem(struct enrol *e, struct replica *r, const struct msg_join *m,
                   const uint8_t link_key[32], int64_t now, struct arena *a, struct buf *out)
 {
@@ -508,6 +516,8 @@ static int redeem(struct enrol *e, struct replica *r, const struct msg_join *m,
 	origin_of(m->origin_key, origin);
 	if (!proof_good(m))
 		answer_refuse(out, ERR_SIGNATURE, 0);
+	else if (was_revoked(r, origin, a))
+		answer_refuse(out, ERR_REVOKED, 0);
 	else if (i.used_ms && memcmp(i.used_by, origin, 16) != 0)
 		answer_refuse(out, ERR_INVITE_USED, 0);
 	else if (i.used_ms)

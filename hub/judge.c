@@ -52,19 +52,13 @@ static int is_within(struct store *st, const uint8_t scope[16], const uint8_t un
 
 static int look_up(struct judging *g, struct store *st, const struct judged *j)
 {
-	struct cert_row *row = NULL;
-	struct arena a;
 	int rc;
 
 	if (g->cached && g->uses++ < CACHE_USES_MAX && !memcmp(g->cert, j->author->id, 16) &&
 	    !memcmp(g->scope, j->scope, 16))
 		return 0;
 	g->cached = false;
-	arena_init(&a, 0);
-	rc = store_cert_by_id(st, j->author->id, &a, &row);
-	g->revoked_ms = !rc && row ? row->revoked_ms : 0;
-	arena_done(&a);
-	rc = rc ? rc : is_within(st, j->scope, j->author->unit, &g->within);
+	rc = is_within(st, j->scope, j->author->unit, &g->within);
 	if (rc) return rc;
 	memcpy(g->cert, j->author->id, 16);
 	memcpy(g->scope, j->scope, 16);
@@ -90,8 +84,6 @@ static int judge_scope(struct judging *g, struct store *st, const struct judged 
 		return known ? refuse(ret, ERR_NOT_YOURS, 0)
 		             : hold(ret, ERR_MISSING_ROW, 0, j->scope);
 	}
-	if (g->revoked_ms && stamp_ms(j->op->stamp) > g->revoked_ms)
-		return refuse(ret, ERR_REVOKED, 0);
 	/* The row lies where it was created; a change in the name of another scope is no way around that. */
 	rc = j->row ? store_scope_ord(st, j->scope, false, &ord) : 0;
 	if (!rc && j->row && j->row->scope != ord) return refuse(ret, ERR_NOT_YOURS, 0);

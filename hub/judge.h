@@ -14,7 +14,6 @@
 struct judging {
 	uint8_t cert[16], scope[16];
 	bool within, cached;
-	int64_t revoked_ms;
 	unsigned uses;
 };
 

@@ -65,6 +65,11 @@
 	W(INIT_KNOWN, "已有: {}", "already there: {}")                                             \
 	W(JOIN_TO, "加入: {} {}", "joining: {} {}")                                                \
 	W(JOIN_ASK, "对吗? [y/N] ", "Is that right? [y/N] ")                                       \
+	W(REVOKED, "已停用;之前已收的照旧,此后它的记录等人处理 (parked)。",                        \
+	  "Retired: what was taken before stays, what comes of it now waits for a person "         \
+	  "(parked).")                                                                             \
+	W(REVOKE_REVIEW, "其间收到 {} 项改动,请逐项核对。",                                        \
+	  "{} changes came in that time: please look at each.")                                    \
 	W(ROOT_MADE,                                                                               \
 	  "根密钥: {}\n  指纹 {}\n备用根: {}\n  指纹 "                                   \
 	  "{}\n两个文件分放两个保险柜,指纹另抄一份;不要留在联网的电脑上。",                        \

@@ -364,6 +364,8 @@ int replica_append(struct replica *r, unsigned kind, struct span head, struct sp
 		return append_foreign_hole(r, head, from, ret_new);
 	case ENTRY_CERT:
 		return engine_take_cert(r, head, from, ret_new);
+	case ENTRY_REVOKE:
+		return engine_take_revocation(r, head, from, ret_new);
 	default:
 		return append_unknown(r, kind, head, body, from, ret_new);
 	}

@@ -106,6 +106,9 @@ struct applying {
 	uint64_t last_slots, last_figures;
 	uint16_t last_table; /* 0: none yet */
 	unsigned last_lane;
+	int64_t revoked_recv; /* the segment of which this was asked last */
+	bool revoked,
+	        let_in; /* its author is, and it is not of before; a person says so of these records */
 };
 
 static size_t woken_slot(const struct woken *w, const uint8_t id[16])
@@ -519,6 +522,27 @@ static int judge_row(struct applying *x, const struct record *rec, const struct 
 	return rc;
 }
 
+/* What a revoked device signed beyond what its parent had judged before waits for a person, who lets it in by number. */
+static int ask_judge(struct applying *x, const struct record *rec, const struct judged *j,
+                     struct judgement *ret)
+{
+	struct replica *r = x->r;
+	if (x->revoked_recv != rec->recv) {
+		struct entry *e = NULL;
+		x->revoked = false;
+		int rc = store_journal_get(r->st, rec->recv, &r->scratch, &e);
+		if (!rc && e && rec->author)
+			rc = engine_revoked(r, rec->author, e->hash, &x->revoked);
+		if (rc) return rc;
+		x->revoked_recv = rec->recv;
+	}
+	if (x->revoked && !x->let_in) {
+		*ret = (struct judgement){.accepted = 2, .code = ERR_REVOKED};
+		return 0;
+	}
+	return r->judge->op(r->judge->ctx, r, j, ret);
+}
+
 static int judge_record(struct applying *x, const struct record *rec, struct lane_state *l,
                         struct judgement *ret)
 {
@@ -550,7 +574,7 @@ static int judge_record(struct applying *x, const struct record *rec, struct lan
 			rc = store_refused_get(r->st, rec->op->row, rec->lane, ord,
 			                       id_stamp(rec->op->row), &refused);
 		/* Nothing waits for a row that its author could not change if it came. */
-		if (!rc && !refused && r->judge) rc = r->judge->op(r->judge->ctx, r, &j, ret);
+		if (!rc && !refused && r->judge) rc = ask_judge(x, rec, &j, ret);
 		if (rc || ret->accepted == 0) return rc;
 		*ret = (struct judgement){.accepted = refused ? 0 : 2,
 		                          .code = refused ? ERR_REFUSED : ERR_MISSING_ROW};
@@ -558,7 +582,7 @@ static int judge_record(struct applying *x, const struct record *rec, struct lan
 		return rc;
 	}
 	if (!rc && r->judge)
-		rc = r->judge->op(r->judge->ctx, r, &j, ret);
+		rc = ask_judge(x, rec, &j, ret);
 	else if (!rc && rec->op->kind == OP_PROPOSAL)
 		*ret = (struct judgement){.accepted = 2, .code = ERR_PROPOSAL};
 	if (!rc && ret->accepted == 1) rc = judge_row(x, rec, l, ret);
@@ -603,7 +627,7 @@ static int judge_creation(struct applying *x, const struct record *rec, struct j
 	*ret = (struct judgement){.accepted = 1};
 	int rc = stands_behind(x, rec, /* row_here= */ false, &parked);
 	rc = rc ? rc : engine_scope_id(r, rec->scope, j.scope);
-	if (!rc && !parked && r->judge) rc = r->judge->op(r->judge->ctx, r, &j, ret);
+	if (!rc && !parked && r->judge) rc = ask_judge(x, rec, &j, ret);
 	*ret_asked = !parked; /* what waits on this row goes first: it may be the same creation */
 	return rc;
 }
@@ -633,7 +657,7 @@ static int admit_edit(struct applying *x, const struct record *rec, bool *ret_do
 	if (rc || not_now) return rc ? engine_fail(r, rc) : 0;
 	memcpy(row.id, rec->op->row, 16);
 	rc = engine_scope_id(r, rec->scope, j.scope);
-	if (!rc && r->judge) rc = r->judge->op(r->judge->ctx, r, &j, &said);
+	if (!rc && r->judge) rc = ask_judge(x, rec, &j, &said);
 	if (rc || said.accepted != 1) return rc ? engine_fail(r, rc) : 0;
 	*ret_done = true;
 	x->ops++;
@@ -1524,9 +1548,11 @@ int replica_retry(struct replica *r, int64_t parked_id, size_t *ret_mended)
 		return error_set(&r->err, ERR_NOT_FOUND, "", "no parked record has this number");
 	for (size_t i = 0; i < n && !rc; i++) {
 		bool through;
-		if (!parked_id && h[i].cause == ERR_NOT_YOURS)
-			continue; /* a hub spoke of what is not its own: that takes a person's word, for each */
+		/* A hub spoke of what is not its own, or a device that is revoked: that takes a person's word, for each. */
+		if (!parked_id && (h[i].cause == ERR_NOT_YOURS || h[i].cause == ERR_REVOKED))
+			continue;
 		x.singly = true;
+		x.let_in = parked_id && h[i].cause == ERR_REVOKED;
 		rc = try_held(&x, &h[i], &through);
 		*ret_mended += !rc && through;
 		rc = rc ? rc : settle(&x);

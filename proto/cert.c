@@ -224,6 +224,13 @@ int cert_check_chain(const struct cert *chain, size_t count, const uint8_t root_
 	return rc;
 }
 
+bool cert_signed_by(const struct cert *c, const uint8_t key[32])
+{
+	uint8_t id[16];
+
+	return !fields_check(c, NULL) && !check_sign(c, key, id, NULL);
+}
+
 bool cert_names_spare(const struct cert *root, const uint8_t spare_key[32])
 {
 	uint8_t fingerprint[32];

@@ -38,6 +38,8 @@ int cert_check_issued(const struct cert *c, const struct cert *issuer, struct er
 int cert_check_chain(const struct cert *chain, size_t count, const uint8_t root_fingerprint[32],
                      struct error *err);
 void cert_fingerprint(const uint8_t root_key[32], uint8_t ret[32]);
+/* Is it signed by this key?  Says nothing of what the key may issue. */
+bool cert_signed_by(const struct cert *c, const uint8_t key[32]);
 /* Does the root name this key as its spare (origins are the first half of fingerprints)? */
 bool cert_names_spare(const struct cert *root, const uint8_t spare_key[32]);
 

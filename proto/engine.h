@@ -155,6 +155,12 @@ int engine_org_changed(struct replica *r,
 int engine_feeds(struct replica *r);            /* recomputes feeds of all scopes */
 int engine_rival(struct replica *r, const uint8_t origin[16],
                  bool *ret); /* was its certificate turned away here? */
+/* ---- revoke.c */
+int engine_take_revocation(struct replica *r, struct span head, uint32_t from, bool *ret_new);
+int engine_cert_came(struct replica *r, const struct cert *c); /* is its device revoked? */
+/* Was the author revoked, and is this segment none of what its parent had judged before? */
+int engine_revoked(struct replica *r, const struct cert *author, const uint8_t segment[32],
+                   bool *ret);
 int engine_take_cert(struct replica *r, struct span body, uint32_t from, bool *ret_new);
 
 /* ---- upgrade.c */

@@ -14,7 +14,8 @@ enum entry_kind {
 	ENTRY_SEGMENT = 1,
 	ENTRY_ADMISSION = 2,
 	ENTRY_HOLE = 3,
-	ENTRY_CERT = 4
+	ENTRY_CERT = 4,
+	ENTRY_REVOKE = 5
 }; /* unknown kinds are carried */
 enum {
 	FORMAT_1 = 1,

@@ -431,7 +431,7 @@ static int cert_keep(struct replica *r, const struct cert *c, struct span body)
 	memcpy(row.issuer, c->issuer, 16);
 	memcpy(row.unit, c->unit, 16);
 	int rc = store_cert_put(r->st, &row);
-	return rc ? engine_fail(r, rc) : 0;
+	return rc ? engine_fail(r, rc) : engine_cert_came(r, c);
 }
 
 static int cert_journal(struct replica *r, const struct cert *c, struct span body, uint32_t from,
@@ -571,6 +571,31 @@ static int adopt_own(struct replica *r, const struct cert *c, struct span body)
 	return rc ? engine_fail(r, rc) : identity_load(r);
 }
 
+/* Who joined after a hub above was renewed, perhaps by the spare root, does not know by which certificate it issued earlier
+ * ones.  The key is the same: what that key signed while it had another certificate is good.  And of a hub of which a newer
+ * certificate is here, an earlier one that nothing here vouches for is of no use: *ret_skip. */
+static int earlier_issuer(struct replica *r, const struct cert *c, struct cert *ret, bool *ret_found,
+                          bool *ret_skip)
+{
+	struct span chain[CERT_CHAIN_MAX];
+	struct cert newer;
+	uint8_t origin[16];
+	bool known;
+	size_t n = 0;
+	*ret_found = *ret_skip = false;
+	int rc = replica_chain(r, &r->scratch, chain, &n);
+	for (size_t i = 0; i < n && !rc && !*ret_found; i++) {
+		rc = cert_open(chain[i], ret, &r->err);
+		*ret_found = !rc && ret->role == CERT_HUB && cert_signed_by(c, ret->origin_key) &&
+		             (c->role == CERT_HUB || !(c->lanes & (uint8_t)~ret->lanes));
+	}
+	if (rc || *ret_found) return rc;
+	origin_of(c->origin_key, origin);
+	rc = engine_cert_of(r, origin, &newer, &known);
+	*ret_skip = !rc && known && newer.not_before_ms > c->not_before_ms;
+	return rc;
+}
+
 /* From a peer: taken only if its issuer is known here. */
 int engine_take_cert(struct replica *r, struct span body, uint32_t from, bool *ret_new)
 {
@@ -584,11 +609,19 @@ int engine_take_cert(struct replica *r, struct span body, uint32_t from, bool *r
 	if (c.role == CERT_ROOT) return take_root(r, &c, body, from, ret_new);
 	rc = store_cert_by_id(r->st, c.issuer, &r->scratch, &row);
 	if (rc) return engine_fail(r, rc);
-	if (!row)
+	bool found = row != NULL, skip = false;
+	if (!row) rc = earlier_issuer(r, &c, &issuer, &found, &skip);
+	if (rc || skip) return rc;
+	if (!found)
 		return error_set(&r->err, ERR_UNKNOWN_ORIGIN, "",
 		                 "a certificate whose issuer is not known here");
-	rc = cert_open(row->body, &issuer, &r->err);
-	rc = rc ? rc : cert_check_issued(&c, &issuer, &r->err);
+	if (!row) { /* by an earlier certificate of this issuer */
+		rc = store_cert_by_id(r->st, issuer.id, &r->scratch, &row);
+		if (!rc && !row) rc = error_set(&r->err, ERR_CERT_BAD, "", "a chain that is not whole");
+	} else {
+		rc = cert_open(row->body, &issuer, &r->err);
+		rc = rc ? rc : cert_check_issued(&c, &issuer, &r->err);
+	}
 	if (rc) return rc;
 	origin_of(c.origin_key, origin);
 	bool left = false;

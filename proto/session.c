@@ -509,7 +509,8 @@ static int introduce(struct session *s, struct session_actions *a, const struct 
 	struct hole h;
 	uint8_t hash[32], sign[64];
 	if (!replica_is_parent_of(s->r, &s->c.peer)) return 0;
-	if (e->kind != ENTRY_SEGMENT && e->kind != ENTRY_ADMISSION && e->kind != ENTRY_HOLE)
+	if (e->kind != ENTRY_SEGMENT && e->kind != ENTRY_ADMISSION && e->kind != ENTRY_HOLE &&
+	    e->kind != ENTRY_REVOKE)
 		return 0;
 	int rc = introduce_one(s, a, e->scope, e->origin);
 	if (!rc && e->kind == ENTRY_HOLE && !hole_open(e->head, &h, hash, sign, &s->r->err))
@@ -725,8 +726,8 @@ static int tell_state(struct session *s, struct session_actions *a)
 	rc = digest_now(s, m.state.state);
 	rc = rc ? rc : held_for_peer(s, &m.state);
 	if (rc) return rc;
-	bool agreed = !memcmp(m.state.state, s->heard_state, 16) && unsaid == STATE_ALL && !s->heard.unapplied &&
-	              (s->c.parent || s->heard_idle);
+	bool agreed = !memcmp(m.state.state, s->heard_state, 16) && unsaid == STATE_ALL &&
+	              !s->heard.unapplied && (s->c.parent || s->heard_idle);
 	if (agreed && !s->p.agreed) rc = agreed_now(s);
 	s->p.agreed = agreed;
 	bool begun = false;
@@ -1577,6 +1578,17 @@ static int on_feeds(struct session *s, struct session_actions *a)
 	return close_with(s, a, ERR_BUSY);
 }
 
+/* A child that was revoked, perhaps by a command beside us: not a word more. */
+static int look_at_revoked(struct session *s, bool pumped, struct session_actions *a)
+{
+	struct cert_row *row;
+	if (!s->c.parent || s->state != SESSION_OPEN ||
+	    (!pumped && s->feeds_seen == s->r->feeds_changed))
+		return 0;
+	int rc = store_cert_by_origin(s->r->st, s->peer_origin, &s->memory, &row);
+	return rc || !row || !row->revoked_ms ? rc : refuse(s, a, ERR_REVOKED);
+}
+
 static int end(struct session *s, struct session_actions *a)
 {
 	struct message m = {.type = MSG_BYE};
@@ -1622,6 +1634,7 @@ int session_step(struct session *s, const struct session_event *e, struct sessio
 	rc = rc ? rc : look_at_met(s, a);
 	if (!rc && s->c.parent && s->state == SESSION_OPEN && replica_stopped(s->r))
 		rc = refuse_later(s, a, replica_stopped(s->r));
+	rc = rc ? rc : look_at_revoked(s, e->kind == EVENT_PUMP, a);
 	rc = rc ? rc : on_feeds(s, a);
 	rc = rc || s->state != SESSION_OPEN ? rc : pump(s, a);
 	rc = rc || s->state != SESSION_OPEN ? rc : work_on_repair(s, a);

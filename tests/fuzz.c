@@ -18,6 +18,7 @@
 #include "proto/copies.h"
 #include "proto/entry.h"
 #include "proto/message.h"
+#include "proto/revoke.h"
 #include "proto/trail.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -260,6 +261,24 @@ static int fuzz_cert(const uint8_t *p, size_t len)
 	return 0;
 }
 
+static int fuzz_revocation(const uint8_t *p, size_t len)
+{
+	static uint8_t seed[32] = {1};
+	uint8_t key[32], secret[64];
+	struct revocation v;
+	struct buf again;
+
+	must(crypt_init() == 0);
+	sign_keypair(seed, key, secret);
+	buf_init(&again, MESSAGE_BYTES_MAX);
+	if (revocation_open(span_of(p, len), &v, NULL) == 0) {
+		must(revocation_make(&v, secret, &again, NULL) == 0);
+		must(again.len == len && memcmp(again.p, p, len - SIGN_BYTES) == 0);
+	}
+	buf_done(&again);
+	return 0;
+}
+
 /* The three lines of a root: what is read is written again. */
 static int fuzz_root(const uint8_t *p, size_t len)
 {
@@ -384,7 +403,8 @@ static const struct fuzz_target {
         {"values", fuzz_values},   {"witness", fuzz_witness},     {"seed", fuzz_seed},
         {"json", fuzz_json},       {"clock", fuzz_clock},         {"peer", fuzz_peer},
         {"session", fuzz_session}, {"bundle", fuzz_bundle},       {"named", fuzz_named},
-        {"person", fuzz_person},   {"root", fuzz_root},           {"trail", fuzz_trail},
+        {"person", fuzz_person},   {"root", fuzz_root},           {"revocation", fuzz_revocation},
+        {"trail", fuzz_trail},
 };
 
 #ifdef FUZZ

@@ -130,6 +130,41 @@ def set_listen(place, port):
         f.write("\n".join(lines) + "\n")
 
 
+NO_PERMISSION = 7
+
+
+@test
+def a_stolen_computer_is_retired(t):
+    """While it is online: its link ends; what had come stays and is listed; its unsent work comes from its disk and waits."""
+    stolen = t.node("stolen", SITE_C)
+    device = stolen.status()["device"]
+    before = stolen.record([volunteer("陈桂兰"), activity("义诊")])
+    stolen.run("sync")
+    stolen.start()
+    r = t.county.json("revoke", device, "--reason", "电脑被盗", "--since", "2020-01-01")
+    must({x["id"] for x in r["review"]} >= set(before), "what came since the theft is not listed", str(r))
+    wait_for(lambda: stolen.status()["lamp"] == "revoked", 20, "the computer hears that it is retired")
+    stolen.stop()
+    unsent = stolen.record([volunteer("林秀英")])
+    r = stolen.run("sync", expect=None)
+    must(r.code != 0 and "4114" in r.err, "it still syncs", r.err)
+    must("4114" in t.county.run("revoke", device, "--reason", "再次", expect=None).err, "it is retired twice")
+    must(t.county.run("revoke", "00" * 16, "--reason", "x", expect=3), "a device that nobody knows is retired")
+    must(w.has(t.county, "volunteer", before[:1], 1), "what had been taken is gone")
+    for hub in (t.county, t.province):
+        wait_for(lambda h=hub: any(x["device"] == device and x["reason"] == "电脑被盗" for x in h.json("revoked")["items"]),
+                 20, f"{hub.name} knows of it")
+    path = t.world.path("stolen.jgb")
+    stolen.run("hand-out", path)
+    t.county.run("hand-in", path)
+    held = [p for p in t.county.json("parked")["items"] if p["code"] == 4114]
+    must(held and not w.has(t.county, "volunteer", unsent, 1), "what it had not sent does not wait for a person", str(held))
+    mine = [p for p in held if p["row"] == unsent[0]]
+    for p in mine:
+        t.county.run("parked", "--retry", str(p["id"]))
+    must(w.has(t.county, "volunteer", unsent, 1), "a person cannot let it in", str(mine))
+
+
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
 

@@ -300,6 +300,22 @@ static void add_chain(struct golden *g)
 	root_done(&spare);
 }
 
+static void add_revocation(struct golden *g)
+{
+	static const uint8_t heads[64] = {[0] = 1, [32] = 2};
+	struct revocation v = {.scope = {41},
+	                       .origin = {42},
+	                       .hub = {43},
+	                       .at_ms = 1790000000000,
+	                       .reason = "电脑被盗",
+	                       .heads_count = 2,
+	                       .heads = heads};
+
+	assert_int_equal(
+	        revocation_make(&v, g->hub.secret, item_add(g, "revocation", "revocation"), NULL),
+	        0);
+}
+
 static void add_copies(struct golden *g)
 {
 	static uint8_t seed[32] = {1}; /* of the fuzzers */
@@ -547,6 +563,7 @@ static int golden_make(void **state)
 	add_entries(g);
 	add_certs(g);
 	add_chain(g);
+	add_revocation(g);
 	add_copies(g);
 	add_messages(g);
 	add_data(g);

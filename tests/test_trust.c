@@ -13,6 +13,7 @@
 #include "common/ident.h"
 #include "common/reader.h"
 #include "hub/root.h"
+#include "proto/revoke.h"
 #include "tests/support/trio.h"
 
 static int set_up(void **state)
@@ -417,6 +418,234 @@ static void asking_for_more_than_there_is_gets_nothing(void **state)
 	assert_true(trio_sync(t->site));
 }
 
+/* ---- revocation */
+
+static int retire(struct trio_device *hub, const struct trio_device *d)
+{
+	int rc = replica_begin(hub->r);
+
+	rc = rc ? rc : replica_revoke(hub->r, d->identity.origin, "电脑被盗");
+	if (rc) {
+		replica_rollback(hub->r);
+		return rc;
+	}
+	return replica_commit(hub->r);
+}
+
+static size_t revocations(struct trio_device *d)
+{
+	struct revocation *list;
+	size_t n = 0;
+
+	assert_int_equal(replica_revocations(d->r, &d->t->a, &list, &n), 0);
+	return n;
+}
+
+/* All that is in its journal, carried to another by hand: what came from a disk, or from a thief by way of a third. */
+static void carry(struct trio_device *from, struct trio_device *to)
+{
+	struct feed_filter all = {.all = true, .lane_mask = 0xff};
+	struct entry *entries;
+	size_t n = 0;
+	bool more = true, fresh;
+
+	assert_int_equal(
+	        store_journal_scan(from->store, &all, 0, 1000, 1 << 24, &from->t->a, &entries, &n),
+	        0);
+	assert_int_equal(replica_begin(to->r), 0);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(replica_append(to->r, entries[i].kind, entries[i].head,
+		                                entries[i].body, 0, &fresh),
+		                 0);
+	while (more) assert_int_equal(replica_apply(to->r, 1000, &more), 0);
+	assert_int_equal(replica_commit(to->r), 0);
+}
+
+static size_t parked_4114(struct trio_device *d, int64_t *ret_id)
+{
+	struct held *list;
+	size_t n = trio_parked(d, &list), count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (list[i].cause == ERR_REVOKED) {
+			count++;
+			*ret_id = list[i].id;
+		}
+	return count;
+}
+
+/* What was taken before stays; the link is ended; what it signed besides waits for a person, however old its clock says it is. */
+static void what_came_before_stays_and_the_rest_waits(void **state)
+{
+	struct trio *t = *state;
+	struct trio_link *l;
+	uint8_t before[16], unsent[16], forged[16];
+	int64_t id = 0;
+	size_t mended = 0, n;
+
+	trio_activity(t->site, "此前", before);
+	assert_true(trio_settle(t));
+	trio_activity(t->site, "未传", unsent);
+	trio_seal(t->site);
+	assert_int_equal(retire(t->county, t->site), 0);
+	assert_int_equal(retire(t->county, t->site), -ERR_REVOKED);
+	/* its link is ended, and comes no more */
+	l = trio_link(t->site);
+	trio_run(t);
+	assert_int_equal(l->codes[TRIO_UP], ERR_REVOKED);
+	assert_false(trio_has(t->county, "activity", unsent));
+	/* the thief sets the clock back; all of it comes by the disk */
+	t->site->skew_ms = -INT64_C(400) * DAY_MS;
+	trio_activity(t->site, "伪造", forged);
+	trio_seal(t->site);
+	carry(t->site, t->county);
+	assert_true(trio_has(t->county, "activity", before));
+	assert_false(trio_has(t->county, "activity", unsent));
+	assert_false(trio_has(t->county, "activity", forged));
+	n = parked_4114(t->county, &id);
+	assert_true(n >= 2);
+	/* nobody lets it in by mistake, a person does by its number */
+	assert_int_equal(replica_begin(t->county->r), 0);
+	assert_int_equal(replica_retry(t->county->r, 0, &mended), 0);
+	assert_int_equal(replica_commit(t->county->r), 0);
+	assert_int_equal(parked_4114(t->county, &id), n);
+	for (size_t i = 0; i < n; i++) {
+		struct held *list;
+		size_t count = trio_parked(t->county, &list);
+
+		for (size_t k = 0; k < count; k++)
+			if (!memcmp(list[k].row, unsent, 16)) id = list[k].id;
+		if (trio_has(t->county, "activity", unsent)) break;
+		assert_int_equal(replica_begin(t->county->r), 0);
+		assert_int_equal(replica_retry(t->county->r, id, &mended), 0);
+		assert_int_equal(replica_commit(t->county->r), 0);
+	}
+	assert_true(trio_has(t->county, "activity", unsent));
+	assert_false(trio_has(t->county, "activity", forged));
+}
+
+/* What had been taken and waited for another record is of before: it goes through when that comes. */
+static void what_waits_is_of_before(void **state)
+{
+	struct trio *t = *state;
+	uint8_t volunteer[16], part[16];
+	int64_t id;
+
+	trio_volunteer(t->second, "王芳", volunteer);
+	trio_participation(t->site, volunteer, 60, part);
+	assert_true(trio_sync(t->site) || trio_sync(t->site));
+	assert_false(trio_has(t->county, "participation", part));
+	assert_int_equal(retire(t->county, t->site), 0);
+	trio_sync(t->second);
+	assert_true(trio_has(t->county, "participation", part));
+	assert_int_equal(parked_4114(t->county, &id), 0);
+}
+
+/* Up to the province, down to every site, and to a county that never heard of the device. */
+static void a_revocation_travels_everywhere(void **state)
+{
+	struct trio *t = *state;
+	struct trio_device *away = trio_device_new(t, "away", t->province, UNIT_AWAY);
+
+	trio_certify(away, CERT_HUB, LEVEL_COUNTY, 7);
+	assert_int_equal(trio_enrol(away), 0);
+	assert_int_equal(trio_join(away), 0);
+	assert_true(trio_settle(t));
+	assert_int_equal(retire(t->county, t->second), 0);
+	for (int i = 0; i < 3; i++) {
+		trio_sync(t->county);
+		trio_sync(t->site);
+		trio_sync(t->other);
+		trio_sync(away);
+	}
+	assert_int_equal(revocations(t->province), 1);
+	assert_int_equal(revocations(t->site), 1);
+	assert_int_equal(revocations(t->other), 1);
+	assert_int_equal(revocations(away), 1);
+	assert_int_equal(trio_counts(away).alarms, 0);
+}
+
+/* A restored hub has forgotten that it revoked, and what it had judged: both come home from above, the latter stays. */
+static void a_restored_hub_still_knows_whom_it_revoked(void **state)
+{
+	struct trio *t = *state;
+	struct trio_link *l;
+	uint8_t row[16];
+	int64_t id;
+
+	trio_backup(t->county);
+	trio_activity(t->second, "此前", row);
+	assert_true(trio_settle(t));
+	assert_int_equal(retire(t->county, t->second), 0);
+	trio_sync(t->county);
+	trio_restore(t->county);
+	trio_sync(t->county);
+	trio_sync(t->county);
+	assert_int_equal(revocations(t->county), 1);
+	l = trio_link(t->second);
+	trio_run(t);
+	assert_int_equal(l->codes[TRIO_UP], ERR_REVOKED);
+	carry(t->second, t->county);
+	assert_true(trio_has(t->county, "activity", row));
+	assert_int_equal(parked_4114(t->county, &id), 0);
+}
+
+/* A hub that does not answer for a device cannot revoke it, wherever it says so; nor can a node. */
+static void nobody_revokes_anothers_device(void **state)
+{
+	struct trio *t = *state;
+	struct trio_device *away = trio_device_new(t, "away", t->province, UNIT_AWAY);
+	struct revocation v = {.at_ms = t->now_ms, .reason = "恶意"};
+	struct cert_row *row = NULL;
+	struct buf b;
+
+	trio_certify(away, CERT_HUB, LEVEL_COUNTY, 7);
+	assert_int_equal(trio_enrol(away), 0);
+	assert_int_equal(trio_join(away), 0);
+	assert_true(trio_settle(t));
+	assert_int_equal(retire(away, t->site), -ERR_NOT_FOUND);
+	assert_int_equal(retire(t->province, t->county), -ERR_USAGE);
+	memcpy(v.scope, t->units[UNIT_PROVINCE], 16);
+	memcpy(v.origin, t->site->identity.origin, 16);
+	memcpy(v.hub, away->identity.origin, 16);
+	buf_init(&b, MESSAGE_BYTES_MAX);
+	assert_int_equal(revocation_make(&v, away->identity.sign_secret, &b, NULL), 0);
+	for (int i = 0; i < 2; i++) { /* to who knows the device, and by whom it was enrolled */
+		struct trio_device *to = i ? t->county : t->province;
+		int64_t alarms = trio_counts(to).alarms;
+		bool fresh = false;
+
+		assert_int_equal(replica_begin(to->r), 0);
+		if (i) { /* whom the county has never heard of */
+			assert_int_equal(replica_append(to->r, ENTRY_REVOKE, buf_span(&b),
+			                                span_of(NULL, 0), 0, &fresh),
+			                 -ERR_UNKNOWN_ORIGIN);
+			assert_int_equal(replica_append(to->r, ENTRY_CERT,
+			                                buf_span(&away->cert_bytes),
+			                                span_of(NULL, 0), 0, &fresh),
+			                 0);
+		}
+		fresh = false;
+		assert_int_equal(replica_append(to->r, ENTRY_REVOKE, buf_span(&b), span_of(NULL, 0),
+		                                0, &fresh),
+		                 0);
+		assert_false(fresh);
+		assert_int_equal(replica_commit(to->r), 0);
+		assert_int_equal(trio_counts(to).alarms, alarms + 1);
+		assert_int_equal(revocations(to), 0);
+	}
+	b.p[b.len - 1] ^= 1; /* and not his signature either */
+	assert_int_equal(replica_begin(t->province->r), 0);
+	assert_int_equal(replica_append(t->province->r, ENTRY_REVOKE, buf_span(&b),
+	                                span_of(NULL, 0), 0, &(bool){false}),
+	                 -ERR_SIGNATURE);
+	replica_rollback(t->province->r);
+	assert_int_equal(store_cert_by_origin(t->county->store, v.origin, &t->a, &row), 0);
+	assert_int_equal(row->revoked_ms, 0);
+	assert_true(trio_sync(t->site));
+	buf_done(&b);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -432,6 +661,11 @@ int main(void)
 	        TEST(a_hub_that_moves_is_certified_anew),
 	        TEST(a_clock_that_is_years_ahead_cuts_nobody_off),
 	        TEST(asking_for_more_than_there_is_gets_nothing),
+	        TEST(what_came_before_stays_and_the_rest_waits),
+	        TEST(what_waits_is_of_before),
+	        TEST(a_revocation_travels_everywhere),
+	        TEST(a_restored_hub_still_knows_whom_it_revoked),
+	        TEST(nobody_revokes_anothers_device),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
