@@ -574,8 +574,8 @@ static int adopt_own(struct replica *r, const struct cert *c, struct span body)
 /* Who joined after a hub above was renewed, perhaps by the spare root, does not know by which certificate it issued earlier
  * ones.  The key is the same: what that key signed while it had another certificate is good.  And of a hub of which a newer
  * certificate is here, an earlier one that nothing here vouches for is of no use: *ret_skip. */
-static int earlier_issuer(struct replica *r, const struct cert *c, struct cert *ret, bool *ret_found,
-                          bool *ret_skip)
+static int earlier_issuer(struct replica *r, const struct cert *c, struct cert *ret,
+                          bool *ret_found, bool *ret_skip)
 {
 	struct span chain[CERT_CHAIN_MAX];
 	struct cert newer;
@@ -617,7 +617,8 @@ int engine_take_cert(struct replica *r, struct span body, uint32_t from, bool *r
 		                 "a certificate whose issuer is not known here");
 	if (!row) { /* by an earlier certificate of this issuer */
 		rc = store_cert_by_id(r->st, issuer.id, &r->scratch, &row);
-		if (!rc && !row) rc = error_set(&r->err, ERR_CERT_BAD, "", "a chain that is not whole");
+		if (!rc && !row)
+			rc = error_set(&r->err, ERR_CERT_BAD, "", "a chain that is not whole");
 	} else {
 		rc = cert_open(row->body, &issuer, &r->err);
 		rc = rc ? rc : cert_check_issued(&c, &issuer, &r->err);
