@@ -2035,6 +2035,7 @@ static const char *const full_listings[] = {
         "cert_list",         /* for people */
         "invite_list",       /* for people */
         "cell_all",          /* every cell: the report */
+        "cell_stated",       /* every cell of a period: coverage */
         "candidate_list",    /* the conflict inbox, in index order and cut by its limit */
         "tail_all",          /* at most 1,000 changesets between two seals */
         "tail_size",         /* the same */
