@@ -572,12 +572,13 @@ int store_rows_functions(struct store *st)
 int store_row_join(struct store *st, uint16_t table, unsigned lane, const struct row *row,
                    uint64_t mask, struct row_join *join, bool *ret_done)
 {
+	const struct lane_rows *l = lane_of(st, table, lane);
 	sqlite3_stmt *s = NULL;
 	int rc, at = 3;
 
 	STORE_ENTER_WRITE(st);
-	assert(lane_of(st, table, lane) != NULL && st->joining == NULL);
-	assert((mask & ~lane_of(st, table, lane)->slots) == 0);
+	assert(l != NULL && (mask & ~l->slots) == 0);
+	assert(st->joining == NULL);
 	*ret_done = false;
 	if (later_of(st, table) != 0) return -st->err.code;
 	if (lane != LANE_OPEN && rest_ready(st) != 0) return -ERR_CLOSED;
