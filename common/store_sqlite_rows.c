@@ -577,9 +577,10 @@ int store_row_join(struct store *st, uint16_t table, unsigned lane, const struct
 	int rc, at = 3;
 
 	STORE_ENTER_WRITE(st);
-	assert(l != NULL && (mask & ~l->slots) == 0);
-	assert(st->joining == NULL);
 	*ret_done = false;
+	if (l == NULL) return 0; /* a row of the generic table: not in one pass */
+	assert((mask & ~l->slots) == 0);
+	assert(st->joining == NULL);
 	if (later_of(st, table) != 0) return -st->err.code;
 	if (lane != LANE_OPEN && rest_ready(st) != 0) return -ERR_CLOSED;
 	rest_begin(st);
@@ -588,8 +589,7 @@ int store_row_join(struct store *st, uint16_t table, unsigned lane, const struct
 	bind_span(s, 1, row->id, 16);
 	bind_int(s, 2, row->scope);
 	for (uint64_t left = mask & ~UINT64_C(1); left != 0; left &= left - 1)
-		bind_field(st, s, at++, lane_of(st, table, lane), table, lane,
-		           (unsigned)__builtin_ctzll(left), row);
+		bind_field(st, s, at++, l, table, lane, (unsigned)__builtin_ctzll(left), row);
 	st->joining = join;
 	st->join_left = false;
 	rc = sqlite3_step(s);
