@@ -161,6 +161,10 @@ ERROR(CLOSED, 4137, "closed", EXIT_NO_PERMISSION, 401,
       "本机的保密内容是加密的，打开它要登录或服务凭证。", "What is private here lies encrypted: it takes a login, or the service's credential, to open it.",
       "请用 login 登录，或放回 service.key。", "Log in, or put service.key back.")
 
+ERROR(APPROVAL, 4117, "approval", EXIT_REFUSED, 409,
+      "等待县级核对。", "The county has to approve this computer first.",
+      "请打电话把六位核对码告诉县级,再入网一次。", "Tell the county the six digits by telephone, then join again.")
+
 /* 5: sync */
 ERROR(VERSION, 5101, "version", EXIT_VERSION, 426,
       "与县级版本不通。", "This version and the county's do not understand each other.",

@@ -7,10 +7,11 @@
 
 #include "common/ident.h"
 #include "hub/enrol.h"
+#include "hub/qr.h"
 #include "node/place.h"
 #include "node/serve.h"
 
-enum { TOKEN_BYTES_MAX = 4096, HOURS_MAX = 24 * 366 };
+enum { TOKEN_BYTES_MAX = 4096, QR_ROOM = 256 * 1024, HOURS_MAX = 24 * 366 };
 
 static int set_links(struct call *c)
 {
@@ -100,9 +101,75 @@ static int show_token(struct call *c, struct buf *text, const struct token *t)
 	          WORD_END);
 	if (c->terminal) call_say(c, &b);
 	buf_done(&b);
+	if (call_option(c, "qr")) {
+		buf_init(&b, QR_ROOM);
+		if (!qr_text(buf_cstr(text), &b)) {
+			buf_done(&b);
+			return error_set(&c->error, ERR_LIMIT, "qr", "too long for a QR code");
+		}
+		call_print(c, &b);
+		buf_done(&b);
+	}
 	buf_text(text, "\n");
 	call_print(c, text);
 	return 0;
+}
+
+/* invite --approve DIGITS: who said them on the telephone. */
+static int approve(struct call *c)
+{
+	const char *code = call_option(c, "approve");
+	uint8_t unit[16];
+	struct buf b;
+	int rc = strlen(code) == 6 && strspn(code, "0123456789") == 6
+	                 ? call_open(c, 0)
+	                 : call_usage(c, "approve", "six digits");
+
+	rc = rc ? rc : enrol_approve(c->place, code, unit, &c->error);
+	if (rc) return rc;
+	if (c->json) {
+		json_t *j = json_object();
+		json_object_set_new(j, "approved", json_org(c, unit));
+		call_json(c, j);
+		return 0;
+	}
+	buf_init(&b, 512);
+	word_fill(&b, c->language, WORD_APPROVED, call_org_code(c, unit), call_org_name(c, unit),
+	          WORD_END);
+	call_say(c, &b);
+	buf_done(&b);
+	return 0;
+}
+
+/* invite --waiting: units from which somebody asked with a printed sheet.  Their digits are not shown: they are to be told. */
+static int waiting(struct call *c)
+{
+	struct enrol_waiting *list;
+	size_t count = 0;
+	char hex[33];
+	struct buf b;
+	int rc = call_open(c, 0);
+
+	rc = rc ? rc : enrol_waiting(c->place, &c->words, &list, &count, &c->error);
+	if (rc) return rc;
+	json_t *items = c->json ? json_array() : NULL;
+	buf_init(&b, 1024);
+	for (size_t i = 0; i < count; i++) {
+		hex_text(list[i].origin, 16, hex);
+		if (items) {
+			json_t *j = json_object();
+			json_object_set_new(j, "device", json_string(hex));
+			json_object_set_new(j, "org", json_org(c, list[i].unit));
+			json_object_set_new(j, "since", json_time(list[i].since_ms));
+			json_array_append_new(items, j);
+			continue;
+		}
+		buf_print(&b, "%s\t%s\t%s\t%s\n", call_org_code(c, list[i].unit),
+		          call_org_name(c, list[i].unit), hex, call_time(c, list[i].since_ms));
+		call_print(c, &b);
+	}
+	buf_done(&b);
+	return items ? call_items(c, "waiting", items, NULL) : 0;
 }
 
 static int run_invite(struct call *c)
@@ -115,6 +182,8 @@ static int run_invite(struct call *c)
 	struct buf text;
 	int rc;
 
+	if (call_option(c, "approve")) return approve(c);
+	if (call_option(c, "waiting")) return waiting(c);
 	if (!org)
 		return error_set(&c->error, ERR_MISSING_OPTION, "org",
 		                 "--org CODE: the unit that is invited");
@@ -125,7 +194,11 @@ static int run_invite(struct call *c)
 	rc = rc ? rc : call_find_org(c, org, (unsigned)level, unit);
 	if (rc) return rc;
 	buf_init(&text, TOKEN_BYTES_MAX);
-	rc = enrol_invite(c->place, unit, role, hours * 3600 * 1000, &text, &t, &c->error);
+	rc = call_option(c, "printed")
+	             ? enrol_invite_printed(c->place, unit, role, hours * 3600 * 1000, &text, &t,
+	                                    &c->error)
+	             : enrol_invite(c->place, unit, role, hours * 3600 * 1000, &text, &t,
+	                            &c->error);
 	rc = rc ? rc : show_token(c, &text, &t);
 	buf_done(&text);
 	return rc;
@@ -145,10 +218,14 @@ const struct command commands_invite[] = {
         {.name = "invite",
          .trail = TRAIL_WRITE,
          .may = MAY_MANAGE,
-         .zh = "邀请一个单位入网(只能用一次)。",
-         .en = "Invites a unit to join; the invitation is good once.",
-         .options = "org= role= level= hours=",
-         .examples = "invite --org 350102001001 --role node --dir hub",
+         .zh = "邀请一个单位入网(只能用一次,72小时);--printed 印发,30天,来电核对六位码后 "
+               "--approve。",
+         .en = "Invites a unit to join; good once, for 72 hours. --printed: a sheet, 30 days, let "
+               "in by --approve with six digits told by telephone.",
+         .options = "org= role= level= hours= printed qr approve= waiting",
+         .examples = "invite --org 350102001001 --role node --dir hub\n"
+                     "invite --org 350102001001 --role node --printed --qr --dir hub\n"
+                     "invite --waiting --dir hub\ninvite --approve 123456 --dir hub",
          .args_min = 0,
          .args_max = 0,
          .run = run_invite},

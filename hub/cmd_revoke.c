@@ -279,6 +279,7 @@ const struct command commands_revoke[] = {
         {.name = "revoke",
          .args = "DEVICE",
          .may = MAY_MANAGE,
+         .trail = TRAIL_WRITE,
          .zh = "停用一台被盗、丢失的设备:之前已收的照旧,之后的等人处理;--since "
                "列出失窃以来收到的。",
          .en = "Retires a device that was stolen or lost: what was taken before stays, all else "

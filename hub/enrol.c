@@ -10,6 +10,7 @@
 #include "common/ident.h"
 #include "common/validate.h"
 #include "proto/copies.h"
+#include "proto/trail.h"
 
 enum {
 	LANES_ALL = 1 << LANE_OPEN | 1 << LANE_COUNTY | 1 << LANE_SEALED,
@@ -248,17 +249,65 @@ static int token_make(struct place *p, const uint8_t unit[16], unsigned role, in
 	return 0;
 }
 
-static int invite_keep(struct replica *r, const struct token *t)
+/* What is kept of an invitation beside its row. */
+enum { WAITING_MAX = 4, APPROVE_TRIES = 5 };
+struct extra {
+	uint64_t run; /* of ours, when it was made */
+	uint8_t printed, approved, count;
+	uint8_t who[16]; /* approved: this device */
+	struct {
+		uint8_t origin[16];
+		char code[8];
+		int64_t since_ms;
+	} waiting[WAITING_MAX];
+};
+
+static void extra_key(const uint8_t hash[32], char ret[64])
 {
+	char hex[33];
+
+	hex_text(hash, 16, hex);
+	snprintf(ret, 64, "invite/%s", hex);
+}
+
+/* Of before there were any: made in no run, not printed. */
+static int extra_get(struct replica *r, const uint8_t hash[32], struct extra *ret)
+{
+	struct arena a;
+	struct span m;
+	char key[64];
+	int rc;
+
+	*ret = (struct extra){.run = 0};
+	extra_key(hash, key);
+	arena_init(&a, 0);
+	rc = store_meta_get(replica_store(r), key, &a, &m);
+	if (!rc && m.len == sizeof(*ret)) memcpy(ret, m.p, sizeof(*ret));
+	arena_done(&a);
+	return rc;
+}
+
+static int extra_put(struct replica *r, const uint8_t hash[32], const struct extra *x)
+{
+	char key[64];
+
+	extra_key(hash, key);
+	return store_meta_put(replica_store(r), key, span_of(x, sizeof(*x)));
+}
+
+static int invite_keep(struct replica *r, const struct token *t, bool printed)
+{
+	struct extra x = {.run = replica_run(r), .printed = printed};
 	struct invite i = {.role = t->role, .made_ms = now_ms(r), .expires_ms = t->expires_ms};
 
 	hash_of(span_of(t->secret, sizeof(t->secret)), i.hash, sizeof(i.hash));
 	memcpy(i.unit, t->unit, 16);
-	return store_invite_put(replica_store(r), &i);
+	int rc = extra_put(r, i.hash, &x);
+	return rc ? rc : store_invite_put(replica_store(r), &i);
 }
 
-int enrol_invite(struct place *p, const uint8_t unit[16], unsigned role, int64_t expires_ms,
-                 struct buf *out, struct token *ret, struct error *err)
+static int invite(struct place *p, const uint8_t unit[16], unsigned role, int64_t expires_ms,
+                  bool printed, struct buf *out, struct token *ret, struct error *err)
 {
 	struct arena a;
 	struct token t;
@@ -270,7 +319,7 @@ int enrol_invite(struct place *p, const uint8_t unit[16], unsigned role, int64_t
 	if (rc) return fail(p->replica, rc, err);
 	arena_init(&a, 0);
 	rc = token_make(p, unit, role, expires_ms, &a, &t, err);
-	if (!rc && (rc = invite_keep(p->replica, &t))) fail(p->replica, rc, err);
+	if (!rc && (rc = invite_keep(p->replica, &t, printed))) fail(p->replica, rc, err);
 	if (rc)
 		replica_rollback(p->replica);
 	else if ((rc = replica_commit(p->replica)))
@@ -282,6 +331,150 @@ int enrol_invite(struct place *p, const uint8_t unit[16], unsigned role, int64_t
 	crypt_wipe(t.secret, sizeof(t.secret));
 	arena_done(&a);
 	return rc;
+}
+
+int enrol_invite(struct place *p, const uint8_t unit[16], unsigned role, int64_t expires_ms,
+                 struct buf *out, struct token *ret, struct error *err)
+{
+	return invite(p, unit, role, expires_ms, /* printed= */ false, out, ret, err);
+}
+
+int enrol_invite_printed(struct place *p, const uint8_t unit[16], unsigned role, int64_t expires_ms,
+                         struct buf *out, struct token *ret, struct error *err)
+{
+	return invite(p, unit, role, expires_ms ? expires_ms : ENROL_PRINTED_MS,
+	              /* printed= */ true, out, ret, err);
+}
+
+/* ---- approving */
+
+static int waiting_each(struct replica *r, struct arena *a,
+                        int (*each)(void *ctx, struct replica *r, const struct invite *i,
+                                    struct extra *x, size_t at),
+                        void *ctx)
+{
+	struct invite *list;
+	size_t count = 0;
+	int rc = store_invites(replica_store(r), a, &list, &count);
+
+	for (size_t i = 0; i < count && !rc; i++) {
+		struct extra x;
+
+		if (list[i].used_ms || now_ms(r) >= list[i].expires_ms) continue;
+		rc = extra_get(r, list[i].hash, &x);
+		for (size_t k = 0; k < x.count && !x.approved && !rc; k++)
+			rc = each(ctx, r, &list[i], &x, k);
+	}
+	return rc;
+}
+
+struct approving {
+	const char *code;
+	bool found;
+	uint8_t unit[16];
+};
+
+static int approve_one(void *ctx, struct replica *r, const struct invite *i, struct extra *x,
+                       size_t at)
+{
+	struct approving *w = ctx;
+
+	if (w->found || strcmp(x->waiting[at].code, w->code) != 0) return 0;
+	w->found = true;
+	memcpy(w->unit, i->unit, 16);
+	x->approved = 1;
+	memcpy(x->who, x->waiting[at].origin, 16);
+	return extra_put(r, i->hash, x);
+}
+
+/* Six digits are soon tried: so many wrong ones a minute, and no more. */
+static int tries_left(struct replica *r, bool wrong, bool *ret)
+{
+	struct {
+		int64_t minute_ms, wrong;
+	} tries = {0};
+	struct arena a;
+	struct span m;
+	int rc;
+
+	arena_init(&a, 0);
+	rc = store_meta_get(replica_store(r), "approve_tries", &a, &m);
+	if (!rc && m.len == sizeof(tries)) memcpy(&tries, m.p, sizeof(tries));
+	arena_done(&a);
+	if (now_ms(r) < tries.minute_ms || now_ms(r) - tries.minute_ms >= MINUTE_MS) {
+		tries.minute_ms = now_ms(r);
+		tries.wrong = 0;
+	}
+	*ret = tries.wrong < APPROVE_TRIES;
+	tries.wrong += wrong;
+	return rc || !wrong ? rc
+	                    : store_meta_put(replica_store(r), "approve_tries",
+	                                     span_of(&tries, sizeof(tries)));
+}
+
+int enrol_approve(struct place *p, const char *code, uint8_t ret_unit[16], struct error *err)
+{
+	struct replica *r = p->replica;
+	struct approving w = {.code = code};
+	struct arena a;
+	bool left = false;
+	int rc = replica_begin(r);
+
+	if (rc) return fail(r, rc, err);
+	arena_init(&a, 0);
+	rc = tries_left(r, false, &left);
+	if (!rc && left) rc = waiting_each(r, &a, approve_one, &w);
+	if (!rc && left && !w.found) rc = tries_left(r, true, &left);
+	if (!rc) rc = replica_commit(r);
+	if (rc) {
+		replica_rollback(r);
+		fail(r, rc, err);
+	} else if (!w.found) {
+		rc = left ? error_set(err, ERR_WRONG_CODE, "approve", "nobody waits with %.6s",
+		                      code)
+		          : error_set(err, ERR_BUSY, "approve",
+		                      "too many wrong codes: wait a minute");
+	}
+	memcpy(ret_unit, w.unit, 16);
+	arena_done(&a);
+	return rc;
+}
+
+struct listing {
+	struct arena *a;
+	struct enrol_waiting *list;
+	size_t count, room;
+};
+
+static int list_one(void *ctx, struct replica *r, const struct invite *i, struct extra *x,
+                    size_t at)
+{
+	struct listing *l = ctx;
+
+	(void)r;
+	if (l->count == l->room) {
+		struct enrol_waiting *more = arena_take(l->a, (l->room * 2 + 16) * sizeof(*more));
+
+		if (l->count) memcpy(more, l->list, l->count * sizeof(*more));
+		l->list = more;
+		l->room = l->room * 2 + 16;
+	}
+	struct enrol_waiting *w = &l->list[l->count++];
+	memcpy(w->unit, i->unit, 16);
+	memcpy(w->origin, x->waiting[at].origin, 16);
+	w->since_ms = x->waiting[at].since_ms;
+	return 0;
+}
+
+int enrol_waiting(struct place *p, struct arena *a, struct enrol_waiting **ret, size_t *ret_count,
+                  struct error *err)
+{
+	struct listing l = {.a = a};
+	int rc = waiting_each(p->replica, a, list_one, &l);
+
+	*ret = l.list;
+	*ret_count = l.count;
+	return rc ? fail(p->replica, rc, err) : 0;
 }
 
 int enrol_invite_code(struct place *p, const char *code, unsigned role, int64_t expires_ms,
@@ -471,6 +664,81 @@ static int redeem_again(struct replica *r, const struct msg_join *m, const uint8
 	return answer_joined(r, row->body, a, out);
 }
 
+/* A printed sheet may have been copied: who comes waits for a person.  0: let in; else the error. */
+static int approval(struct replica *r, const struct msg_join *m, const struct invite *i,
+                    struct extra *x, const uint8_t origin[16], int *ret_code)
+{
+	size_t at = 0;
+
+	*ret_code = 0;
+	if (!x->printed) return 0;
+	if (x->approved) {
+		*ret_code = memcmp(x->who, origin, 16) != 0 ? ERR_INVITE_USED : 0;
+		return 0;
+	}
+	*ret_code = ERR_APPROVAL;
+	while (at < x->count && memcmp(x->waiting[at].origin, origin, 16) != 0) at++;
+	if (at < x->count) return 0;
+	if (at ==
+	    WAITING_MAX) { /* somebody plays with a copy: the sheet is worth nothing any more */
+		*ret_code = ERR_INVITE_USED;
+		return 0;
+	}
+	memcpy(x->waiting[at].origin, origin, 16);
+	token_code(m->secret, m->origin_key, m->link_key, x->waiting[at].code);
+	x->waiting[at].since_ms = now_ms(r);
+	x->count++;
+	return extra_put(r, i->hash, x);
+}
+
+/* Was it redeemed in a time that this hub's disk has forgotten?  One of before this run is good only after the parent gave back
+ * what we issued, and not if among that is a certificate for its unit and role that no invitation known here accounts for. */
+static int forgotten(struct replica *r, const struct invite *i, const struct extra *x,
+                     struct arena *a, int *ret_code)
+{
+	struct cert_row *rows;
+	struct invite *all;
+	struct cert parent;
+	struct span m;
+	uint64_t run = 0;
+	size_t rows_count = 0, all_count = 0;
+	int rc;
+
+	*ret_code = 0;
+	if (x->run == replica_run(r)) return 0;
+	rc = store_meta_get(replica_store(r), "given_back", a, &m);
+	if (!rc && m.len == sizeof(run)) memcpy(&run, m.p, sizeof(run));
+	if (rc) return rc;
+	if (replica_parent(r, &parent) && run != replica_run(r)) {
+		*ret_code = ERR_BUSY;
+		return 0;
+	}
+	rc = replica_children(r, a, &rows, &rows_count);
+	rc = rc ? rc : store_invites(replica_store(r), a, &all, &all_count);
+	for (size_t k = 0; k < rows_count && !rc && !*ret_code; k++) {
+		bool accounted = memcmp(rows[k].unit, i->unit, 16) != 0 ||
+		                 rows[k].role != i->role ||
+		                 rows[k].not_before_ms + DAY_MS < i->made_ms;
+
+		for (size_t n = 0; n < all_count && !accounted; n++)
+			accounted = all[n].used_ms && !memcmp(all[n].used_by, rows[k].origin, 16);
+		if (!accounted) *ret_code = ERR_INVITE_USED;
+	}
+	return rc;
+}
+
+/* Who asked with what, and was not let in: for whoever looks for a guesser. */
+static int note_refused(struct replica *r, const uint8_t origin[16], int code)
+{
+	static const char what[] = "join";
+	struct trail_record t = {.verb = TRAIL_DENIED,
+	                         .outcome = (uint16_t)code,
+	                         .detail = {(const uint8_t *)what, 4}};
+
+	memcpy(t.id, origin, 16);
+	return trail_add(r, &t);
+}
+
 /* Keys that were revoked come back under no invitation. */
 static bool was_revoked(struct replica *r, const uint8_t origin[16], struct arena *a)
 {
@@ -483,6 +751,7 @@ static int redeem(struct enrol *e, struct replica *r, const struct msg_join *m,
                   const uint8_t link_key[32], int64_t now, struct arena *a, struct buf *out)
 {
 	struct invite i;
+	struct extra x;
 	uint8_t hash[32], origin[16];
 	bool known;
 	int code = 0, rc;
@@ -507,26 +776,34 @@ static int redeem(struct enrol *e, struct replica *r, const struct msg_join *m,
 			e->minute_ms = now;
 			e->wrong = 0;
 		}
-		if (e->wrong < e->wrong_max)
-			e->wrong++, answer_refuse(out, ERR_INVITE_UNKNOWN, 0);
-		else
+		origin_of(m->origin_key, origin);
+		if (e->wrong >= e->wrong_max) {
 			answer_refuse(out, ERR_BUSY, WAIT_S);
-		return 0;
+			return 0;
+		}
+		e->wrong++;
+		answer_refuse(out, ERR_INVITE_UNKNOWN, 0);
+		return note_refused(r, origin, ERR_INVITE_UNKNOWN);
 	}
 	origin_of(m->origin_key, origin);
+	rc = extra_get(r, hash, &x);
+	if (rc) return rc;
 	if (!proof_good(m))
-		answer_refuse(out, ERR_SIGNATURE, 0);
+		code = ERR_SIGNATURE;
 	else if (was_revoked(r, origin, a))
-		answer_refuse(out, ERR_REVOKED, 0);
+		code = ERR_REVOKED;
 	else if (i.used_ms && memcmp(i.used_by, origin, 16) != 0)
-		answer_refuse(out, ERR_INVITE_USED, 0);
+		code = ERR_INVITE_USED;
 	else if (i.used_ms)
 		return redeem_again(r, m, origin, a, out);
 	else if (now_ms(r) >= i.expires_ms)
-		answer_refuse(out, ERR_INVITE_OLD, 0);
-	else
-		return redeem_first(r, m, &i, origin, a, out);
-	return 0;
+		code = ERR_INVITE_OLD;
+	if (!code) rc = forgotten(r, &i, &x, a, &code);
+	if (!rc && !code) rc = approval(r, m, &i, &x, origin, &code);
+	if (rc) return rc;
+	if (!code) return redeem_first(r, m, &i, origin, a, out);
+	answer_refuse(out, code, code == ERR_BUSY ? WAIT_S : 0);
+	return note_refused(r, origin, code);
 }
 
 static int on_join(void *ctx, struct replica *r, const struct msg_join *m,

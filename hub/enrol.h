@@ -12,6 +12,7 @@
 #include "node/reactor.h"
 
 enum { ENROL_INVITE_MS = 72 * 3600 * 1000 };
+#define ENROL_PRINTED_MS (INT64_C(30) * 24 * 3600 * 1000)
 
 /*
  * Makes an invitation for a unit at or below ours.  role: CERT_NODE or CERT_HUB.  expires_ms: how long from
@@ -21,6 +22,19 @@ enum { ENROL_INVITE_MS = 72 * 3600 * 1000 };
  */
 int enrol_invite(struct place *p, const uint8_t unit[16], unsigned role, int64_t expires_ms,
                  struct buf *out, struct token *ret, struct error *err);
+/* The same for a printed sheet: 30 days, and who redeems it waits until a person has approved him by his six digits. */
+int enrol_invite_printed(struct place *p, const uint8_t unit[16], unsigned role, int64_t expires_ms,
+                         struct buf *out, struct token *ret, struct error *err);
+/* Lets in who was told by telephone.  -ERR_WRONG_CODE: nobody with these digits waits; -ERR_BUSY: too many wrong ones in
+ * this minute. */
+int enrol_approve(struct place *p, const char *code, uint8_t ret_unit[16], struct error *err);
+/* Who waits: unit and since when. */
+struct enrol_waiting {
+	uint8_t unit[16], origin[16];
+	int64_t since_ms;
+};
+int enrol_waiting(struct place *p, struct arena *a, struct enrol_waiting **ret, size_t *ret_count,
+                  struct error *err);
 /* The same by division code; -ERR_NOT_FOUND. */
 int enrol_invite_code(struct place *p, const char *code, unsigned role, int64_t expires_ms,
                       struct buf *out, struct token *ret, struct error *err);

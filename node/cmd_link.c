@@ -45,16 +45,20 @@ static int run_init(struct call *c)
 static int read_token(struct call *c, char *ret, size_t room)
 {
 	const char *given = c->args[0];
+	FILE *f = stdin;
 	size_t n;
 
-	if (strcmp(given, "-") != 0) {
-		n = strlen(given);
-		if (n >= room) return error_set(&c->error, ERR_TOKEN_FORM, "TOKEN", "too long");
-		memcpy(ret, given, n + 1);
-		return 0;
-	}
-	n = fread(ret, 1, room - 1, stdin);
+	if (!strncmp(given, "JG1-", 4))
+		return error_set(&c->error, ERR_USAGE, "FILE",
+		                 "an invitation on the command line is seen by everybody here: "
+		                 "give a file, or - and paste it; ask for a new one");
+	if (strcmp(given, "-") != 0) f = fopen(given, "rbe");
+	if (!f)
+		return error_set(&c->error, ERR_TOKEN_FORM, "FILE", "%s: %s", given,
+		                 strerror(errno));
+	n = fread(ret, 1, room - 1, f);
 	ret[n] = 0;
+	if (f != stdin) (void)fclose(f);
 	return n == room - 1 ? error_set(&c->error, ERR_TOKEN_FORM, "TOKEN", "too long") : 0;
 }
 
@@ -99,6 +103,17 @@ static int run_join(struct call *c)
 	buf_done(&b);
 	rc = join_redeem(c->place, &t, c->program->hub ? CERT_HUB : CERT_NODE,
 	                 (uint32_t)limit * 1000, &result, &c->error);
+	if (rc == -ERR_APPROVAL) {
+		char code[7];
+
+		token_code(t.secret, c->place->identity.sign_public, c->place->identity.link_public,
+		           code);
+		buf_init(&b, 1024);
+		word_fill(&b, c->language, WORD_JOIN_CODE, code, WORD_END);
+		if (!c->json) call_say(c, &b);
+		buf_done(&b);
+		error_set(&c->error, ERR_APPROVAL, "code", "%s", code);
+	}
 	return rc ? rc : join_done(c, &result, &t);
 }
 
@@ -406,7 +421,7 @@ static int run_status(struct call *c)
 
 #define JOIN                                                                                       \
 	{                                                                                          \
-		.name = "join", .args = "TOKEN | -", .zh = "入网:使用上级的邀请。",                \
+		.name = "join", .args = "FILE | -", .zh = "入网:使用上级的邀请。",                 \
 		.en = "Joins by an invitation.",                                                   \
 		.options = "timeout=", .examples = "join - --dir jinguo <invitation.txt",          \
 		.args_min = 1, .args_max = 1, .run = run_join                                      \

@@ -70,6 +70,10 @@
 	  "(parked).")                                                                             \
 	W(REVOKE_REVIEW, "其间收到 {} 项改动,请逐项核对。",                                        \
 	  "{} changes came in that time: please look at each.")                                    \
+	W(APPROVED, "已同意: {} {};请对方再入网一次。", "approved: {} {}; let them join again.")   \
+	W(JOIN_CODE, "核对码: {}\n请打电话把这六位数字告诉县级,县级同意后再运行一次 join。",       \
+	  "code: {}\nTell the county these six digits by telephone; join again once it has "       \
+	  "approved.")                                                                             \
 	W(ROOT_MADE,                                                                               \
 	  "根密钥: {}\n  指纹 {}\n备用根: {}\n  指纹 "                                   \
 	  "{}\n两个文件分放两个保险柜,指纹另抄一份;不要留在联网的电脑上。",                        \

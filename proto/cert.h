@@ -54,6 +54,10 @@ struct token {
 	int64_t expires_ms;
 	char code[13], name[97]; /* of the unit, shown before accepting */
 };
+/* Six digits that stand for who asks with this secret: told by telephone, so that who copied a printed invitation and came
+ * first is not taken for the one it was meant for. */
+void token_code(const uint8_t secret[16], const uint8_t origin_key[32], const uint8_t link_key[32],
+                char ret[7]);
 void token_text(const struct token *t, struct buf *out);
 int token_parse(const char *text, struct token *ret,
                 struct error *err); /* spaces and line ends around it are forgiven */

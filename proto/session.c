@@ -692,6 +692,18 @@ static int state_unsaid(struct session *s, unsigned *ret)
 	return rc;
 }
 
+/* In this run the parent has given all that it had for us: what we issued before our disk went back, too. */
+static int note_given_back(struct session *s)
+{
+	uint64_t run = 0;
+	struct span m;
+	if (!replica_is_hub(s->r)) return 0;
+	int rc = store_meta_get(s->r->st, "given_back", &s->memory, &m);
+	if (!rc && m.len == sizeof(run)) memcpy(&run, m.p, sizeof(run));
+	if (rc || run == s->r->s.run) return rc;
+	return store_meta_put(s->r->st, "given_back", span_of(&s->r->s.run, sizeof(run)));
+}
+
 /* Says how things stand when we are idle and what we last said is no longer so. */
 static int tell_state(struct session *s, struct session_actions *a)
 {
@@ -725,6 +737,8 @@ static int tell_state(struct session *s, struct session_actions *a)
 	                             .idle = true};
 	rc = digest_now(s, m.state.state);
 	rc = rc ? rc : held_for_peer(s, &m.state);
+	if (rc) return rc;
+	if (s->heard_idle && !s->c.parent) rc = note_given_back(s);
 	if (rc) return rc;
 	bool agreed = !memcmp(m.state.state, s->heard_state, 16) && unsaid == STATE_ALL &&
 	              !s->heard.unapplied && (s->c.parent || s->heard_idle);

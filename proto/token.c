@@ -42,6 +42,24 @@ void token_text(const struct token *t, struct buf *out)
 	buf_done(&b);
 }
 
+void token_code(const uint8_t secret[16], const uint8_t origin_key[32], const uint8_t link_key[32],
+                char ret[7])
+{
+	static const char what[] = "jinguo code";
+	uint8_t digest[32];
+	uint64_t n = 0;
+	struct hash h;
+
+	hash_begin(&h, sizeof(digest));
+	hash_add(&h, what, sizeof(what) - 1);
+	hash_add(&h, secret, 16);
+	hash_add(&h, origin_key, 32);
+	hash_add(&h, link_key, 32);
+	hash_end(&h, digest, sizeof(digest));
+	for (size_t i = 0; i < 8; i++) n |= (uint64_t)digest[i] << 8 * i;
+	snprintf(ret, 7, "%06u", (unsigned)(n % 1000000));
+}
+
 static void read_text(struct reader *r, char *ret, size_t size)
 {
 	struct span s = reader_text(r, size - 1);

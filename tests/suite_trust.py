@@ -4,6 +4,7 @@ Prints `ok NAME` or `not ok NAME`.  Uses 127.0.0.1 only; ends what it started, a
 """
 import json
 import os
+import shutil
 import sys
 import time
 
@@ -128,6 +129,108 @@ def set_listen(place, port):
         lines = [f"listen = tcp://127.0.0.1:{port}" if l.startswith("listen =") else l for l in f.read().splitlines()]
     with open(path, "w") as f:
         f.write("\n".join(lines) + "\n")
+
+
+def invitation(hub, code, *words):
+    return hub.run("invite", "--org", code, "--role", "node", *words).out
+
+
+@test
+def a_printed_sheet_needs_a_telephone(t):
+    """A thief with a copy comes first; the county lets in whose six digits it was told, and nobody else."""
+    token = invitation(t.county, SITE_B, "--printed", "--qr")
+    token, picture = token.splitlines()[-1], token.splitlines()[:-1]
+    must(len(picture) > 20 and len({len(l) for l in picture}) == 1 and set("".join(picture)) <= set("█▀▄ "), "no picture")
+    thief, real = t.world.node("thief"), t.world.node("real")
+    codes = {}
+    for node in (thief, real):
+        node.init()
+        for _ in range(2):  # asking again changes nothing
+            r = node.run("join", "-", "--json", text=token, expect=REFUSED)
+            error = json.loads(r.err.splitlines()[-1])["error"]
+            must(error["code"] == 4117, "it is let in unasked", r.err)
+            codes[node] = error["detail"]
+    must(codes[thief] != codes[real] and len(codes[real]) == 6, "the digits are not of who asks", str(codes))
+    must(len(t.county.json("invite", "--waiting")["items"]) == 2, "the county does not show who waits")
+    must(codes[real] not in t.county.run("invite", "--waiting").out, "the digits are shown: they are to be told")
+    t.county.run("invite", "--approve", codes[real])
+    must("4102" in thief.run("join", "-", text=token, expect=REFUSED).err, "the thief gets in")
+    real.run("join", "-", text=token)
+    must(real.json("sync")["agreed"], "the approved one does not sync")
+    must("4102" in thief.run("join", "-", text=token, expect=REFUSED).err, "the thief gets in afterwards")
+    said = [t.county.run("invite", "--approve", "000000", expect=REFUSED).err if i < 5 else
+            t.county.run("invite", "--approve", "000000", expect=None).err for i in range(6)]
+    must(all("4103" in s for s in said[:5]) and "6105" in said[5], "six digits may be guessed", said[5])
+
+
+@test
+def one_invitation_one_device(t):
+    """Two race; one on a command line is refused; wrong and guessed ones are refused with the reason, and noted."""
+    token = invitation(t.county, SITE_C)
+    racers = [t.world.node(f"racer{i}") for i in range(2)]
+    for node in racers:
+        node.init()
+    must("8101" in racers[0].run("join", token, expect=2).err, "a secret on the command line is taken")
+    processes = [node.begin("join", "-", text=token) for node in racers]
+    codes = sorted(p.wait(30) for p in processes)
+    must(codes == [0, REFUSED], f"of two devices with one invitation {codes} got in")
+    loser = racers[0] if not racers[0].status()["joined"] else racers[1]
+    must("4102" in loser.run("join", "-", text=token, expect=REFUSED).err, "it is used twice")
+    guess = token.strip()
+    noted = w.ask(t.county, "SELECT count(*) FROM trail")
+    for i in range(3):
+        fresh = invitation(t.province, SITE_C).strip()  # the county knows nothing of it
+        with_county = change_endpoint(fresh, guess)
+        r = loser.run("join", "-", text=with_county, expect=None)
+        must(r.code != 0 and ("4105" in r.err or "4106" in r.err), "a secret that nobody gave is taken", r.err)
+    must(w.ask(t.county, "SELECT count(*) FROM trail") >= noted + 3, "the county notes no guesses")
+
+
+def change_endpoint(token, like):
+    """The invitation with endpoint and key of another: what a guesser would send there."""
+    import base64
+    sys.path.append("/usr/lib/python3/dist-packages")
+    import msgpack
+    def parts(text):
+        body = text[4:]
+        return msgpack.unpackb(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), raw=False)
+    a, b = parts(token), parts(like)
+    a[0], a[1], a[2], a[3] = b[0], b[1], b[2], os.urandom(16)
+    return "JG1-" + base64.urlsafe_b64encode(msgpack.packb(a)).decode().rstrip("=")
+
+
+@test
+def a_restored_hub_redeems_nothing_twice(t):
+    """What was used in a time that its disk has forgotten is refused: before its parent gave back what it issued, and after."""
+    token = invitation(t.county, SITE_B)
+    t.county.stop()
+    saved = t.world.path("saved")
+    shutil.copytree(t.county.dir, saved)
+    t.county.start()
+    first, second = t.world.node("first"), t.world.node("second")
+    first.init()
+    second.init()
+    first.run("join", "-", text=token)
+    device = bytes.fromhex(first.status()["device"])
+    wait_for(lambda: w.ask(t.province, "SELECT count(*) FROM cert WHERE origin = ?", device) == 1, 20,
+             "the province knows the first")
+    t.county.stop()
+    t.province.stop()
+    for name in os.listdir(t.county.dir):
+        if name.startswith("jinguo.db"):
+            os.remove(os.path.join(t.county.dir, name))
+    shutil.copy(os.path.join(saved, "jinguo.db"), t.county.dir)
+    t.county.start()
+    r = second.run("join", "-", text=token, expect=None)
+    must(r.code != 0 and "6105" in r.err, "it redeems before its parent has given back", r.err)
+    t.province.start()
+
+    def refused():
+        return "4102" in second.run("join", "-", text=token, expect=None).err
+    wait_for(refused, 30, "it knows that the invitation was used")
+    must(not second.status()["joined"], "the second got in")
+    fresh = invitation(t.county, SITE_B)
+    second.run("join", "-", text=fresh)
 
 
 NO_PERMISSION = 7

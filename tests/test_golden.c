@@ -239,6 +239,8 @@ static void add_certs(struct golden *g)
 	                  .code = "350102001002",
 	                  .name = "军门社区"};
 
+	char code[7];
+
 	memcpy(root.origin_key, g->hub.key, 32);
 	memcpy(node.origin_key, g->o.key, 32);
 	assert_int_equal(cert_make(&root, g->hub.secret, item_add(g, "cert", "cert-root"), NULL),
@@ -249,6 +251,8 @@ static void add_certs(struct golden *g)
 	assert_int_equal(cert_check_issued(&node, &root, NULL), 0);
 	cert_fingerprint(root.origin_key, t.root_fingerprint);
 	token_text(&t, item_add(g, "token", "token"));
+	token_code(t.secret, node.origin_key, node.link_key, code);
+	buf_text(item_add(g, NULL, "token-code"), code);
 }
 
 /* A chain of four as a province has it, with the root's spare; and the lines between hub and safe (tests/vectors.py reads

@@ -222,6 +222,13 @@ def an_invitation():
     assert root == blake(Cert(vector("cert-root")).key, 32)
 
 
+@test
+def six_digits_for_the_telephone():
+    node, t = Cert(vector("cert-node")), line(vector("token").decode(), "JG1-")
+    n = int.from_bytes(blake(b"jinguo code" + t[3] + node.key + node.link, 32)[:8], "little")
+    assert f"{n % 1000000:06d}" == vector("token-code").decode()
+
+
 def main():
     failed = 0
     for f in tests:
