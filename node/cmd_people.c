@@ -363,13 +363,13 @@ static int run_certify(struct call *c)
 	if (rc) return rc;
 	p = call_people(c);
 	rc = account_of_author(&p, person, &a);
-	if (!rc && (!a || a->disabled))
-		rc = error_set(&c->error, ERR_NOT_FOUND, "PERSON",
-		               "no account of this person here");
 	if (rc) return rc;
+	if (!a || a->disabled)
+		return error_set(&c->error, ERR_NOT_FOUND, "PERSON",
+		                 "no account of this person here");
 	rc = store_row_view(c->store, of, a->row, &c->arena, &v);
-	rc = rc ? rc : store_scope_get(c->store, v ? v->scope : 0, &sc);
-	if (rc) return call_failed(c, rc);
+	if (!rc && v) rc = store_scope_get(c->store, v->scope, &sc);
+	if (rc || !v) return call_failed(c, rc ? rc : -ERR_NOT_FOUND);
 	if (v->scope == replica_own_scope(c->replica))
 		return error_set(&c->error, ERR_UNCERTIFIED, "PERSON",
 		                 "one's own people are certified from the level above");
