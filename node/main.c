@@ -3,8 +3,8 @@
 #include "node/serve.h"
 
 static const struct command *const tables[] = {
-        commands_record, commands_look,   commands_node,  commands_link, commands_care,
-        commands_hand,   commands_people, commands_trail, NULL,
+        commands_record, commands_look,   commands_node,  commands_link,    commands_care,
+        commands_hand,   commands_people, commands_trail, commands_privacy, NULL,
 };
 
 static const struct program program = {

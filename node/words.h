@@ -289,6 +289,11 @@
 	W(RECOVERY_OPENED, "已打开,并建了新的服务凭证。",                                          \
 	  "opened, with a new credential for the service.")                                        \
 	W(CERTIFIED, "已确认: {} ({})", "certified: {} ({})")                                      \
+	W(PRIVACY_FIELDS, "本机存有 {} 项(* 在磁盘上是加密的):",                                   \
+	  "{} fields are held here (* lies closed on the disk):")                                  \
+	W(PRIVACY_ENTRIES, "流水里有 {} 条提到;按规则还存在:",                                     \
+	  "{} entries of the journal speak of it; by rule it is also at:")                         \
+	W(PRIVACY_READS, "本机记下的查看 {} 次:", "{} times it was read here:")                    \
 	W(MASKED, "***", "***")                                                                    \
 	W(SUMMARY_MORE, "另有 {} 站缺 (--json 列全)", "{} more are missing (--json lists all)")    \
 	W(SUMMARY_MISSING, "缺: {} {} ({})", "missing: {} {} ({})")                                \

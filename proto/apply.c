@@ -361,9 +361,8 @@ static const struct table *edits(struct applying *x, const struct record *rec)
 /* Nothing but edits of the same lane of the same table is done while some wait. */
 static int settle_before(struct applying *x, const struct record *rec, const struct table *t)
 {
-	const struct record *waits = &x->edited[0].rec;
-	if (!x->edited_count ||
-	    (t && waits->op->table == rec->op->table && waits->lane == rec->lane))
+	const struct record *waits = x->edited_count ? &x->edited[0].rec : NULL;
+	if (!waits || (t && waits->op->table == rec->op->table && waits->lane == rec->lane))
 		return 0;
 	return settle(x);
 }

@@ -375,6 +375,24 @@ def what_was_done_is_noted(t):
 
 
 @test
+def a_person_hears_what_is_held(t):
+    """Kinds and counts, who read it; no value."""
+    a, lin = t.a, t.as_person("lin")
+    a.run("privacy", "report", t.row, env=t.as_person("chen"), expect=NO_PERMISSION)
+    a.run("record", "participation", f"volunteer={t.row}", "act=A3", "in=2025-03-09T09:00", "out=2025-03-09T10:00", "minutes=60",
+          "hsrc=1", "hstat=2", "--service")
+    r = a.run("privacy", "report", t.row, "--json", env=lin)
+    said = r.json()
+    tiers = {f["field"]: (f["tier"], f["closed"]) for f in said["fields"]}
+    must(tiers["id_no"] == (3, True) and tiers["phone"] == (2, False), "the report does not say how it lies", str(tiers))
+    must(any(x["table"] == "participation" and x["records"] == 1 for x in said["referring"]), "what refers to her is not counted", str(said))
+    must(any(x["by"] == "陈记录" and not x["whole_table"] for x in said["reads"]), "who read it is not said", str(said["reads"]))
+    must(said["entries"] >= 1 and COUNTY in [h["code"] for h in said["held_by"]], "it does not say where else it lies", str(said))
+    for out in (r.out, a.run("privacy", "report", t.row, env=lin).out):
+        must(ID_NO not in out and "陈桂兰" not in out and "13800138000" not in out, "the report repeats what is held", out[:300])
+
+
+@test
 def an_altered_trail_shows_where(t):
     """Edited, cut in the middle, cut short, written anew by somebody who knows how."""
     import hashlib

@@ -1,0 +1,238 @@
+/*
+ * cmd_privacy.c - privacy report: what this place holds of a person, where it lies, where it goes, and who read it here.
+ *
+ * A person has a right to know it (个人信息保护法 art. 45, 48).  The report names kinds of things and counts, never values: what the record says
+ * is for `show`.  It speaks of this place; the place above answers for itself, and the report says which those are.
+ */
+#include "common/base.h"
+
+#include "node/command.h"
+
+#include "common/ident.h"
+
+enum { READS_PAGE = 500, ROWS_MAX = 100000 };
+
+struct report {
+	struct call *c;
+	const struct table *table;
+	uint8_t id[16];
+	uint32_t scope;
+	json_t *fields, *referring, *reads, *changes;
+	size_t entries;
+};
+
+/* The fields that say something, with their tier and how they lie. */
+static int fields_of(struct report *r)
+{
+	struct row_view *v = NULL;
+	int rc = store_row_view(r->c->store, r->table, r->id, &r->c->arena, &v);
+
+	if (rc || !v) return rc ? call_failed(r->c, rc) : 0;
+	r->scope = v->scope;
+	for (size_t i = 0; i < r->table->fields_count; i++) {
+		const struct field *f = &r->table->fields[i];
+		json_t *j;
+
+		if (v->values[i].type == VALUE_NULL) continue;
+		j = json_object();
+		json_object_set_new(j, "field", json_string(f->name));
+		json_object_set_new(j, "tier", json_integer(f->tier));
+		json_object_set_new(j, "lane", json_integer(field_lane(f)));
+		json_object_set_new(j, "closed", json_boolean(f->tier >= 3));
+		json_array_append_new(r->fields, j);
+	}
+	return 0;
+}
+
+/* Rows of other tables that point to this one. */
+static int referring_to(struct report *r)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < schema_current.tables_count && !rc; i++) {
+		const struct table *t = schema_current.tables[i];
+		for (size_t k = 0; k < t->fields_count && !rc; k++) {
+			const struct field *f = &t->fields[k];
+			struct row_where where = {f, value_bytes(r->id, 16)};
+			struct row_view *rows;
+			struct arena a;
+			size_t n = 0;
+
+			if (f->type != FIELD_REF || f->ref_table != r->table->number) continue;
+			arena_init(&a, 0);
+			rc = store_rows_view(r->c->store, t, &where, 1, 0, /* all= */ true, NULL,
+			                     ROWS_MAX, &a, &rows, &n);
+			arena_done(&a);
+			if (rc || !n) continue;
+			json_t *j = json_object();
+			json_object_set_new(j, "table", json_string(t->name));
+			json_object_set_new(j, "field", json_string(f->name));
+			json_object_set_new(j, "records", json_integer((json_int_t)n));
+			json_array_append_new(r->referring, j);
+		}
+	}
+	return rc ? call_failed(r->c, rc) : 0;
+}
+
+/* Its history in the journal: what every holder of these segments has too. */
+static int changes_of(struct report *r)
+{
+	struct history_item *items;
+	size_t n;
+	int64_t last = -1;
+	int rc = replica_history(r->c->replica, r->id, &r->c->arena, &items, &n);
+
+	if (rc) return call_failed(r->c, rc);
+	for (size_t i = 0; i < n; i++) {
+		char hex[33];
+		json_t *j = json_object();
+
+		if (items[i].recv && items[i].recv != last) r->entries++;
+		last = items[i].recv ? items[i].recv : last;
+		hex_text(items[i].origin, 16, hex);
+		json_object_set_new(j, "at", json_time(stamp_ms(items[i].op->stamp)));
+		json_object_set_new(j, "device", json_string(hex));
+		json_object_set_new(j, "lane", json_integer(items[i].lane));
+		json_object_set_new(j, "by", json_string(call_author(r->c, items[i].author)));
+		json_array_append_new(r->changes, j);
+	}
+	return 0;
+}
+
+/* From the trail: who was shown this row, or a list of its table. */
+static int reads_of(struct report *r)
+{
+	uint64_t after = 0;
+	size_t n = 1;
+	int rc = 0;
+
+	while (!rc && n) {
+		struct trail_record *t;
+		struct arena a;
+
+		arena_init(&a, 0);
+		rc = trail_list(r->c->replica, after, READS_PAGE, &a, &t, &n);
+		for (size_t i = 0; !rc && i < n; i++) {
+			after = t[i].seq;
+			if (t[i].verb != TRAIL_READ || t[i].table != r->table->number ||
+			    (!id_is_zero(t[i].id) && memcmp(t[i].id, r->id, 16) != 0))
+				continue;
+			json_t *j = json_object();
+			json_object_set_new(j, "at", json_time(t[i].at_ms));
+			json_object_set_new(j, "by", json_string(call_author(r->c, t[i].person)));
+			json_object_set_new(j, "whole_table", json_boolean(id_is_zero(t[i].id)));
+			json_array_append_new(r->reads, j);
+		}
+		arena_done(&a);
+	}
+	return rc ? call_failed(r->c, rc) : 0;
+}
+
+/* The places that hold it by rule: its own unit's devices and, by its lanes, those above. */
+static json_t *held_by(struct report *r)
+{
+	json_t *list = json_array();
+	struct scope s;
+	struct cert parent;
+
+	if (r->scope && !store_scope_get(r->c->store, r->scope, &s))
+		json_array_append_new(list, json_org(r->c, s.id));
+	if (replica_parent(r->c->replica, &parent) && (parent.lanes >> LANE_COUNTY & 1))
+		json_array_append_new(list, json_org(r->c, parent.unit));
+	return list;
+}
+
+static void say_count(struct buf *b, const struct call *c, enum word w, size_t n)
+{
+	char text[24];
+
+	(void)snprintf(text, sizeof text, "%zu", n);
+	word_fill(b, c->language, w, text, WORD_END);
+	buf_text(b, "\n");
+}
+
+static void print_text(struct report *r, json_t *held)
+{
+	struct call *c = r->c;
+	struct buf b;
+	size_t i;
+	json_t *j;
+
+	buf_init(&b, 1 << 20);
+	say_count(&b, c, WORD_PRIVACY_FIELDS, json_array_size(r->fields));
+	json_array_foreach(r->fields, i, j)
+	{
+		buf_print(&b, "  %s\tT%d%s\n", json_string_value(json_object_get(j, "field")),
+		          (int)json_integer_value(json_object_get(j, "tier")),
+		          json_is_true(json_object_get(j, "closed")) ? "\t*" : "");
+	}
+	json_array_foreach(r->referring, i, j)
+	{
+		buf_print(&b, "  %s.%s: %d\n", json_string_value(json_object_get(j, "table")),
+		          json_string_value(json_object_get(j, "field")),
+		          (int)json_integer_value(json_object_get(j, "records")));
+	}
+	say_count(&b, c, WORD_PRIVACY_ENTRIES, r->entries);
+	json_array_foreach(held, i, j)
+	{
+		const char *name = json_string_value(json_object_get(j, "name"));
+		buf_print(&b, "  %s\n", name ? name : "");
+	}
+	say_count(&b, c, WORD_PRIVACY_READS, json_array_size(r->reads));
+	json_array_foreach(r->reads, i, j)
+	{
+		buf_print(&b, "  %s\t%s\n", json_string_value(json_object_get(j, "at")),
+		          json_string_value(json_object_get(j, "by")));
+	}
+	call_print(c, &b);
+	buf_done(&b);
+}
+
+static int run_report(struct call *c)
+{
+	struct report r = {.c = c};
+	json_t *held, *j;
+	int rc = call_open(c, 0);
+
+	rc = rc ? rc : call_find_row(c, c->args[0], &r.table, r.id);
+	if (rc) return rc;
+	r.fields = json_array();
+	r.referring = json_array();
+	r.reads = json_array();
+	r.changes = json_array();
+	rc = fields_of(&r);
+	rc = rc ? rc : referring_to(&r);
+	rc = rc ? rc : changes_of(&r);
+	rc = rc ? rc : reads_of(&r);
+	held = held_by(&r);
+	if (!rc && !c->json) print_text(&r, held);
+	j = json_object();
+	json_object_set_new(j, "id", json_id(r.id));
+	json_object_set_new(j, "table", json_string(r.table->name));
+	json_object_set_new(j, "fields", r.fields);
+	json_object_set_new(j, "referring", r.referring);
+	json_object_set_new(j, "entries", json_integer((json_int_t)r.entries));
+	json_object_set_new(j, "changes", r.changes);
+	json_object_set_new(j, "held_by", held);
+	json_object_set_new(j, "reads", r.reads);
+	if (!rc && c->json)
+		call_json(c, j);
+	else
+		json_decref(j);
+	return rc;
+}
+
+const struct command commands_privacy[] = {
+        {.name = "privacy report",
+         .trail = TRAIL_WRITE,
+         .may = MAY_AUDIT,
+         .args = "ID",
+         .zh = "一个人的信息在本机存了什么、在哪里、给了谁、谁看过(不显示内容)。",
+         .en = "What is held here of a person, where it lies and goes, and who read it (no "
+               "values).",
+         .examples = "privacy report 0191d3f0-5c1e-7a02-8f3a-1b2c3d4e5f60 --dir jinguo",
+         .args_min = 1,
+         .args_max = 1,
+         .run = run_report},
+        {.name = NULL},
+};
