@@ -71,7 +71,7 @@ ONE      := $(filter $(B)/tests/test_$(S) tests/suite_$(S).sh,$(BINARIES) $(SCRI
 # Suites that play in the simulated world.
 WORLD    := $(filter $(addprefix $(B)/tests/,test_sim% test_malice test_small test_permute \
             test_schema_mix test_figures test_disk \
-            test_province_signature test_repair),$(BINARIES))
+            test_province_signature test_repair test_restore),$(BINARIES))
 # Suites whose code has threads; all of them while none has.
 THREADS  := $(filter $(addprefix $(B)/tests/test_,thread% tsan% transport% daemon%),$(BINARIES))
 

@@ -351,6 +351,8 @@ int store_parked_on_row(struct store *st, const uint8_t row[16], unsigned lane, 
  * row's creation could wait for. */
 int store_parked_holds_row(struct store *st, const uint8_t row[16], unsigned lane, int64_t recv,
                            uint32_t ordinal, bool *ret_any);
+/* How many on this row and lane are parked because their name is taken.  They hold nobody up: the two above pass over them. */
+int store_parked_twice(struct store *st, const uint8_t row[16], unsigned lane, int64_t *ret_count);
 int store_parked_list(struct store *st, int64_t after_id, size_t limit, struct arena *a,
                       struct held **ret, size_t *ret_count);
 int store_parked_count(struct store *st, int64_t *ret_count);

@@ -56,7 +56,7 @@ CREATE TABLE parked(id INTEGER PRIMARY KEY AUTOINCREMENT, recv INTEGER NOT NULL,
 CREATE UNIQUE INDEX parked_place ON parked(recv, ordinal) WHERE recv > 0;
 CREATE UNIQUE INDEX parked_local ON parked(row, lane, run, stamp) WHERE recv = 0;
 CREATE INDEX parked_wait ON parked(wait, recv, ordinal);
-CREATE INDEX parked_row ON parked(row, lane, recv, ordinal);
+CREATE INDEX parked_row ON parked(row, lane, recv, ordinal, cause);
 CREATE INDEX parked_scope ON parked(scope);
 CREATE TABLE refused(id INTEGER PRIMARY KEY AUTOINCREMENT, recv INTEGER NOT NULL, ordinal INTEGER NOT NULL,
 	scope INTEGER NOT NULL, run INTEGER NOT NULL, tbl INTEGER NOT NULL, row BLOB NOT NULL,
@@ -306,11 +306,15 @@ SELECT id, recv, ordinal, scope, run, tbl, row, lane, admitted, stamp, cause, fi
 	by_hub, mine FROM parked WHERE wait = ?1 AND (recv, ordinal) > (?2, ?3)
 ORDER BY recv, ordinal LIMIT ?4
 -- name: parked_on_row
-SELECT 1 FROM parked WHERE row = ?1 AND lane = ?2 AND (recv, ordinal) < (?3, ?4) LIMIT 1
+SELECT 1 FROM parked WHERE row = ?1 AND lane = ?2 AND (recv, ordinal) < (?3, ?4)
+	AND cause <> 5115 LIMIT 1
 -- name: parked_holds_row
-SELECT 1 FROM parked WHERE row = ?1 AND lane = ?2 AND (recv, ordinal) < (?3, ?4) AND wait <> ?1 LIMIT 1
+SELECT 1 FROM parked WHERE row = ?1 AND lane = ?2 AND (recv, ordinal) < (?3, ?4) AND wait <> ?1
+	AND cause <> 5115 LIMIT 1
 -- name: parked_drop
 DELETE FROM parked WHERE recv = ?1 AND recv > 0 AND ordinal >= ?2 AND ordinal < ?2 + ?3
+-- name: parked_twice
+SELECT count(*) FROM parked WHERE row = ?1 AND lane = ?2 AND cause = 5115
 -- name: parked_list
 SELECT id, recv, ordinal, scope, run, tbl, row, lane, admitted, stamp, cause, field, wait, since_ms,
 	by_hub, mine FROM parked WHERE id > ?1 ORDER BY id LIMIT ?2

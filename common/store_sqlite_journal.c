@@ -831,6 +831,16 @@ int store_parked_holds_row(struct store *st, const uint8_t row[16], unsigned lan
 	return parked_before(st, Q_PARKED_HOLDS_ROW, row, lane, recv, ordinal, ret_any);
 }
 
+int store_parked_twice(struct store *st, const uint8_t row[16], unsigned lane, int64_t *ret_count)
+{
+	sqlite3_stmt *s = query(st, Q_PARKED_TWICE);
+
+	STORE_ENTER(st);
+	bind_span(s, 1, row, 16);
+	bind_int(s, 2, lane);
+	return step_int(st, s, ret_count);
+}
+
 int store_parked_list(struct store *st, int64_t after_id, size_t limit, struct arena *a,
                       struct held **ret, size_t *ret_count)
 {

@@ -387,6 +387,7 @@ static void gather_changesets(struct gathering *g, struct arena *a, struct chang
 			}
 			struct known_op *o = &g->ops[g->count++];
 			*o = *like;
+			o->ordinal = ordinal;
 			o->op = &cs[i].ops[k];
 			o->changeset = &cs[i];
 			o->run = cs[i].run;
@@ -493,13 +494,29 @@ int admit_ops_of_row(struct replica *r, unsigned lane, const uint8_t row[16], ui
 	return admit_ops_of_rows(r, lane, scope, &one, a, ret, ret_count, &unread);
 }
 
-/* ---- annulment */
+/* ---- what stands of a name, and annulment */
 
-bool admit_stands(const struct known_op *ops, size_t n, const struct known_op *o)
+static bool same_name(const struct known_op *x, const struct known_op *y)
+{
+	return x->run == y->run && x->op->stamp == y->op->stamp && x->op->table == y->op->table &&
+	       !memcmp(x->op->row, y->op->row, 16);
+}
+
+static int compare_rank(const struct known_op *x, const struct known_op *y)
+{
+	uint8_t ranks[2][16];
+	if (x == y) return 0;
+	op_rank(x->op, ranks[0]);
+	op_rank(y->op, ranks[1]);
+	return memcmp(ranks[0], ranks[1], 16);
+}
+
+/* Is this change, with these bytes, accepted through any of the segments that hold it?  Else it may be an author's own that waits. */
+static bool said_good(const struct known_op *ops, size_t n, const struct known_op *o)
 {
 	bool waits_merged = false, refused = false;
 	for (size_t i = 0; i < n; i++) {
-		if (ops[i].run != o->run || ops[i].op->stamp != o->op->stamp) continue;
+		if (!same_name(&ops[i], o) || compare_rank(&ops[i], o) != 0) continue;
 		if (ops[i].verdict == VERDICT_ACCEPTED) return true;
 		waits_merged |= ops[i].verdict == VERDICT_WAITS && ops[i].merged;
 		refused |= ops[i].verdict == VERDICT_REFUSED;
@@ -507,12 +524,54 @@ bool admit_stands(const struct known_op *ops, size_t n, const struct known_op *o
 	return waits_merged && !refused;
 }
 
-int admit_annul(struct replica *r, uint16_t table, unsigned lane, const uint8_t row[16],
-                uint32_t scope)
+enum footing { FALLS, STANDS, GIVES_WAY }; /* the last: to another of its name */
+
+static enum footing footing(const struct known_op *ops, size_t n, const struct known_op *o)
+{
+	enum footing ret = said_good(ops, n, o) ? STANDS : FALLS;
+	for (size_t i = 0; i < n && ret == STANDS; i++)
+		if (same_name(&ops[i], o) && compare_rank(&ops[i], o) > 0 &&
+		    said_good(ops, n, &ops[i]))
+			ret = GIVES_WAY;
+	return ret;
+}
+
+bool admit_stands(const struct known_op *ops, size_t n, const struct known_op *o)
+{
+	return footing(ops, n, o) == STANDS;
+}
+
+static int park_twice(struct replica *r, unsigned lane, const struct known_op *o, uint32_t scope)
+{
+	struct held h = {.recv = o->recv,
+	                 .ordinal = o->ordinal,
+	                 .scope = scope,
+	                 .table = o->op->table,
+	                 .lane = (uint8_t)lane,
+	                 .admitted = 1,
+	                 .stamp = o->op->stamp,
+	                 .cause = ERR_ONE_NAME_TWICE,
+	                 .since_ms = r->env->now_ms(r->env->ctx)};
+	int64_t before, after;
+	memcpy(h.row, o->op->row, 16);
+	int rc = store_run_ord(r->st, o->run, &h.run);
+	rc = rc ? rc : store_parked_count(r->st, &before);
+	rc = rc ? rc : store_parked_add(r->st, &h);
+	rc = rc ? rc : store_parked_count(r->st, &after);
+	if (rc || after == before) return rc;
+	r->parked_any = true;
+	engine_alarm(r, "two changes of one name");
+	env_trace(r->env, "one name twice: table %u, one is parked", (unsigned)o->op->table);
+	return 0;
+}
+
+/* The row from all that is known of it; twice: what gives way to another of its name is parked. */
+static int merge_again(struct replica *r, uint16_t table, unsigned lane, const uint8_t row[16],
+                       uint32_t scope, bool twice)
 {
 	struct arena a;
 	struct known_op *ops;
-	size_t n, unread = 0;
+	size_t n = 0, kept = 0, unread = 0;
 	uint8_t ids[1][16];
 	struct row_choice one = {.ids = (const uint8_t(*)[16])ids, .count = 1};
 	memcpy(ids[0], row, 16);
@@ -528,20 +587,35 @@ int admit_annul(struct replica *r, uint16_t table, unsigned lane, const uint8_t 
 	rc = rc ? rc : lane_drop(r, l);
 	rc = rc ? rc : lane_load(r, table, lane, row, l);
 	/* Inserts first: an update meets its row whatever the order of the journal. */
-	size_t kept = 0;
 	for (int pass = 0; pass < 2 && !rc; pass++)
 		for (size_t i = 0; i < n && !rc; i++) {
 			bool applied;
 			if ((ops[i].op->kind == OP_INSERT) != (pass == 0) ||
-			    ops[i].op->kind > OP_UPDATE || !admit_stands(ops, n, &ops[i]))
+			    ops[i].op->kind > OP_UPDATE || ops[i].op->table != table ||
+			    !admit_stands(ops, n, &ops[i]))
 				continue;
 			rc = lane_merge(r, l, ops[i].op, ops[i].run, scope, &applied);
 			kept += !rc && applied && ops[i].merged && ops[i].verdict == VERDICT_WAITS;
 		}
-	if (!rc)
+	if (!rc && !twice)
 		env_trace(r->env, "annulled%s: table %u", kept ? ": later changes stay" : "",
 		          (unsigned)table);
 	if (!rc && l->exists) rc = lane_save(r, l, ~UINT64_C(0));
+	for (size_t i = 0; i < n && !rc && twice; i++)
+		if (footing(ops, n, &ops[i]) == GIVES_WAY)
+			rc = park_twice(r, lane, &ops[i], scope);
 	arena_done(&a);
 	return rc;
+}
+
+int admit_twice(struct replica *r, uint16_t table, unsigned lane, const uint8_t row[16],
+                uint32_t scope)
+{
+	return merge_again(r, table, lane, row, scope, /* twice= */ true);
+}
+
+int admit_annul(struct replica *r, uint16_t table, unsigned lane, const uint8_t row[16],
+                uint32_t scope)
+{
+	return merge_again(r, table, lane, row, scope, /* twice= */ false);
 }

@@ -55,6 +55,15 @@ struct held_segment {
 	unsigned lane;
 };
 
+/* Rows in which one name stands for two changes: seen to when all words of this apply are journaled. */
+struct twice {
+	struct twice *next;
+	uint16_t table;
+	unsigned lane;
+	uint32_t scope;
+	uint8_t row[16];
+};
+
 enum { CREATED_MAX = 50, EDITED_MAX = 1024 };
 
 /* Rows that come into being, as nearly all do: written together (store_rows_insert_later), with what hangs on
@@ -66,6 +75,7 @@ struct created {
 	bool fresh;
 	int64_t recv;
 	uint32_t ordinal;
+	struct record rec;
 };
 
 /* Creations of rows that lay in another scope already: found when they are written, so that the others cost no look. */
@@ -92,6 +102,7 @@ struct applying {
 	size_t ops; /* operations looked at, merged or not */
 	struct held_segment held[HELD_OPEN_MAX];
 	size_t held_next;
+	struct twice *twice;
 	struct created created[CREATED_MAX];
 	size_t created_count;
 	struct second *seconds;
@@ -267,15 +278,45 @@ static const struct table *creates(struct applying *x, const struct record *rec)
 	return table_known(x, rec);
 }
 
-/* The row is here already.  If it lies in another scope, this creation was said twice: the first one counts. */
-static int created_before(struct applying *x, const struct created *c)
+static int note_twice(struct applying *x, const struct record *rec)
 {
-	uint8_t ids[1][16];
-	struct row *row = NULL;
-	memcpy(ids[0], c->row.id, 16);
-	int rc = store_rows_get(x->r->st, c->table->number, c->lane, (const uint8_t(*)[16])ids, 1,
-	                        &x->r->scratch, &row);
-	if (rc || !row || row->scope == c->row.scope) return rc;
+	struct twice *t = x->twice;
+	while (t && (t->lane != rec->lane || t->table != rec->op->table ||
+	             memcmp(t->row, rec->op->row, 16) != 0))
+		t = t->next;
+	if (t) return 0;
+	t = ARENA_ARRAY(&x->r->tx, struct twice, 1);
+	*t = (struct twice){.next = x->twice,
+	                    .table = rec->op->table,
+	                    .lane = rec->lane,
+	                    .scope = rec->scope};
+	memcpy(t->row, rec->op->row, 16);
+	x->twice = t;
+	return 0;
+}
+
+/* The end of an apply: all that was said is journaled, and what the said names stand for is decided by all that is known. */
+static int finish(struct applying *x)
+{
+	int rc = admit_flush(x->r);
+	for (struct twice *t = x->twice; t && !rc; t = t->next)
+		rc = admit_twice(x->r, t->table, t->lane, t->row, t->scope);
+	x->twice = NULL;
+	return rc;
+}
+
+/* The row is here already, by this very creation unless it says something else.  If it lies in another scope, this creation was
+ * said twice: the first one counts. */
+static int created_before(struct applying *x, const struct created *c, struct lane_state *l)
+{
+	const struct record *rec = &c->rec;
+	bool differs;
+	int rc = lane_load(x->r, rec->op->table, rec->lane, rec->op->row, l);
+	if (rc || !l->exists) return rc;
+	if (l->scope == rec->scope) {
+		rc = lane_differs(x->r, l, rec->op, rec->run, &differs);
+		return rc || !differs ? rc : note_twice(x, rec);
+	}
 	engine_alarm(x->r, "one row created in two scopes");
 	struct second *s = ARENA_ARRAY(&x->r->tx, struct second, 1);
 	*s = (struct second){.next = x->seconds, .recv = c->recv, .ordinal = c->ordinal};
@@ -285,13 +326,15 @@ static int created_before(struct applying *x, const struct created *c)
 
 static int settle_created(struct applying *x)
 {
+	struct lane_state *again = NULL;
 	size_t n = x->created_count;
 	int rc = n ? store_rows_settle(x->r->st) : 0;
 	x->created_count = 0;
 	for (size_t i = 0; i < n && !rc; i++) {
 		struct created *c = &x->created[i];
 		if (!c->fresh) { /* merged before, or by another insert: the creation stands where nothing else does */
-			rc = created_before(x, c);
+			if (!again) again = ARENA_ARRAY(&x->r->scratch, struct lane_state, 1);
+			rc = created_before(x, c, again);
 			continue;
 		}
 		rc = lane_created(x->r, c->table, c->lane, &c->row);
@@ -327,7 +370,8 @@ static int create(struct applying *x, const struct record *rec, const struct tab
 	                      .table = t,
 	                      .lane = rec->lane,
 	                      .recv = rec->recv,
-	                      .ordinal = rec->ordinal};
+	                      .ordinal = rec->ordinal,
+	                      .rec = *rec};
 	memcpy(c->row.id, rec->op->row, 16);
 	c->row.v = ARENA_ARRAY(&x->r->scratch, struct value,
 	                       store_slots(x->r->st, t->number, rec->lane));
@@ -407,6 +451,15 @@ static int edit_later(struct applying *x, const struct record *rec, bool judged)
 
 /* ---- merging one accepted record */
 
+/* Has a change of the row lost its name to another?  What has lost it once does not come in by a later word. */
+static int name_lost(struct replica *r, const struct record *rec, bool *ret)
+{
+	int64_t twice = 0;
+	int rc = r->parked_any ? store_parked_twice(r->st, rec->op->row, rec->lane, &twice) : 0;
+	*ret = twice > 0;
+	return rc;
+}
+
 /* loaded: the row as it stands; NULL: not looked at yet. */
 static int merge_now(struct applying *x, const struct record *rec, struct lane_state *loaded)
 {
@@ -434,6 +487,10 @@ static int merge_now(struct applying *x, const struct record *rec, struct lane_s
 		engine_alarm(r, "a change of a row in the name of another scope");
 		return park(x, rec, ERR_NOT_YOURS, NULL, NULL, /* admitted= */ true);
 	}
+	bool differs = false;
+	rc = rc ? rc : lane_differs(r, l, rec->op, rec->run, &differs);
+	if (!rc && !differs && l->exists) rc = name_lost(r, rec, &differs);
+	if (!rc && differs) return note_twice(x, rec);
 	if (rc || (lane_knows(l, rec->op, rec->run) && !rec->op->groups_count)) return rc;
 	/* Nobody judged it who would have kept the row within its bounds. */
 	if (lane_outgrown(l, rec->op, rec->run, 2 * ROW_MARKS_MAX, 2 * ROW_BYTES_MAX)) {
@@ -454,6 +511,7 @@ static int refused_before(struct replica *r, const struct record *rec, bool *ret
 	uint32_t ord = 0;
 	int rc = run_ord(r, rec->run, &ord);
 	rc = rc ? rc : store_refused_get(r->st, rec->op->row, rec->lane, ord, rec->op->stamp, ret);
+	if (!rc && !*ret) rc = name_lost(r, rec, ret);
 	return rc ? engine_fail(r, rc) : 0;
 }
 
@@ -555,8 +613,10 @@ static int judge_record(struct applying *x, const struct record *rec, struct lan
 	                   .row = l->exists ? &row : NULL};
 	bool parked = false;
 	*ret = (struct judgement){.accepted = 1};
-	if (lane_knows(l, rec->op, rec->run) && l->scope == rec->scope) return 0;
-	int rc = stands_behind(x, rec, l->exists, &parked);
+	bool differs = false; /* one that only has the name of what is known is judged for itself */
+	int rc = lane_differs(x->r, l, rec->op, rec->run, &differs);
+	if (rc || (!differs && lane_knows(l, rec->op, rec->run) && l->scope == rec->scope)) return rc;
+	rc = stands_behind(x, rec, l->exists, &parked);
 	if (rc) return rc;
 	if (parked) {
 		*ret = (struct judgement){.accepted = 2, .code = ERR_BEHIND};
@@ -653,6 +713,7 @@ static int admit_edit(struct applying *x, const struct record *rec, bool *ret_do
 	if (!rc && !not_now)
 		rc = store_refused_get(r->st, rec->op->row, rec->lane, ord, rec->op->stamp,
 		                       &not_now);
+	if (!rc && !not_now) rc = name_lost(r, rec, &not_now);
 	if (rc || not_now) return rc ? engine_fail(r, rc) : 0;
 	memcpy(row.id, rec->op->row, 16);
 	rc = engine_scope_id(r, rec->scope, j.scope);
@@ -1506,7 +1567,7 @@ int replica_apply(struct replica *r, size_t ops_max, bool *ret_more)
 		}
 		arena_reset(&a);
 	}
-	rc = rc ? rc : admit_flush(r);
+	rc = rc ? rc : finish(&x);
 	rc = rc ? rc : trail_countersign(r);
 	applying_done(&x);
 	arena_done(&a);
@@ -1550,6 +1611,8 @@ int replica_retry(struct replica *r, int64_t parked_id, size_t *ret_mended)
 		/* A hub spoke of what is not its own, or a device that is revoked: that takes a person's word, for each. */
 		if (!parked_id && (h[i].cause == ERR_NOT_YOURS || h[i].cause == ERR_REVOKED))
 			continue;
+		if (h[i].cause == ERR_ONE_NAME_TWICE)
+			continue; /* its name is taken: it is to be recorded again by hand */
 		x.singly = true;
 		x.let_in = parked_id && h[i].cause == ERR_REVOKED;
 		rc = try_held(&x, &h[i], &through);
@@ -1557,7 +1620,7 @@ int replica_retry(struct replica *r, int64_t parked_id, size_t *ret_mended)
 		rc = rc ? rc : settle(&x);
 		rc = rc ? rc : drain_woken(&x);
 	}
-	rc = rc ? rc : admit_flush(r);
+	rc = rc ? rc : finish(&x);
 	applying_done(&x);
 	return rc ? engine_fail(r, rc) : 0;
 }
@@ -1607,7 +1670,7 @@ int replica_settle(struct replica *r, int64_t parked_id, bool accept, const uint
 	rc = rc ? rc : say(r, rec.author, rec.scope, rec.lane, &item);
 	wake(&x, rec.op->row);
 	rc = rc ? rc : drain_woken(&x);
-	rc = rc ? rc : admit_flush(r);
+	rc = rc ? rc : finish(&x);
 	applying_done(&x);
 	return rc ? engine_fail(r, rc) : 0;
 }

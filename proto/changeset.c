@@ -17,6 +17,7 @@
 
 #include "proto/changeset.h"
 
+#include "common/crypt.h"
 #include "common/ident.h"
 #include "common/pack.h"
 #include "common/reader.h"
@@ -257,6 +258,19 @@ static void read_op(struct reader *r, struct arena *a, struct op *op)
 		op->groups[i].stamp = reader_uint(r, STAMP_MAX);
 		op->groups[i].slots = reader_uint(r, UINT64_MAX);
 	}
+}
+
+void op_rank(const struct op *op, uint8_t ret[16])
+{
+	struct op one = *op;
+	struct changeset c = {.part = 1, .parts = 1, .ops = &one, .ops_count = 1};
+	struct buf b;
+
+	buf_init(&b, 8 * 1024 * 1024);
+	changeset_pack(&c, &b);
+	assert(!b.full);
+	hash_of(buf_span(&b), ret, 16);
+	buf_done(&b);
 }
 
 int changeset_read(struct span in, struct arena *a, struct changeset *ret, struct error *err)

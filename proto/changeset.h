@@ -88,6 +88,10 @@ struct changeset {
 	size_t ops_count;
 };
 
+/* Of two different changes of one name the one with the greater rank stands: hash-16 of the row form of a changeset that holds
+ * the operation alone: part 1 of 1, all else zero. */
+void op_rank(const struct op *op, uint8_t ret[16]);
+
 /* Row form, for the tail (run in full, 8 bytes). */
 void changeset_pack(const struct changeset *c, struct buf *out);
 int changeset_read(struct span in, struct arena *a, struct changeset *ret, struct error *err);

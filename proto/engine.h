@@ -109,6 +109,9 @@ int lane_merge(struct replica *r, struct lane_state *l, const struct op *op, uin
  */
 int lane_edit(struct replica *r, unsigned lane, const struct op *op, uint64_t run, uint32_t scope,
               bool *ret_done);
+/* Does a value stand here under the very name of this change that is not its value?  Then the name stands for two changes. */
+int lane_differs(struct replica *r, const struct lane_state *l, const struct op *op, uint64_t run,
+                 bool *ret);
 /* Writes row, clock, candidates, state hash, cells of truth and stated figures. */
 int lane_save(struct replica *r, struct lane_state *l, uint64_t touched);
 /* Is the change already in this row (merged, or covered by a later one of its run)? */
@@ -155,6 +158,8 @@ int engine_org_changed(struct replica *r,
 int engine_feeds(struct replica *r);            /* recomputes feeds of all scopes */
 int engine_rival(struct replica *r, const uint8_t origin[16],
                  bool *ret); /* was its certificate turned away here? */
+int engine_went_back(struct replica *r); /* another run, kept as meta `back` */
+
 /* ---- revoke.c */
 int engine_take_revocation(struct replica *r, struct span head, uint32_t from, bool *ret_new);
 int engine_cert_came(struct replica *r, const struct cert *c); /* is its device revoked? */
@@ -206,12 +211,16 @@ enum record_verdict words_verdict(const struct words *w, uint32_t ordinal,
                                   const struct verdict **ret_said, const uint8_t **ret_hub);
 int admit_annul(struct replica *r, uint16_t table, unsigned lane, const uint8_t row[16],
                 uint32_t scope);
+/* The name of a change in this row stands for two changes: merges the row again, with the one of higher rank; the others are
+ * parked, with an alarm.  After admit_flush: what was accepted must be found in the journal. */
+int admit_twice(struct replica *r, uint16_t table, unsigned lane, const uint8_t row[16],
+                uint32_t scope);
 int admit_say(struct replica *r, uint32_t scope, unsigned lane, const struct admission_item *item);
 /* The item as it can be said, in the memory of the transaction: one that lists more than an admission holds names every
  * record of the segment, ops in all. */
 struct admission_item admit_list(struct replica *r, const struct admission_item *item, size_t ops);
 int admit_flush(struct replica *r); /* journals the verdicts collected in this apply */
-/* All operations on a row known here, with what is known of each; by journal position, then tail. */
+/* All operations on a row known here, in one scope, with what is known of each; by journal position, then tail. */
 struct known_op {
 	const struct op *op;
 	const struct changeset *changeset;

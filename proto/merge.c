@@ -224,6 +224,39 @@ static struct value shown_value(const struct stander *s, size_t n, const struct 
 	return value_null();
 }
 
+int lane_differs(struct replica *r, const struct lane_state *l, const struct op *op, uint64_t run,
+                 bool *ret)
+{
+	*ret = false;
+	if (!l->exists) return 0;
+	uint64_t marked = 1; /* alive says nothing of a creation */
+	for (size_t i = 0; i < l->clock.count; i++) marked |= l->clock.marks[i].slots;
+	if (op_creates(op, run)) {
+		for (unsigned slot = 1; slot < SLOTS_MAX && !*ret; slot++)
+			*ret = !(marked >> slot & 1) && !value_equal(l->v[slot], op_value(op, slot));
+		return 0;
+	}
+	for (size_t i = 0; i < l->clock.count && !*ret; i++) {
+		const struct clock_mark *m = &l->clock.marks[i];
+		uint64_t standing = m->live & op_written(op);
+		if (m->run != run || m->stamp != op->stamp) continue;
+		/* It would be known in all its slots and in no others.  (Or else somebody's word of it came before it.) */
+		*ret = (m->slots & ~op_written(op)) ||
+		       !clock_covers(&l->clock, run, op->stamp, op_written(op));
+		for (unsigned slot = 0; slot < SLOTS_MAX && !*ret; slot++) {
+			struct stander *s;
+			size_t n;
+			if (!(standing >> slot & 1)) continue;
+			int rc = gather(r, l, slot, &s, &n);
+			if (rc) return rc;
+			for (size_t k = 0; k < n; k++)
+				*ret |= s[k].run == run && s[k].stamp == op->stamp &&
+				        !value_equal(s[k].value, op_value(op, slot));
+		}
+	}
+	return 0;
+}
+
 /* The slot's values after the join: the shown one into the row, the others onto the new list. */
 static int settle(struct replica *r, struct lane_state *l, unsigned slot, const struct stander *s,
                   size_t n, struct candidate *list, size_t *count)
@@ -491,7 +524,7 @@ struct edit {
 };
 
 /* Whatever is not plainly an edit that replaces values known to its author is left: two values that stand in a slot,
- * before or after, or a change that is known already. */
+ * before or after, or a change that is known already, by its name at least. */
 static bool edit_join(struct row_join *j, struct span was, struct span *ret)
 {
 	struct edit *e = (struct edit *)j;
@@ -503,6 +536,7 @@ static bool edit_join(struct row_join *j, struct span was, struct span *ret)
 	if (clock_load(r->st, op->row, was, op->groups_count + 1, &r->scratch, &c)) return false;
 	if (c.count > EDIT_MARKS_MAX) return false;
 	for (size_t i = 0; i < c.count; i++) {
+		if (c.marks[i].run == e->run && c.marks[i].stamp == op->stamp) return false;
 		twice |= live & c.marks[i].live;
 		live |= c.marks[i].live;
 	}

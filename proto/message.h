@@ -110,10 +110,15 @@ struct msg_marks {
 	struct mark marks[MARKS_MAX];
 	size_t count;
 };
-enum ask_what { ASK_MARKS = 1, ASK_CERT = 2, ASK_NAMED = 3 };
+enum ask_what {
+	ASK_MARKS = 1,
+	ASK_CERT = 2,
+	ASK_NAMED = 3,
+	ASK_RUN = 4 /* your journal went back under this run: draw another */
+};
 struct msg_ask {
 	uint64_t session;
-	uint8_t what, id[8]; /* ASK_CERT: first bytes of a certificate id or origin */
+	uint8_t what, id[8]; /* ASK_CERT: first bytes of a certificate id or origin; ASK_RUN: run, u64 */
 };
 struct msg_state {
 	uint64_t session;

@@ -220,16 +220,29 @@ static const char *witness_objects(const struct replica *r, const struct witness
 	return moved <= CLOCK_SHIFT_MAX_MS && moved >= -CLOCK_SHIFT_MAX_MS ? NULL : "clock";
 }
 
+/* Clocks go into the nonce with what is drawn: the random numbers of a resumed machine image may be those of the first time. */
 static int draw_run(struct replica *r, const char *why)
 {
-	uint64_t run;
-	r->env->random(r->env->ctx, r->s.nonce, sizeof(r->s.nonce));
-	run = run_of(r->id->origin, r->s.nonce);
-	r->s.run = run;
+	uint8_t drawn[16];
+	int64_t clocks[2] = {r->env->now_ms(r->env->ctx), r->env->boot_ms(r->env->ctx)};
+	struct hash h;
+	r->env->random(r->env->ctx, drawn, sizeof(drawn));
+	hash_begin(&h, sizeof(r->s.nonce));
+	hash_add(&h, drawn, sizeof(drawn));
+	hash_add(&h, clocks, sizeof(clocks));
+	hash_end(&h, r->s.nonce, sizeof(r->s.nonce));
+	r->s.run = run_of(r->id->origin, r->s.nonce);
 	r->s.runs++;
 	r->s.last_stamp = 0; /* stamps count up within a run only */
 	env_trace(r->env, "run drawn: %s, number %" PRId64, why, r->s.runs);
-	int rc = store_run_add(r->st, run, r->id->origin, r->s.nonce, &r->s.run_ord);
+	int rc = store_run_add(r->st, r->s.run, r->id->origin, r->s.nonce, &r->s.run_ord);
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+int engine_went_back(struct replica *r)
+{
+	int rc = draw_run(r, "the journal went back");
+	rc = rc ? rc : store_meta_put(r->st, "back", span_of(&r->s.run, sizeof(r->s.run)));
 	return rc ? engine_fail(r, rc) : 0;
 }
 
@@ -788,6 +801,31 @@ int replica_enrol(struct replica *r, struct span body)
 	if (!rc && !cert_open(body, &cert, NULL)) origin_of(cert.origin_key, t.id);
 	rc = rc ? rc : trail_add(r, &t);
 	return rc ? rc : engine_feeds(r);
+}
+
+int replica_readmit(struct replica *r, struct span body, const uint8_t link_key[32])
+{
+	struct cert c;
+	struct cert_row *row;
+	if (!replica_is_hub(r))
+		return error_set(&r->err, ERR_NOT_JOINED, "", "this is no hub");
+	int rc = cert_open(body, &c, &r->err);
+	if (rc) return rc;
+	if (memcmp(c.issuer, r->cert.id, 16) != 0)
+		return error_set(&r->err, ERR_UNKNOWN_ORIGIN, "",
+		                 "a certificate that this hub has not given");
+	rc = cert_check_issued(&c, &r->cert, &r->err);
+	if (rc) return rc;
+	if (memcmp(c.link_key, link_key, 32) != 0)
+		return error_set(&r->err, ERR_CERT_BAD, "", "the certificate of another device");
+	/* Its end is no matter here: a hub whose clock is wrong would lock out all whom it has forgotten, and what an expired
+	 * device may do is the same whether the hub has forgotten it or not. */
+	rc = store_cert_by_id(r->st, c.id, &r->scratch, &row);
+	if (rc) return engine_fail(r, rc);
+	if (row)
+		return row->revoked_ms ? error_set(&r->err, ERR_REVOKED, "", "it was revoked") : 0;
+	env_trace(r->env, "readmitted: a device enrolled before this hub was restored");
+	return replica_enrol(r, body);
 }
 
 int replica_join(struct replica *r, const struct span *chain, size_t count,

@@ -98,6 +98,12 @@ int replica_join(struct replica *r, const struct span *chain, size_t count,
 /* A hub enrols a device or hub: stores the certificate, journals it for everyone concerned. */
 int replica_enrol(struct replica *r, struct span body);
 /*
+ * A device that this hub does not know shows the certificate that the hub gave it (a hub restored from a backup older than
+ * the enrolment): taken up again if we are its issuer, it names the key of the link on which it came, and it is not
+ * revoked here.  -ERR_UNKNOWN_ORIGIN, -ERR_CERT_BAD, -ERR_REVOKED: nothing is kept.
+ */
+int replica_readmit(struct replica *r, struct span body, const uint8_t link_key[32]);
+/*
  * A new certificate of our own, with its chain, own first and root last: the same keys and unit, issued by whom the one before was, or by
  * a root that is ours or its spare.  The newest one counts; it travels to whom the one before did.  -ERR_CERT_BAD.
  */

@@ -38,7 +38,7 @@ struct session {
 	enum session_state state;
 	struct session_progress p;
 	uint8_t peer_origin[16];
-	uint64_t nonce, hello_nonce;
+	uint64_t nonce, hello_nonce, hello_last_run;
 	uint64_t own_run; /* as told to the peer */
 	uint32_t peer_ord;
 	int64_t heard_ms, due_ms;
@@ -59,6 +59,8 @@ struct session {
 	uint64_t credit, data_out; /* absolute bytes of DATA: granted, sent */
 	unsigned asks;             /* of the peer in this session */
 	bool marks_heard;
+	bool place_unheard; /* we said where to begin anew: until that is answered, positions that the peer names are of a journal
+	                       that is gone */
 	bool place_due; /* a widened filter was caught up with: the cursor takes its id */
 	struct short_form out_form, in_form;
 
@@ -66,6 +68,7 @@ struct session {
 	bool in_open;
 	struct mark marks[MARKS_MAX];
 	size_t marks_count;
+	bool marks_moved; /* in this session, from the peer's last run */
 	uint8_t in_filter[8], hello_filter[8];
 	uint64_t in_granted, in_bytes;
 	uint32_t in_number, out_number; /* ordered messages: DATA and PLACE */
@@ -318,6 +321,7 @@ static int marks_load(struct session *s, uint64_t run, uint64_t last_run)
 	int rc = store_cursor_get(s->r->st, run, &s->memory, &marks, &n);
 	bool moved = !rc && !n && last_run;
 	if (moved) rc = store_cursor_get(s->r->st, last_run, &s->memory, &marks, &n);
+	s->marks_moved = moved;
 	n = n > MARKS_MAX ? MARKS_MAX : n;
 	if (!rc && n) memcpy(s->marks, marks, n * sizeof(*marks));
 	s->marks_count = n;
@@ -847,7 +851,7 @@ static void say_named(struct session *s, struct session_actions *a, uint64_t ses
 
 /* A peer tells that it met another copy of us.  What it knew before it heard whom a person had named counts nothing: it is
  * believed once it has asked for our statement and come again without saying so. */
-static int told_of_other(struct session *s, uint64_t other)
+static int told_of_other(struct session *s, uint64_t other, uint64_t survivor)
 {
 	struct own_copies own;
 	struct {
@@ -855,6 +859,7 @@ static int told_of_other(struct session *s, uint64_t other)
 	} heard;
 	bool known;
 	int rc = replica_own_copies(s->r, &own);
+	if (!rc && other && survivor < own.survivor) return 0; /* it has not heard whom a person named */
 	if (!rc && own.survivor) {
 		rc = recall(s, "named", &heard, sizeof(heard), &known);
 		known = known && heard.survivor == own.survivor;
@@ -1003,6 +1008,7 @@ static int say_hello(struct session *s, struct session_actions *a)
 	h->schema_version = s->c.schema_version;
 	h->cursor.mark = marks_newest(s);
 	memcpy(s->hello_filter, h->cursor.mark.filter, 8);
+	s->hello_last_run = h->last_run;
 	if (!told || memcmp(told_filter, s->feed.id, 8) != 0) memcpy(h->filter, s->feed.id, 8);
 	h->clock_ms = s->r->env->now_ms(s->r->env->ctx);
 	s->in_granted = s->c.credit_window;
@@ -1015,6 +1021,14 @@ static int say_hello(struct session *s, struct session_actions *a)
 	s->state = SESSION_GREETED;
 	send_message(s, a, &m, FRAME_CONTROL);
 	return 0;
+}
+
+static void ask_run(struct session *s, struct session_actions *a)
+{
+	struct message m = {.type = MSG_ASK};
+	m.ask = (struct msg_ask){.session = s->nonce, .what = ASK_RUN};
+	for (size_t i = 0; i < 8; i++) m.ask.id[i] = (uint8_t)(s->p.peer_run >> (8 * i));
+	send_message(s, a, &m, FRAME_CONTROL);
 }
 
 static int send_marks(struct session *s, struct session_actions *a)
@@ -1037,6 +1051,31 @@ static int note_restored(struct session *s)
 	rc = rc ? rc : replica_copies(s->r, s->peer_origin, &c);
 	c.back_ms = wall_ms(s);
 	return rc ? rc : replica_copies_keep(s->r, s->peer_origin, &c);
+}
+
+/*
+ * Our journal went back under the present run.  As a rule the witness shows that a disk was restored, and the present run
+ * began after that.  A machine image that was resumed with nothing to show it goes on under a run that peers have heard more
+ * of; what they keep as coming from this run would never come home.  So another run is drawn, and the session begins anew.
+ */
+static int went_back(struct session *s, struct session_actions *a)
+{
+	env_trace(s->r->env, "session: went back under a running run");
+	int rc = engine_went_back(s->r);
+	return rc ? rc : refuse(s, a, ERR_BUSY);
+}
+
+/* A cursor on us that we do not know was heard under our present run, says the peer.  Believed once for each run: its word
+ * costs us all our sessions. */
+static int on_ask_run(struct session *s, const struct msg_ask *k, struct session_actions *a)
+{
+	uint64_t said, found = 0;
+	struct span m;
+	struct cut c = cut_of(span_of(k->id, sizeof(k->id)));
+	said = cut_u64(&c);
+	int rc = store_meta_get(s->r->st, "back", &s->memory, &m);
+	if (!rc && m.len == sizeof(found)) memcpy(&found, m.p, sizeof(found));
+	return rc || said != s->r->s.run || found == s->r->s.run ? rc : went_back(s, a);
 }
 
 /* Is there nothing to send from this cursor on, and nothing here that is not yet applied? */
@@ -1096,7 +1135,7 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	struct own_copies own;
 	bool two = false;
 	rc = replica_copies(s->r, s->peer_origin, &met);
-	rc = rc ? rc : told_of_other(s, h->other);
+	rc = rc ? rc : told_of_other(s, h->other, h->survivor);
 	rc = rc ? rc : replica_own_copies(s->r, &own);
 	if (rc) return rc;
 	if (met.survivor >
@@ -1239,7 +1278,7 @@ static int on_renew(struct session *s, const struct msg_renew *m, struct session
 static int on_welcome(struct session *s, const struct msg_welcome *w, struct session_actions *a)
 {
 	struct message m = {.type = MSG_ASK};
-	bool ours;
+	bool ours, same_run = s->marks_count && w->run == s->p.peer_run;
 	if (s->c.parent || s->state != SESSION_GREETED || w->session != s->hello_nonce)
 		return 0; /* of another session: dropped */
 	if (w->retry_after_s) {
@@ -1260,7 +1299,7 @@ static int on_welcome(struct session *s, const struct msg_welcome *w, struct ses
 	s->p.round_trips++;
 	struct copies met;
 	bool two = false;
-	int told = told_of_other(s, w->other);
+	int told = told_of_other(s, w->other, w->survivor);
 	told = told ? told : replica_copies(s->r, s->peer_origin, &met);
 	if (told) return told;
 	if (met.survivor > w->survivor) {
@@ -1274,12 +1313,18 @@ static int on_welcome(struct session *s, const struct msg_welcome *w, struct ses
 	rc = rc ? rc : remember_filter(s, w->cursor.mark.filter);
 	rc = rc ? rc : confirm(s, &w->cursor.mark, &ours);
 	if (rc) return rc;
+	/* Before its data is taken: what it keeps as coming from this run is passed over by a cursor that is told under this run.
+	 * Where we know of no run told to it, it may have been this one. */
+	if (!ours && (!s->hello_last_run || s->hello_last_run == s->r->s.run)) {
+		s->r->s.restored = true;
+		return went_back(s, a);
+	}
 	static const uint8_t as_before[8];
 	grant(s, w->credit ? w->credit : CREDIT_DEFAULT);
 	memcpy(s->in_filter, memcmp(w->filter, as_before, 8) != 0 ? w->filter : s->hello_filter, 8);
 	memcpy(s->heard_state, w->state, 16);
 	s->said_idle = s->heard_idle = w->idle && !memcmp(w->state, s->said_state, 16);
-	s->heard_acked = w->cursor.mark.pos;
+	s->heard_acked = ours ? w->cursor.mark.pos : 0;
 	s->heard.parked = w->unsettled;
 	s->in_open = true;
 	s->state = SESSION_OPEN;
@@ -1290,7 +1335,8 @@ static int on_welcome(struct session *s, const struct msg_welcome *w, struct ses
 	if (two) return refuse(s, a, ERR_BUSY); /* greet again, and say so */
 	rc = ask_renewal(s, w, a);
 	if (rc) return rc;
-	if (!w->confirmed) /* the parent's journal went back */
+	if (!w->confirmed && same_run) ask_run(s, a); /* and its run went on */
+	if (!w->confirmed)                            /* the parent's journal went back */
 		rc = send_marks(s, a);
 	if (!rc && ours) return out_start(s, &w->cursor.mark);
 	if (rc) return rc;
@@ -1324,6 +1370,7 @@ static int on_marks(struct session *s, const struct msg_marks *k, struct session
 	memcpy(m.place.mark.filter, s->feed.id, 8);
 	m.place.number = ++s->out_number;
 	send_message(s, a, &m, FRAME_BULK); /* never past the DATA before it */
+	s->place_unheard = true;
 	return out_start(s, &at);
 }
 
@@ -1358,9 +1405,11 @@ static int on_place(struct session *s, const struct msg_place *p, struct session
 		                      a); /* two sides that each wait for the other's word would wait for ever */
 	}
 	while (s->marks_count && marks_newest(s).pos > p->mark.pos) s->marks_count--;
+	s->said_idle = false; /* what we said of its positions was of the journal that is gone: say it again, equal or not */
 	env_trace(s->r->env, "the peer's journal went back to %" PRId64, p->mark.pos);
 	int rc = s->c.parent ? note_restored(s) : 0;
-	return rc ? rc : marks_save(s);
+	rc = rc ? rc : marks_save(s);
+	return rc ? rc : send_ack(s, a);
 }
 
 /* ---- data */
@@ -1430,6 +1479,7 @@ static int hear_acked(struct session *s, int64_t pos)
 static int on_ack(struct session *s, const struct msg_ack *k)
 {
 	grant(s, k->credit);
+	s->place_unheard = false; /* before the answer to PLACE there is nothing to acknowledge */
 	return hear_acked(s, k->pos);
 }
 
@@ -1439,7 +1489,7 @@ static int on_state(struct session *s, const struct msg_state *st)
 	memcpy(s->heard_state, st->state, 16);
 	s->heard_idle = st->idle;
 	s->heard_fresh = true;
-	s->heard_acked = st->acked;
+	s->heard_acked = s->place_unheard || !s->out_open ? 0 : st->acked;
 	s->heard = *st;
 	int rc = peer_load(s, &p);
 	memcpy(p.state, st->state, 16);
@@ -1448,14 +1498,20 @@ static int on_state(struct session *s, const struct msg_state *st)
 	p.unapplied = st->unapplied;
 	p.last_contact_ms = wall_ms(s);
 	rc = rc ? rc : store_peer_put(s->r->st, &p);
-	return rc ? rc : hear_acked(s, st->acked);
+	return rc ? rc : hear_acked(s, s->heard_acked);
 }
 
 static int on_ask(struct session *s, const struct msg_ask *k, struct session_actions *a)
 {
 	if (++s->asks > ASKS_MAX) return refuse(s, a, ERR_LIMIT);
-	if (k->what == ASK_MARKS) return send_marks(s, a);
+	if (k->what == ASK_MARKS) {
+		/* It took its run for new to us, and we had heard of it: it may have gone back under it. */
+		if (s->peer_last != s->p.peer_run && s->marks_count && !s->marks_moved)
+			ask_run(s, a);
+		return send_marks(s, a);
+	}
 	if (k->what == ASK_NAMED) return on_ask_named(s, a);
+	if (k->what == ASK_RUN) return on_ask_run(s, k, a);
 	struct message m = {.type = MSG_CERT};
 	struct cert_row *certs;
 	size_t n;

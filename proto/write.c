@@ -236,7 +236,8 @@ static struct value tombstone(struct replica *r, const struct lane_state *l)
 	return v;
 }
 
-/* Does an update say anything?  Choosing the shown value of a field in conflict does. */
+/* Does an update say anything?  Choosing the shown value of a field in conflict does; where all say the same there is none (two
+ * copies of a hub would answer each other's corrections for ever). */
 static uint64_t changed_slots(const struct lane_state *l, uint64_t slots, const struct value *v)
 {
 	uint64_t changed = 0;
@@ -244,7 +245,8 @@ static uint64_t changed_slots(const struct lane_state *l, uint64_t slots, const 
 		if (!(slots >> s & 1)) continue;
 		bool contested = false;
 		for (size_t i = 0; i < l->candidates_count; i++)
-			contested |= l->candidates[i].slot == s;
+			contested |= l->candidates[i].slot == s &&
+			             l->candidates[i].kind != CANDIDATE_SAME;
 		bool dead_edit = s == 0 && l->candidates_count;
 		if (contested || dead_edit ||
 		    (s == 0 ? dead(v[0]) != dead(l->v[0]) : !value_equal(v[s], l->v[s])))

@@ -171,9 +171,11 @@ def a_restored_county_is_not_stopped(t):
         if os.path.exists(os.path.join(t.county.dir, "jinguo.db" + end)):
             os.remove(os.path.join(t.county.dir, "jinguo.db" + end))
     shutil.copy(backup, os.path.join(t.county.dir, "jinguo.db"))
+    t.province.stop()  # it would give the county its journal back, and the site would find nothing amiss
     t.county.start()
     t.sync(t.a, t.ports[0])
     must(w.has(t.county, "volunteer", late, 1), "the site did not bring it back")
+    t.province.start()
     wait_for(lambda: t.county.status()["own_complete"], 30, "the county is complete again")
     must("stopped" not in states(t.county.status()), "a restored county was stopped")
     peer = next(p for p in t.county.json("peers")["items"] if p["device"] == t.a.status()["device"])

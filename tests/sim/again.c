@@ -400,8 +400,8 @@ void again_figures(struct world *w, const struct view *v)
 {
 	struct device *d = v->device;
 
-	/* What it wrote and lost is not known to it; a figure that was damaged is added to. */
-	if (d->restored || w->config.damage) return;
+	/* What it wrote and lost is not known to it; what its copy wrote, it states too; a figure that was damaged is added to. */
+	if (d->restored || d->copied || w->config.damage) return;
 	at_home(d, &d->states);
 	for (size_t i = 0; i < d->states.count; i++) {
 		const struct again_cell *c = &d->states.cells[i];

@@ -35,6 +35,8 @@ struct view {
 	struct oracle oracle; /* of those that ought to be merged */
 	bool clash;           /* one name, different bytes */
 	int64_t entries, segments, holes;
+	uint8_t (*missing)[32]; /* segments before those that are here, and not here themselves */
+	size_t missing_count;
 };
 
 /* Decoded entries, shared by all views: journals repeat each other. */
@@ -46,11 +48,13 @@ void chest_free(struct chest *c);
 int view_load(struct chest *c, struct device *d, struct view *ret);
 void view_done(struct view *v);
 bool record_merges(const struct record *r);
+bool view_holds(const struct view *v, const struct name *x); /* in the journal or the tail */
 
 /* The replica's rows, values, candidates against the view. */
 void check_rows(struct world *w, const struct view *v);
-/* Everything that the device's people were promised is in its journal or tail. */
-void check_acked(struct world *w, const struct view *v);
+/* Everything that the device's people were promised is in its journal or tail.  rest: also what was away, because the
+ * device was restored while another disk held it (vault.h). */
+void check_acked(struct world *w, const struct view *v, bool rest);
 /* Everything, with all links up and nothing to do. */
 void check_rest(struct world *w, struct chest *c);
 /* What holds at any time. */

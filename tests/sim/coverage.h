@@ -100,7 +100,6 @@
 	X(DEAF, NULL, "a half-open link that only silence tells of") \
 	X(LOAD, NULL, "a backlog of large records") \
 	X(LOAD_AT_ONCE, NULL, "a transaction larger than a segment")
-#define COVERAGE_RESTORE(X)
 #define COVERAGE_DISK(X) \
 	X(POWER_CUT, NULL, "a machine loses power, and with it what was not synced") \
 	X(PROCESS_KILLED, NULL, "a daemon is killed; page cache and other programs live on") \
@@ -112,6 +111,28 @@
 	X(REOPENED, NULL, "a daemon opens its database again after an error") \
 	X(NEW_RUN_AFTER, NULL, "after a commit that failed a new run is drawn") \
 	X(FILE_CHECKED, NULL, "SQLite checks the whole file")
+#define COVERAGE_RESTORE(X) \
+	X(RESTORED_NODE, NULL, "a site is restored from a backup") \
+	X(RESTORED_COUNTY, NULL, "a county hub is restored from a backup") \
+	X(RESTORED_TOP, NULL, "the top hub is restored from a backup") \
+	X(RESTORED_TWO, NULL, "two machines are restored at once") \
+	X(RESTORED_OLDEST, NULL, "a restore from the oldest of three generations") \
+	X(RESTORED_UNJOINED, NULL, "a restore to a time before the machine had joined") \
+	X(LOST_FOR_GOOD, NULL, "what lay on the lost disk alone is gone") \
+	X(CAME_HOME, NULL, "what a restored machine had lost came home") \
+	X(CLONED_NODE, NULL, "a site's disk is copied and both go on") \
+	X(CLONED_HUB, NULL, "a hub's disk is copied and both go on") \
+	X(SURVIVOR, NULL, "of two copies of a hub one survives, and takes the other's journal") \
+	X(TAKEN_UP, NULL, "a hub that was restored again takes itself for one of two, until a person's word") \
+	X(SWAPPED_FOUND, NULL, "disks are swapped and each finds the other's witness") \
+	X(SWAPPED_LOST, NULL, "disks are swapped and find no witness") \
+	X(RESUMED_SEEN, NULL, "an image is resumed and the clock shows it") \
+	X(RESUMED_BLIND, NULL, "an image is resumed and nothing shows it") \
+	X(LATE_SEGMENT, NULL, "a segment comes by another way before the one before it") \
+	X(GAP_FOR_GOOD, NULL, "what is missing before a late segment lay on a lost disk alone") \
+	X(WENT_BACK, "session: went back under a running run", "an image that went back is noticed by its cursors") \
+	X(NAME_TWICE, "one name twice", "two changes of one name: one of them is parked") \
+	X(READMITTED, "readmitted", "a child that the hub has forgotten shows its certificate")
 #define COVERAGE_MALICE(X)
 #define COVERAGE_TRUST(X) \
 	X(HEADS_SAID, "heads: stated", "a hub states what came to it of a site two levels below") \

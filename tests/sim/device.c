@@ -10,6 +10,7 @@
 #include "tests/sim/people.h"
 #include "tests/sim/trust.h"
 #include "tests/sim/weather.h"
+#include "tests/sim/vault.h"
 
 enum { RECONNECT_MS = 2000, SEAL_MS = 2000, APPLY_OPS = 2000, BATCH_MAX = 64, TURNS_MAX = 64 };
 
@@ -578,9 +579,26 @@ static bool known_peer(struct device *d, const struct device *peer, struct cert 
 	return known;
 }
 
+static int work_readmit(struct device *d, void *ctx)
+{
+	const struct device *child = ctx;
+
+	return replica_readmit(d->replica, buf_span(&child->cert_bytes),
+	                       child->identity.link_public);
+}
+
+/* A hub that forgot its child is shown the certificate that it gave it. */
+static int readmit(struct device *d, struct device *child)
+{
+	int rc = device_transaction(d, "readmit", work_readmit, child);
+
+	if (rc == 0) pump_all(d);
+	return rc;
+}
+
 void device_connect(struct world *w, struct device *d)
 {
-	struct device *hub = d->parent;
+	struct device *hub = vault_parent(w, d);
 	struct session_config child = {.credit_window = (uint32_t)w->config.window}, parent;
 	struct random rnd;
 	struct conn *c;
@@ -607,7 +625,9 @@ void device_connect(struct world *w, struct device *d)
 	parent = child;
 	parent.parent = true;
 	weather_speaks(hub, &parent.protocol_min, &parent.protocol_max);
-	if (!known_peer(hub, d, &parent.peer) || !replica_parent(d->replica, &child.peer)) {
+	if ((!known_peer(hub, d, &parent.peer) &&
+	     (readmit(hub, d) != 0 || !known_peer(hub, d, &parent.peer))) ||
+	    !replica_parent(d->replica, &child.peer)) {
 		world_trace(w, "%s is not known to %s", d->label, hub->label);
 		w->counts.skipped++;
 		device_disconnected(w, d);
@@ -615,6 +635,7 @@ void device_connect(struct world *w, struct device *d)
 	}
 	c = link_open(w, d);
 	if (c == NULL) return;
+	c->ends[SIDE_PARENT].device = hub;
 	c->stay = !w->healed && random_chance(&rnd, (unsigned)w->config.stay);
 	child.stay = c->stay;
 	parent.stay = true; /* a hub lets its children decide */
@@ -765,6 +786,14 @@ static void supersede(struct device *d, struct conn *c)
 	}
 }
 
+/* A hub that was copied, or restored again and again, may stop until a person names one: it says so to all who call. */
+static bool hub_in_doubt(const struct conn *c)
+{
+	const struct device *hub = c->ends[SIDE_PARENT].device;
+
+	return hub->copied || hub->restored;
+}
+
 static void release(struct device *d, struct steps *steps)
 {
 	struct world *w = d->world;
@@ -789,7 +818,7 @@ static void release(struct device *d, struct steps *steps)
 			w->counts.closed++;
 			/* Whatever went wrong before: peers that hear each other come to an end.  (On the
 			 * slowest links one message takes longer than the silence that ends a session.) */
-			if (s->conn->healthy &&
+			if (s->conn->healthy && !hub_in_doubt(s->conn) &&
 			    (!w->config.rate_bytes || w->config.rate_bytes > 20) &&
 			    s->actions.code != 0 && s->actions.code != ERR_BUSY)
 				world_fail(w, "session", "%s ends a healthy session with %d",
@@ -908,7 +937,10 @@ void device_turn(struct device *d)
 		if (rc == 1) return;
 		check_rc(d, rc, "seal");
 		if (rc == 0) check_sealed(d);
-		if (rc < 0) d->seal_at_ms = w->now_ms + 1000;
+		if (rc < 0) {
+			d->seal_at_ms = w->now_ms + 1000;
+			device_turn_at(w, d, d->seal_at_ms);
+		}
 		if (sealed) {
 			pump_all(d);
 			d->apply_due = true;
@@ -947,6 +979,7 @@ static bool name_known(const struct names *n, const struct name *x)
 {
 	for (size_t i = n->count; i-- > 0 && n->count - i < 400;)
 		if (n->p[i].run == x->run && n->p[i].stamp == x->stamp && n->p[i].lane == x->lane &&
+		    n->p[i].table == x->table &&
 		    memcmp(n->p[i].row, x->row, 16) == 0)
 			return true;
 	return false;
@@ -974,7 +1007,10 @@ static void note_acked(struct device *d, struct store *st)
 		if (store_scope_get(st, items[i].scope, &scope) < 0) break;
 		for (size_t k = 0; k < c.ops_count; k++) {
 			struct name x = {
-			        .lane = items[i].lane, .run = c.run, .stamp = c.ops[k].stamp};
+			        .table = c.ops[k].table,
+			        .lane = items[i].lane,
+			        .run = c.run,
+			        .stamp = c.ops[k].stamp};
 
 			memcpy(x.row, c.ops[k].row, 16);
 			memcpy(x.scope, scope.id, 16);
@@ -1028,6 +1064,7 @@ static int write_by_command(struct device *d, struct writing *x)
 	if (rc == 0) storage_begun(d);
 	if (rc == 0) rc = work_write(d, x);
 	if (rc == 0) rc = replica_commit(d->replica);
+	if (rc == 0) vault_wrote(d->world, d, replica_run(d->replica));
 	if (rc == 0)
 		note_acked(d, st);
 	else if (d->replica != NULL)
@@ -1061,6 +1098,7 @@ int device_write(struct device *d, struct write *writes, size_t count, bool whol
 	again_count(d, writes, count, /* sign= */ 1);
 	if (rc != 0) return rc;
 	if (!by_command) note_acked(d, d->store);
+	if (!by_command) vault_wrote(w, d, replica_run(d->replica));
 	w->counts.writes++;
 	if (d->joined && (d->ends_count > 0 || replica_seal_due(d->replica)) &&
 	    d->seal_at_ms == 0) {

@@ -19,8 +19,10 @@ enum { DEVICE_ENDS_MAX = 256 };
 /* One acknowledged operation of a local transaction: (row, lane, run, stamp), as the tail has it. */
 struct name {
 	uint8_t row[16], scope[16];
+	uint16_t table;
 	unsigned lane;
 	uint64_t run, stamp;
+	bool away; /* not on the device's own disk since that was restored: to come home */
 };
 struct names {
 	struct name *p;
@@ -53,7 +55,8 @@ struct device {
 	bool damaged;         /* behind its engine's back, and not audited since */
 	size_t storage_calls; /* made, ever */
 	bool hostile;         /* in an attacker's hands: nothing is asked of it */
-	bool restored; /* its database is or was an older copy: what it acknowledged may be gone here */
+	bool copied;   /* another machine has its keys and goes on */
+	bool restored; /* its database is or was an older copy: what it acknowledged may not have come back yet */
 	struct identity identity;
 	struct cert cert;
 	struct buf cert_bytes;

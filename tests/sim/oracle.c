@@ -24,6 +24,7 @@ static int compare_op(const void *a, const void *b)
 	const struct oracle_op *x = a, *y = b;
 	int c = compare_row(x->op->row, x->lane, y->op->row, y->lane);
 
+	if (c == 0) c = compare_u64(x->op->table, y->op->table);
 	if (c == 0) c = compare_u64(x->op->stamp, y->op->stamp);
 	if (c == 0) c = compare_u64(x->run, y->run);
 	return c;
@@ -111,7 +112,7 @@ void oracle_settle(struct oracle *o)
 	for (size_t i = 1; i <= kept; i++) {
 		const struct oracle_op *x = &o->ops[first];
 
-		if (i < kept &&
+		if (i < kept && x->op->table == o->ops[i].op->table &&
 		    compare_row(x->op->row, x->lane, o->ops[i].op->row, o->ops[i].lane) == 0)
 			continue;
 		add_row(o, first, i - first);
@@ -135,6 +136,17 @@ const struct oracle_row *oracle_find(const struct oracle *o, const uint8_t row[1
 		else
 			lo = mid + 1;
 	}
+	return NULL;
+}
+
+const struct oracle_row *oracle_find_in(const struct oracle *o, uint16_t table, const uint8_t row[16],
+                                        unsigned lane)
+{
+	const struct oracle_row *r = oracle_find(o, row, lane), *end = o->rows + o->rows_count;
+
+	while (r != NULL && r > o->rows && compare_row(r[-1].id, r[-1].lane, row, lane) == 0) r--;
+	for (; r != NULL && r < end && compare_row(r->id, r->lane, row, lane) == 0; r++)
+		if (r->table == table) return r;
 	return NULL;
 }
 
