@@ -75,11 +75,9 @@ out:
 
 /* ---- audit: what was found to differ, and what became of it */
 
-static const char *const repair_names[] = {[REPAIR_ROW] = "row",
-                                           [REPAIR_STATE] = "state",
-                                           [REPAIR_FIGURE] = "figure",
-                                           [REPAIR_ENTRY] = "entry",
-                                           [REPAIR_DIFFERS] = "differs"};
+static const char *const repair_names[] = {
+        [REPAIR_ROW] = "row",     [REPAIR_STATE] = "state",     [REPAIR_FIGURE] = "figure",
+        [REPAIR_ENTRY] = "entry", [REPAIR_DIFFERS] = "differs", [REPAIR_TAIL] = "unsent"};
 static const char *const outcome_names[] = {
         [REPAIR_OPEN] = "open", [REPAIR_OWN] = "own_journal", [REPAIR_PEER] = "peer"};
 
@@ -113,11 +111,10 @@ static json_t *repair_json(struct call *c, const struct repair *x)
 
 static void repair_text(struct call *c, const struct repair *x, struct buf *b)
 {
-	static const enum word words[] = {[REPAIR_ROW] = WORD_AUDIT_ROW,
-	                                  [REPAIR_STATE] = WORD_AUDIT_STATE,
-	                                  [REPAIR_FIGURE] = WORD_AUDIT_FIGURE,
-	                                  [REPAIR_ENTRY] = WORD_AUDIT_ENTRY,
-	                                  [REPAIR_DIFFERS] = WORD_AUDIT_DIFFERS};
+	static const enum word words[] = {
+	        [REPAIR_ROW] = WORD_AUDIT_ROW,         [REPAIR_STATE] = WORD_AUDIT_STATE,
+	        [REPAIR_FIGURE] = WORD_AUDIT_FIGURE,   [REPAIR_ENTRY] = WORD_AUDIT_ENTRY,
+	        [REPAIR_DIFFERS] = WORD_AUDIT_DIFFERS, [REPAIR_TAIL] = WORD_AUDIT_TAIL};
 	static const enum word outcomes[] = {[REPAIR_OPEN] = WORD_AUDIT_OPEN,
 	                                     [REPAIR_OWN] = WORD_AUDIT_OWN,
 	                                     [REPAIR_PEER] = WORD_AUDIT_PEER};

@@ -102,6 +102,9 @@
 	W(AUDIT_STATE, "{} 的校验和不符", "the state hash of {} was off")                          \
 	W(AUDIT_FIGURE, "{} 的数字不符", "a figure of {} was off")                                 \
 	W(AUDIT_ENTRY, "流水第 {} 条已损坏", "entry {} of the journal is damaged")                 \
+	W(AUDIT_TAIL, "{} 有一笔尚未发出的记录已损坏,发不出去;请在表中核对并重新记录",             \
+	  "something recorded for {} and not sent yet no longer reads: look its rows over and "    \
+	  "record them anew")                                                                      \
 	W(AUDIT_DIFFERS, "{} {} 与上级不同", "{} {} differs from the parent's")                    \
 	W(AUDIT_OPEN, "未修复", "not repaired")                                                    \
 	W(AUDIT_OWN, "已按本机流水修复", "repaired from the own journal")                          \

@@ -437,19 +437,26 @@ static int gather_segment(struct replica *r, struct gathering *g, const struct e
 }
 
 static int gather_tail(struct replica *r, struct gathering *g, unsigned lane,
-                       const struct row_choice *choice, uint32_t scope, struct arena *a)
+                       const struct row_choice *choice, uint32_t scope, struct arena *a,
+                       size_t *ret_unread)
 {
 	struct tail_item *items;
-	size_t n;
+	size_t n, aside = 0;
 	int rc = store_tail_all(r->st, a, &items, &n);
+	rc = rc ? rc : aside_count(r, scope, lane, &aside);
+	*ret_unread += aside;
 	for (size_t i = 0; i < n && !rc; i++) {
 		if (items[i].lane != lane || items[i].scope != scope) continue;
 		struct changeset *c = ARENA_ARRAY(a, struct changeset, 1);
 		struct known_op like = {.merged = true, .hub_authored = replica_is_hub(r)};
 		memcpy(like.origin, r->id->origin, 16);
-		rc = changeset_read(items[i].changeset, a, c, &r->err);
 		size_t before = g->count;
-		if (!rc) gather_changesets(g, a, c, 1, choice, &like, NULL);
+		struct error none;
+		if (changeset_read(items[i].changeset, a, c, &none)) {
+			(*ret_unread)++;
+			continue;
+		}
+		gather_changesets(g, a, c, 1, choice, &like, NULL);
 		for (size_t k = before; k < g->count; k++)
 			g->ops[k].verdict = like.hub_authored ? VERDICT_ACCEPTED : VERDICT_WAITS;
 	}
@@ -478,7 +485,7 @@ int admit_ops_of_rows(struct replica *r, unsigned lane, uint32_t scope, const st
 	}
 	arena_done(&spare);
 	arena_done(&page);
-	rc = rc ? rc : gather_tail(r, &g, lane, c, scope, a);
+	rc = rc ? rc : gather_tail(r, &g, lane, c, scope, a, ret_unread);
 	*ret = g.ops;
 	*ret_count = g.count;
 	return rc ? engine_fail(r, rc) : 0;

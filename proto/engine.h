@@ -263,10 +263,16 @@ void heads_forget(
         struct replica *r); /* a transaction was rolled back: what was stated in it was not */
 void heads_done(struct replica *r);
 
+/* ---- aside.c */
+/* A changeset of the tail does not read: it is kept aside and named. */
+int aside_put(struct replica *r, const struct tail_item *item);
+int aside_count(struct replica *r, uint32_t scope, unsigned lane, size_t *ret);
+
 /* ---- repair.c */
 bool entry_sound(const struct entry *e); /* do the bytes fit the hash under which it is kept? */
 /* Names an entry whose bytes are damaged. */
 int repair_entry_damaged(struct replica *r, const struct entry *e);
+int repair_tail_damaged(struct replica *r, const struct tail_item *item);
 /* Rebuilds these rows of one scope and lane from the own journal, where they are not what it says; *ret_mended: how many
  * were not.  tables: of each, or 0 where not known. */
 int repair_rows(struct replica *r, uint32_t scope, unsigned lane, const struct named_row *rows,

@@ -207,6 +207,17 @@ int repair_entry_damaged(struct replica *r, const struct entry *e)
 	return entry_note(r, e, REPAIR_OPEN);
 }
 
+int repair_tail_damaged(struct replica *r, const struct tail_item *item)
+{
+	struct repair x = {.what = REPAIR_TAIL,
+	                   .outcome = REPAIR_OPEN,
+	                   .lane = item->lane,
+	                   .recv = item->id,
+	                   .cause = ERR_DATABASE_DAMAGED};
+	int rc = engine_scope_id(r, item->scope, x.scope);
+	return rc ? rc : note(r, x);
+}
+
 static int open_rows(struct replica *r, uint32_t scope, unsigned lane);
 
 int repair_entry(struct replica *r, unsigned kind, struct span head, struct span body,

@@ -63,7 +63,7 @@ struct replica_config {
 	const struct judge *judge;       /* hubs; NULL at nodes; borrowed */
 	/* Row form of one changeset, of which two fit a segment; what is larger goes in parts.  0: 128 KiB (tests: less) */
 	size_t piece_bytes;
-	bool trail; /* keep a trail of what is done here (trail.h) and state its head */
+	bool trail;           /* keep a trail of what is done here (trail.h) and state its head */
 	int64_t cert_life_ms; /* hubs: of certificates that are issued; 0: CERT_LIFE_DAYS */
 };
 enum { PIECE_BYTES_MAX = 128 * 1024 };
@@ -261,7 +261,9 @@ enum repair_what {
 	REPAIR_FIGURE = 3, /* a cell of figures of a scope */
 	REPAIR_ENTRY = 4,  /* the bytes of an entry of the journal */
 	REPAIR_DIFFERS =
-	        5 /* a row that is what the journal says, and is not so at a peer: one of both lacks something */
+	        5, /* a row that is what the journal says, and is not so at a peer: one of both lacks something */
+	REPAIR_TAIL =
+	        6 /* what was recorded here and cannot be sent: it no longer reads; its rows stand */
 };
 enum repair_outcome {
 	REPAIR_OPEN = 0, /* named only: no whole copy was here, nor at a peer so far */

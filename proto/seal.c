@@ -158,14 +158,21 @@ static int seal_tail(struct replica *r, struct tail_item *items, size_t n)
 	struct piece *pieces = ARENA_ARRAY(&r->scratch, struct piece, n);
 	uint16_t of[LANES] = {0}, k[LANES] = {0};
 	int64_t last = 0;
+	size_t read = 0;
 	int rc = 0;
 	for (size_t i = 0; i < n && !rc; i++) {
-		rc = changeset_read(items[i].changeset, &r->scratch, &cs[i], &r->err);
+		struct error why;
 		last = items[i].id > last ? items[i].id : last;
+		if (changeset_read(items[i].changeset, &r->scratch, &cs[read], &why))
+			rc = aside_put(r,
+			               &items[i]); /* what came after it is to leave all the same */
+		else
+			items[read++] = items[i];
 	}
+	n = read;
 	size_t count = rc ? 0 : cut_pieces(r, items, cs, n, pieces);
 	for (size_t i = 0; i < count; i++) of[items[pieces[i].first].lane]++;
-	r->s.seals++;
+	if (count) r->s.seals++;
 	for (size_t i = 0; i < count && !rc; i++) {
 		const struct tail_item *item = &items[pieces[i].first];
 		rc = make_segment(r, &pieces[i], item, &cs[pieces[i].first], ++k[item->lane],

@@ -204,6 +204,46 @@ static void a_row_that_was_never_sealed(void **state)
 	play_free(s);
 }
 
+static int work_seal(struct device *d, void *ctx)
+{
+	(void)ctx;
+	return replica_seal(d->replica, NULL);
+}
+
+/* What was recorded and does not read when it is to leave is named, its rows stay, and what was recorded after it leaves. */
+static void what_does_not_read_stops_nothing_that_does(void **state)
+{
+	uint8_t ids[4][16], lost[16], later[16];
+	struct sim *s = scene(5, ids);
+	struct device *a = play_device(s, false, 0), *county = play_device(s, true, COUNTY);
+	struct replica_counts counts;
+	struct audit x;
+	bool known = false;
+
+	(void)state;
+	insert(a, 77, lost);
+	assert_true(damage_sql(a, "UPDATE tail SET changeset = substr(changeset, 1, 9)"));
+	insert(a, 78, later);
+	damage_audit(&s->world, a, &x); /* before it was set aside, too, its rows are let be */
+	assert_int_equal(x.mended, 0);
+	assert_int_equal(device_transaction(a, "seal", work_seal, NULL), 0);
+	assert_int_equal(replica_counts(a->replica, &counts), 0);
+	assert_int_equal(counts.tail, 0);
+	assert_true(noted(a, REPAIR_TAIL, REPAIR_OPEN) > 0);
+	assert_true(counts.differing > 0);
+	s->world.failed_rule[0] = '\0'; /* the world had looked into the tail */
+	world_at(&s->world, s->world.now_ms + 1, AT_CONNECT, a->number, 0, 0);
+	if (!sim_until(s, s->world.now_ms + 60 * 1000))
+		fail_msg("%s: %s", s->world.failed_rule, s->world.failure);
+	assert_int_equal(store_row_known(county->keeper, TABLE_THING, later, &known), 0);
+	assert_true(known);
+	damage_audit(&s->world, a, &x);
+	assert_int_equal(x.mended, 0);
+	assert_int_equal(store_row_known(a->keeper, TABLE_THING, lost, &known), 0);
+	assert_true(known);
+	play_free(s);
+}
+
 /* All pieces of a round, as a program makes them by itself; *ret_written: how many of them wrote. */
 static struct audit round_of(struct device *d, unsigned *ret_written)
 {
@@ -489,6 +529,7 @@ int main(void)
 	        cmocka_unit_test(damage_does_not_spread),
 	        cmocka_unit_test(a_row_that_cannot_be_used_stops_nothing),
 	        cmocka_unit_test(a_row_that_was_never_sealed),
+	        cmocka_unit_test(what_does_not_read_stops_nothing_that_does),
 	        cmocka_unit_test(a_round_finds_what_nobody_asked_for),
 	        cmocka_unit_test(rows_that_differ_are_found_by_a_session),
 	        cmocka_unit_test(a_state_hash_that_is_off_is_found_by_a_session),
