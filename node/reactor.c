@@ -534,6 +534,28 @@ static void on_orphan(struct reactor *r, const struct arrival *a)
 	refuse(r, &a->from, session, ERR_BUSY, 0);
 }
 
+/* CERT of no session. */
+static bool is_shown(struct span frame)
+{
+	struct reader in;
+
+	reader_init(&in, frame);
+	(void)reader_array(&in);
+	return reader_uint(&in, UINT8_MAX) == MSG_CERT && !reader_uint(&in, UINT64_MAX) && !in.bad;
+}
+
+/* Somebody whom we do not know shows a certificate: ours, of a time that a restored disk has forgotten, or nobody's. */
+static int on_shown(struct reactor *r, const struct arrival *a, const struct msg_cert *m)
+{
+	uint32_t wait_s = welcome_in_s(r);
+	int rc = wait_s ? 0 : replica_readmit(r->replica, m->cert, a->link_key);
+
+	if (rc == -ERR_STORAGE || rc == -ERR_DISK_FULL) return rc;
+	if (!rc && !wait_s) r->dirty = true;
+	refuse(r, &a->from, 0, rc ? -rc : ERR_BUSY, rc ? 3600 : wait_s);
+	return 0;
+}
+
 static int on_stranger(struct reactor *r, const struct arrival *a)
 {
 	struct message m;
@@ -545,7 +567,7 @@ static int on_stranger(struct reactor *r, const struct arrival *a)
 	(void)reader_array(&in);
 	type = reader_uint(&in, UINT8_MAX);
 	if (in.bad) return 0;
-	if (type != MSG_HELLO && type != MSG_JOIN) {
+	if (type != MSG_HELLO && type != MSG_JOIN && !is_shown(a->frame)) {
 		on_orphan(r, a);
 		return 0;
 	}
@@ -554,6 +576,7 @@ static int on_stranger(struct reactor *r, const struct arrival *a)
 		return 0;
 	}
 	if (m.type == MSG_HELLO) return on_hello(r, a, &m.hello);
+	if (m.type == MSG_CERT) return on_shown(r, a, &m.cert);
 	if (!r->c->strangers) {
 		refuse(r, &a->from, 0, ERR_NOT_JOINED, 0);
 		return 0;

@@ -59,6 +59,7 @@ struct session {
 	uint64_t credit, data_out; /* absolute bytes of DATA: granted, sent */
 	unsigned asks;             /* of the peer in this session */
 	bool marks_heard;
+	bool shown, taken_up; /* our certificate, to a parent that has forgotten us, which keeps it now */
 	bool place_unheard; /* we said where to begin anew: until that is answered, positions that the peer names are of a journal
 	                       that is gone */
 	bool place_due; /* a widened filter was caught up with: the cursor takes its id */
@@ -1548,9 +1549,32 @@ static int on_bye(struct session *s, struct session_actions *a)
 	return rc ? rc : close_with(s, a, 0);
 }
 
+/* A hub that does not know us and issued our certificate was restored to a time before that: it is shown what it gave us, and
+ * answers with REFUSE once more - come again, or not. */
+static int show_cert(struct session *s, struct session_actions *a)
+{
+	struct message m = {.type = MSG_CERT};
+	struct cert_row *own;
+	s->shown = true;
+	int rc = store_cert_by_id(s->r->st, s->r->cert.id, &s->memory, &own);
+	if (rc || !own) return rc ? engine_fail(s->r, rc) : 0;
+	env_trace(s->r->env, "session: the parent has forgotten us: our certificate is shown");
+	m.cert.cert = own->body;
+	send_message(s, a, &m, FRAME_CONTROL);
+	return 0;
+}
+
 static int on_refuse(struct session *s, const struct msg_refuse *f, struct session_actions *a)
 {
 	if (f->session && f->session != s->nonce) return 0;
+	if (!s->c.parent && s->state == SESSION_GREETED && f->code == ERR_UNKNOWN_ORIGIN &&
+	    !f->session && !s->shown)
+		return show_cert(s, a);
+	if (s->shown && !s->taken_up && s->state == SESSION_GREETED && f->code == ERR_BUSY &&
+	    !f->retry_after_s) {
+		s->taken_up = true;
+		return say_hello(s, a);
+	}
 	s->p.refused_code = f->code;
 	a->retry_after_s = f->retry_after_s;
 	return close_with(s, a, f->code ? f->code : ERR_PROTOCOL);

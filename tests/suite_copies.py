@@ -182,6 +182,31 @@ def a_restored_county_is_not_stopped(t):
     must(peer["restored_at"] and not peer["copied_since"], "nobody says that it was restored", str(peer))
 
 
+@test
+def a_restored_county_takes_up_whom_it_forgot(t):
+    """A site that was enrolled after the backup shows its certificate; another's certificate helps nobody."""
+    backup = t.world.path("before.db")
+    t.county.run("backup", backup)
+    late = t.world.node("late")
+    late.init()
+    late.join(t.county, SITE_B)
+    row = late.record([volunteer("陈秀兰")])
+    t.sync(late, t.ports[0])
+    t.county.stop()
+    for end in ("", "-wal", "-shm"):
+        if os.path.exists(os.path.join(t.county.dir, "jinguo.db" + end)):
+            os.remove(os.path.join(t.county.dir, "jinguo.db" + end))
+    shutil.copy(backup, os.path.join(t.county.dir, "jinguo.db"))
+    t.province.stop()  # which would bring the certificate back
+    t.county.start()
+    device = late.status()["device"]
+    must(device not in [p["device"] for p in t.county.json("peers")["items"]], "the backup knows the site")
+    t.sync(late, t.ports[0])
+    must(device in [p["device"] for p in t.county.json("peers")["items"]], "the site was not taken up")
+    must(w.has(t.county, "volunteer", row, 1), "what the site had recorded did not come back")
+    t.province.start()
+
+
 def main(wanted):
     chosen = [f for f in tests if not wanted or any(x in f.__name__ for x in wanted) or f is tests[0]]
     failed, two, why = 0, None, ""
