@@ -262,6 +262,19 @@ ERROR(EXISTS, 6111, "exists", EXIT_CONFLICT, 409,
       "已经存在，没有覆盖。", "It exists already and was not overwritten.",
       "请换一个名字或目录。", "Choose another name or directory.")
 
+ERROR(QUOTA_DAY, 6120, "quota_day", EXIT_BUSY, 429,
+      "上级今天从本机收得够多了，暂不再收；没有送到的都在本机。", "The parent has taken as much as it takes from this device in a day; the rest is safe here.",
+      "不用处理，明天会继续送；若每天如此，请县级调高限额。", "Nothing to do: it goes on tomorrow; if it is so every day, the county raises the quota.")
+ERROR(QUOTA_JOURNAL, 6121, "quota_journal", EXIT_BUSY, 429,
+      "上级为本机留的空间用完了，暂不再收；没有送到的都在本机。", "The space that the parent keeps for this device is used up; what was not sent is safe here.",
+      "请县级查看本机并调高限额。", "Ask the county to look at this device and raise its quota.")
+ERROR(QUOTA_PARKED, 6122, "quota_parked", EXIT_BUSY, 429,
+      "本机有太多记录在上级等待关联，暂不再收；没有送到的都在本机。", "Too many records of this device wait at the parent for others; what was not sent is safe here.",
+      "请县级用 parked 查看在等什么。", "Ask the county to see with parked what they wait for.")
+ERROR(QUOTA_RUNS, 6123, "quota_runs", EXIT_BUSY, 429,
+      "本机今天重启或恢复的次数太多，上级暂不再收；没有送到的都在本机。", "This device was started anew or restored too often today; what was not sent is safe here.",
+      "请检查本机是否有两份在运行，或请县级查看。", "See whether it runs in two copies, or ask the county.")
+
 /* 7: files */
 ERROR(IMPORT_ROW, 7101, "import_row", EXIT_PARTLY, 422,
       "有一行的内容认不出，其余各行可导入。", "One row cannot be read; the others can be imported.",

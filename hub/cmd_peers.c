@@ -90,6 +90,8 @@ static json_t *peer_json(struct call *c, const struct peer_line *p)
 	                : json_null());
 	json_object_set_new(j, "parked_here", json_integer(p->facts.parked));
 	json_object_set_new(j, "refused_here", json_integer(p->facts.refused));
+	json_object_set_new(j, "quota_code", json_integer(p->facts.quota.code));
+	json_object_set_new(j, "quota_bytes_today", json_integer((json_int_t)p->facts.quota.bytes));
 	json_object_set_new(j, "offences", json_integer(p->facts.offence.count));
 	json_object_set_new(j, "offence_code", json_integer(p->facts.offence.code));
 	json_object_set_new(j, "offence_at", json_time(p->facts.offence.at_ms));

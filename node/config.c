@@ -61,6 +61,10 @@ static const struct key keys[] = {
         NUMBER("hub", strangers_per_minute, 1, 100000, 30),
         NUMBER("hub", cert_days, 1, 7300, 730),
         NUMBER("hub", welcomes_per_second, 1, 1000000, 2000),
+        NUMBER("hub", quota_mb_day, 0, 1000000, 64),
+        NUMBER("hub", quota_mb_all, 0, 100000000, 4096),
+        NUMBER("hub", quota_parked, 0, 100000000, 50000),
+        NUMBER("hub", quota_runs, 0, 1000000, 500),
 };
 
 static const struct key *key_find(const char *section, const char *name)

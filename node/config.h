@@ -5,7 +5,8 @@
  *              backoff_max_ms handshake_ivl_ms heartbeat_ms credit_window descriptors_max
  *     [sync]   seal_ms apply_ops apply_ms correct_ms retry_ms audit_ms
  *     [people] service argon_kib argon_passes session_ms session_idle_ms lock_after lock_ms
- *     [hub]    strangers_per_minute cert_days welcomes_per_second
+ *     [hub]    strangers_per_minute cert_days welcomes_per_second quota_mb_day quota_mb_all
+ *              quota_parked quota_runs
  *
  * Everything has a default, so that an empty file is a good one; every timer is here, so that tests can
  * shorten them.  Unknown keys are reported, never an error: a newer program's file must not stop an older one.
@@ -46,7 +47,10 @@ struct config {
 	uint32_t session_ms;              /* a session ends: 12 h */
 	uint32_t session_idle_ms;         /* or after so long without use: 30 min */
 	uint32_t lock_after, lock_ms;     /* wrong passwords: 5, then 60000, doubling to an hour */
-	uint32_t welcomes_per_second;     /* the others are told when to come again: 2000 */
+	/* What is taken of one device (hubs: 256 times; 0: no limit): MiB a day and in all, 64 and 4096; its records that wait
+	 * here, 50000; its new runs a day, 500. */
+	uint32_t quota_mb_day, quota_mb_all, quota_parked, quota_runs;
+	uint32_t welcomes_per_second; /* the others are told when to come again: 2000 */
 };
 
 void config_default(struct config *ret);

@@ -327,6 +327,14 @@ static const char *endpoint_of(const struct config *s)
 	return config_endpoint_ok(named, /* may_be_any= */ false) ? named : "";
 }
 
+static struct quota quota_of(const struct config *s)
+{
+	return (struct quota){.bytes_day = (uint64_t)s->quota_mb_day << 20,
+	                      .bytes_all = (uint64_t)s->quota_mb_all << 20,
+	                      .parked = s->quota_parked,
+	                      .runs_day = s->quota_runs};
+}
+
 static void session_settings(const struct reactor *r, bool parent, const struct cert *peer,
                              struct session_config *ret)
 {
@@ -336,6 +344,7 @@ static void session_settings(const struct reactor *r, bool parent, const struct 
 	                               .timeout_ms = settings(r)->welcome_timeout_ms,
 	                               .stay = parent || !r->c->once,
 	                               .endpoint = endpoint_of(settings(r))};
+	if (parent) ret->quota = quota_of(settings(r));
 }
 
 /* The other session of this device, if there is one: its run may be that of a copy. */

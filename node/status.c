@@ -311,6 +311,7 @@ static const struct {
                               WORD_NEXT_WAITS_ABOVE},
         [TOLD_NOT_ARRIVED] = {"not_arrived", WORD_TOLD_NOT_ARRIVED, WORD_NEXT_NOT_ARRIVED,
                               WORD_NEXT_NOT_ARRIVED},
+        [TOLD_QUOTA] = {"quota", WORD_TOLD_QUOTA, WORD_NEXT_QUOTA, WORD_NEXT_QUOTA_CHILD},
         [TOLD_OFFENCE] = {"offence", WORD_TOLD_OFFENCE, WORD_NEXT_OFFENCE, WORD_NEXT_OFFENCE},
 };
 
@@ -344,6 +345,19 @@ static int64_t late(const struct status_facts *f)
 	return most;
 }
 
+static bool is_quota(int code)
+{
+	return code == ERR_QUOTA_DAY || code == ERR_QUOTA_JOURNAL || code == ERR_QUOTA_PARKED ||
+	       code == ERR_QUOTA_RUNS;
+}
+
+static void text_error(int code, enum language l, struct buf *out)
+{
+	const struct error_info *info = error_info(code);
+
+	buf_text(out, l == LANGUAGE_ZH ? info->zh : info->en);
+}
+
 static bool told_holds(const struct status_facts *f, enum told t)
 {
 	switch (t) {
@@ -367,6 +381,8 @@ static bool told_holds(const struct status_facts *f, enum told t)
 		return f->parent_known && f->parent.parked > 0;
 	case TOLD_NOT_ARRIVED:
 		return late(f) > 0;
+	case TOLD_QUOTA:
+		return is_quota(f->link_code);
 	case TOLD_OFFENCE:
 	case TOLD_COUNT:
 		break;
@@ -380,7 +396,7 @@ size_t status_told(const struct status_facts *f, enum told ret[TOLD_COUNT])
 	static const enum told order[TOLD_COUNT] = {
 	        TOLD_SET_ASIDE,    TOLD_STOPPED,     TOLD_COPIED, TOLD_RESTORED,
 	        TOLD_BELOW_COPIED, TOLD_REFUSED,     TOLD_CLOCK,  TOLD_WAITS_HERE,
-	        TOLD_WAITS_ABOVE,  TOLD_NOT_ARRIVED, TOLD_OFFENCE};
+	        TOLD_WAITS_ABOVE,  TOLD_NOT_ARRIVED, TOLD_QUOTA,  TOLD_OFFENCE};
 	size_t n = 0;
 
 	for (size_t i = 0; i < TOLD_COUNT; i++)
@@ -438,6 +454,10 @@ void told_text(enum told t, const struct status_facts *f, enum language l, struc
 	case TOLD_NOT_ARRIVED:
 		fill_number(out, l, tolds[t].text, late(f));
 		break;
+	case TOLD_QUOTA:
+		fill_number(out, l, tolds[t].text, f->counts.unsent);
+		text_error(f->link_code, l, out);
+		break;
 	case TOLD_RESTORED:
 	case TOLD_OFFENCE:
 	case TOLD_COUNT:
@@ -453,6 +473,7 @@ size_t status_told_child(const struct child_facts *f, enum told ret[TOLD_COUNT])
 	size_t n = 0;
 
 	if (f->offence.count) ret[n++] = TOLD_OFFENCE;
+	if (f->quota.code) ret[n++] = TOLD_QUOTA;
 	if (f->copies.copied_ms) ret[n++] = TOLD_COPIED;
 	if (f->peer.restored) ret[n++] = TOLD_RESTORED;
 	if (f->refused) ret[n++] = TOLD_REFUSED;
@@ -489,8 +510,11 @@ void told_text_child(enum told t, const struct child_facts *f, enum language l, 
 	case TOLD_OFFENCE:
 		fill_number(out, l, WORD_TOLD_OFFENCE, f->offence.count);
 		buf_text(out, l == LANGUAGE_ZH ? ":" : ": ");
-		buf_text(out, l == LANGUAGE_ZH ? error_info(f->offence.code)->zh
-		                               : error_info(f->offence.code)->en);
+		text_error(f->offence.code, l, out);
+		break;
+	case TOLD_QUOTA:
+		fill_number(out, l, WORD_TOLD_QUOTA_CHILD, (int64_t)(f->quota.bytes >> 10));
+		text_error(f->quota.code, l, out);
 		break;
 	case TOLD_STOPPED:
 	case TOLD_SET_ASIDE:
@@ -516,6 +540,7 @@ int status_child_facts(struct replica *r, const struct cert *child, struct child
 	if (!rc && !seen) ret->peer = (struct peer){0};
 	rc = rc ? rc : replica_copies(r, origin, &ret->copies);
 	rc = rc ? rc : replica_offence(r, origin, &ret->offence);
+	rc = rc ? rc : quota_use_get(r, origin, &ret->quota);
 	rc = rc ? rc : store_scope_ord(replica_store(r), child->unit, false, &unit);
 	if (rc || !unit) return rc;
 	rc = store_scope_get(replica_store(r), unit, &scope);

@@ -9,6 +9,7 @@
 
 #include "node/words.h"
 #include "proto/copies.h"
+#include "proto/quota.h"
 #include "proto/replica.h"
 
 /* In the order of the table: the first that holds is shown. */
@@ -53,6 +54,7 @@ enum told {
 	TOLD_WAITS_HERE,
 	TOLD_WAITS_ABOVE,
 	TOLD_NOT_ARRIVED, /* a hub above the parent does not say that it has what was sealed days ago */
+	TOLD_QUOTA,       /* no more is taken: at the device why; at the hub, of a child */
 	TOLD_OFFENCE,     /* hubs, of a child: it sent what no honest program sends */
 	TOLD_COUNT
 };
@@ -113,6 +115,7 @@ struct child_facts {
 	struct copies copies;
 	int64_t parked, refused; /* records of its scopes, here */
 	struct offence offence;
+	struct quota_use quota;
 };
 size_t status_told_child(const struct child_facts *f, enum told ret[TOLD_COUNT]);
 void told_text_child(enum told t, const struct child_facts *f, enum language l, struct buf *out);

@@ -206,6 +206,13 @@
 	  "this community was made by a hub below and not confirmed here; {} devices ({}; by {})") \
 	W(DOUBT_OFFENCE, "它送来 {} 次正常程序不会送的内容({};{})",                                \
 	  "it sent {} times what no honest program sends ({}; {})")                                \
+	W(TOLD_QUOTA, "有 {} 条没有送出,都在本机:", "{} not sent, safe here: ")                    \
+	W(NEXT_QUOTA, "上级腾出后会自动继续;着急请联系上级",                                       \
+	  "it goes on by itself when the cause is gone; call the parent if it is urgent")          \
+	W(TOLD_QUOTA_CHILD,                                                                        \
+	  "已暂停接收它的内容(今天收了 {} KiB):", "nothing more is taken of it ({} KiB today): ")  \
+	W(NEXT_QUOTA_CHILD, "看它为什么这么多;需要就在 jinguo.ini 的 [hub] 里调高 quota_",         \
+	  "see why it is so much; if it is right, raise quota_ in [hub] of jinguo.ini")            \
 	W(STATUS_ABOVE, "{}已确认收到 {} / {} 份(它在 {} 说的)",                                   \
 	  "{} has confirmed {} of {} pieces (its word of {})")                                     \
 	W(TOLD_COPIED_CHILD, "有 {} 份在同时运行,从 {} 起", "{} copies are running, since {}")     \

@@ -72,6 +72,9 @@ struct session {
 	bool marks_moved; /* in this session, from the peer's last run */
 	uint8_t in_filter[8], hello_filter[8];
 	uint64_t in_granted, in_bytes;
+	int over;         /* parent: the quota that is used up; nothing more is taken */
+	bool over_wanted; /* and the child has more to send */
+	bool over_left; /* and something of it was left with the child: no place behind it counts */
 	uint32_t in_number, out_number; /* ordered messages: DATA and PLACE */
 
 	uint64_t counted_in, counted_out; /* bytes already in struct peer */
@@ -686,6 +689,16 @@ static int held_for_peer(struct session *s, struct msg_state *ret)
 	return rc ? rc : store_held_counts(s->r->st, unit.feed, &ret->parked, &ret->refused);
 }
 
+/* Adds to what this child used; s->over says whether that was too much. */
+static int quota_count(struct session *s, uint64_t bytes, uint64_t runs)
+{
+	struct msg_state held = {0};
+	int rc = s->c.quota.parked ? held_for_peer(s, &held) : 0;
+	return rc ? rc
+	          : quota_add(s->r, &s->c.quota, s->peer_origin, s->c.peer.role == CERT_HUB, bytes,
+	                      runs, (uint64_t)held.parked, &s->over);
+}
+
 /* What a parent does not give, or does not know yet: enum state_unapplied. */
 static int state_unsaid(struct session *s, unsigned *ret)
 {
@@ -1147,7 +1160,10 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	if (replica_stopped(s->r)) return refuse_later(s, a, replica_stopped(s->r));
 	s->p.peer_run = h->run;
 	s->peer_last = h->last_run;
-	rc = meet(s, &met, /* sure= */ false, &two);
+	uint32_t run_known = 0;
+	rc = store_run_ord(s->r->st, h->run, &run_known);
+	bool new_run = !run_known;
+	rc = rc ? rc : meet(s, &met, /* sure= */ false, &two);
 	s->met_before = met.lines_count ? met.lines[0].tip : 0;
 	rc = rc ? rc : patience_recall(s);
 	rc = rc ? rc : begin_work(s);
@@ -1180,7 +1196,9 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	struct msg_state held = {0};
 	rc = held_for_peer(s, &held);
 	w->unsettled = held.parked || held.refused;
+	rc = rc ? rc : quota_count(s, /* bytes= */ 0, /* runs= */ new_run);
 	if (rc) return rc;
+	if (s->over) s->in_granted = w->credit = 1; /* leave to show that there is something */
 	grant(s, h->credit ? h->credit : CREDIT_DEFAULT);
 	static const uint8_t as_before[8];
 	memcpy(s->in_filter,
@@ -1378,7 +1396,7 @@ static int on_marks(struct session *s, const struct msg_marks *k, struct session
 static int send_ack(struct session *s, struct session_actions *a)
 {
 	struct message m = {.type = MSG_ACK};
-	s->in_granted = s->in_bytes + s->c.credit_window;
+	if (!s->over) s->in_granted = s->in_bytes + s->c.credit_window;
 	m.ack = (struct msg_ack){
 	        .session = s->nonce, .pos = marks_newest(s).pos, .credit = s->in_granted};
 	send_message(s, a, &m, FRAME_CONTROL);
@@ -1395,6 +1413,7 @@ static bool in_order(struct session *s, uint32_t number)
 static int on_place(struct session *s, const struct msg_place *p, struct session_actions *a)
 {
 	if (!in_order(s, p->number)) return refuse(s, a, ERR_GAP);
+	if (s->over_left) return 0;
 	memcpy(s->in_filter, p->mark.filter, 8);
 	if (!p->restart) {
 		int kept = p->mark.pos >= marks_newest(s).pos
@@ -1446,6 +1465,15 @@ int replica_offence(struct replica *r, const uint8_t peer[16], struct offence *r
 	return rc ? engine_fail(r, rc) : 0;
 }
 
+/* What goes down has gone down: the child hears why no more is taken. */
+static int end_if_over(struct session *s, struct session_actions *a)
+{
+	bool done;
+	if (!s->c.parent || !s->over_wanted || s->state != SESSION_OPEN) return 0;
+	int rc = out_done(s, &done);
+	return rc || !done ? rc : refuse_later(s, a, s->over);
+}
+
 static int on_data(struct session *s, const struct msg_data *d, size_t frame_bytes,
                    struct session_actions *a)
 {
@@ -1455,6 +1483,15 @@ static int on_data(struct session *s, const struct msg_data *d, size_t frame_byt
 	if (!in_order(s, d->number)) return refuse(s, a, ERR_GAP);
 	s->in_bytes += frame_bytes;
 	if (s->in_bytes - frame_bytes >= s->in_granted) return refuse(s, a, ERR_LIMIT);
+	if (s->over) { /* not taken, not acknowledged: it stays with the child */
+		s->over_wanted = s->over_left = true;
+		return 0;
+	}
+	if (s->c.parent) {
+		int counted = quota_count(s, frame_bytes, /* runs= */ 0);
+		if (counted) return counted;
+		s->over_wanted = s->over != 0; /* where there was this, there is more */
+	}
 	int rc = replica_append(s->r, d->kind, d->head, d->body, s->peer_ord, &fresh);
 	if (rc == -ERR_SIGNATURE) {
 		int noted = note_offence(s, ERR_SIGNATURE);
@@ -1733,6 +1770,7 @@ int session_step(struct session *s, const struct session_event *e, struct sessio
 	rc = rc || s->state != SESSION_OPEN ? rc : pump(s, a);
 	rc = rc || s->state != SESSION_OPEN ? rc : work_on_repair(s, a);
 	rc = rc || s->state != SESSION_OPEN ? rc : tell_state(s, a);
+	rc = rc || s->state != SESSION_OPEN ? rc : end_if_over(s, a);
 	rc = rc || s->state != SESSION_OPEN ? rc : end_if_done(s, a);
 	if (was_idle && !s->p.idle) s->heard_ms = e->now_ms; /* nobody owed us a word until now */
 	if (a->due_ms)

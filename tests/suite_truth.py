@@ -13,7 +13,7 @@ import world as w  # noqa: E402
 from world import Failure, must, wait_for  # noqa: E402
 
 PROVINCE, COUNTY = "350000000000", "350104000000"
-SITES = ("350104001003", "350104002001", "350104003003", "350104004001", "350104004006", "350104004007")
+SITES = ("350104001003", "350104002001", "350104003003", "350104004001", "350104004006", "350104004007", "350104004008")
 CANARY, SMUGGLED = "金丝雀真实JINGUO", "SMUGGLEDcanaryJINGUO"
 DAY_MS = 24 * 3600 * 1000
 
@@ -55,8 +55,10 @@ class Tiers:
         self.left = list(SITES)
 
     def begin(self):
+        log = self.county.log
+        seen = os.path.getsize(log) if os.path.exists(log) else 0
         self.county.start()
-        wait_for(lambda: b"listening at" in self.county.log_since(0), 15, "the county listens")
+        wait_for(lambda: b"listening at" in self.county.log_since(seen), 15, "the county listens")
 
     def order(self, text):
         with open(self.orders + ".new", "w") as f:
@@ -243,6 +245,30 @@ def what_leaks_stays_nowhere(t):
     must(control, "nothing was smuggled")
     must(w.above_lane(w.Book(t.province), w.LANE_OPEN) == [], "the province holds what may not rise")
     t.again("")
+
+
+@test
+def who_sends_too_much_keeps_it(t):
+    """A quota is used up: nothing more is taken, both sides say why, nothing is lost, and it goes on when it is raised."""
+    def limit(n):
+        t.county.stop()
+        t.county.settings({"hub": {"quota_runs": n}})
+        t.begin()
+    limit(1)
+    node = t.site("busy")
+    ids = node.record([volunteer("郑文华"), activity("太多了")])
+    r = node.run("sync", expect=None)
+    must(r.code != 0 and "6123" in r.err, "the site is not told", r.err)
+    s = node.status()
+    must(s["unsent"] == 2 and any(x["state"] == "quota" and x["next"] for x in s["states"]), "status does not say it", str(s["states"]))
+    peer = next(p for p in t.county.json("peers")["items"] if p["device"] == device(node))
+    must(peer["quota_code"] == 6123 and any(x["state"] == "quota" for x in peer["states"]), "peers does not say it", str(peer))
+    must(not w.has(t.county, "volunteer", ids[:1], 1), "it was taken all the same")
+    limit(100)
+    t.rested(node)
+    must(node.status()["unsent"] == 0 and w.has(t.county, "volunteer", ids[:1], 1), "it did not go on")
+    peer = next(p for p in t.county.json("peers")["items"] if p["device"] == device(node))
+    must(not peer["quota_code"], "peers still says it", str(peer))
 
 
 def main(wanted):

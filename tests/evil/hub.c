@@ -13,7 +13,7 @@
 #include "common/ident.h"
 #include "proto/engine.h"
 
-/* Names that the linker makes. */
+/* NOLINTBEGIN(readability-identifier-naming,misc-no-recursion): names that the linker makes; pages of nothing are few */
 int __wrap_feed_for(struct replica *r, const struct cert *peer, uint32_t run, struct feed *ret);
 int __real_feed_for(struct replica *r, const struct cert *peer, uint32_t run, struct feed *ret);
 int __wrap_store_journal_scan(struct store *st, const struct feed_filter *f, int64_t after,
@@ -176,3 +176,4 @@ int __wrap_segment_make(struct segment_head *h, const struct changeset *cs, cons
 	}
 	return __real_segment_make(h, cs, runs, sign_secret, out_head, out_body, ret_hash, err);
 }
+/* NOLINTEND(readability-identifier-naming,misc-no-recursion) */

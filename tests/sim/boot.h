@@ -11,6 +11,8 @@
 struct boot {
 	int64_t up[WORLD_DEVICES_MAX], down[WORLD_DEVICES_MAX]; /* entries, by child */
 	size_t conns;
+	uint64_t
+	        heads; /* statements of what came, so far: a clock that a boot changed may make it due */
 };
 void boot_begin(struct sim *s, struct boot *ret); /* restarts the machines */
 /* After a round of sessions. */

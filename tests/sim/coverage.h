@@ -135,6 +135,10 @@
 	X(READMITTED, "readmitted", "a child that the hub has forgotten shows its certificate")
 #define COVERAGE_MALICE(X)
 #define COVERAGE_TRUST(X) \
+	X(QUOTA_DAY, "quota: 6120", "no more is taken of a child: bytes of a day") \
+	X(QUOTA_JOURNAL, "quota: 6121", "no more is taken of a child: space in all") \
+	X(QUOTA_PARKED, "quota: 6122", "no more is taken of a child: too many of its records wait") \
+	X(QUOTA_RUNS, "quota: 6123", "no more is taken of a child: too many new runs") \
 	X(HEADS_SAID, "heads: stated", "a hub states what came to it of a site two levels below") \
 	X(HEADS_ALL, NULL, "at rest a site knows that all of its open lane came to the top") \
 	X(HEADS_BEHIND, NULL, "at rest the last word of what came is older than what was sealed")

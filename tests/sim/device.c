@@ -8,6 +8,7 @@
 #include "common/ident.h"
 #include "tests/sim/again.h"
 #include "tests/sim/people.h"
+#include "tests/sim/quota.h"
 #include "tests/sim/trust.h"
 #include "tests/sim/weather.h"
 #include "tests/sim/vault.h"
@@ -624,6 +625,7 @@ void device_connect(struct world *w, struct device *d)
 	weather_speaks(d, &child.protocol_min, &child.protocol_max);
 	parent = child;
 	parent.parent = true;
+	parent.quota = quota_of_world(w);
 	weather_speaks(hub, &parent.protocol_min, &parent.protocol_max);
 	if ((!known_peer(hub, d, &parent.peer) &&
 	     (readmit(hub, d) != 0 || !known_peer(hub, d, &parent.peer))) ||
@@ -695,8 +697,10 @@ static int step(struct device *d, struct steps *steps, struct device_end *e,
 static void greeted_anew(struct device *hub, struct device_end *e, struct span frame)
 {
 	struct conn_end *end = &e->conn->ends[e->side];
-	struct session_config config = {
-	        .parent = true, .stay = true, .credit_window = (uint32_t)hub->world->config.window};
+	struct session_config config = {.parent = true,
+	                                .stay = true,
+	                                .credit_window = (uint32_t)hub->world->config.window,
+	                                .quota = quota_of_world(hub->world)};
 	struct session_progress p;
 
 	if (e->side != SIDE_PARENT || frame.len < 2 || frame.p[1] != MSG_HELLO) return;

@@ -10,6 +10,7 @@
 #include "tests/sim/damage.h"
 #include "tests/sim/heads.h"
 #include "tests/sim/people.h"
+#include "tests/sim/quota.h"
 #include "tests/sim/trails.h"
 #include "tests/sim/trust.h"
 #include "tests/sim/weather.h"
@@ -36,7 +37,7 @@ enum {
 	X(fault) X(reboot) X(skew) X(refuse) X(hold) X(command) X(late) X(stay) X(window) \
 	X(mixed) X(crowd) X(piece) X(twin) X(damage) \
 	X(without) X(clock) X(upgrade) X(speak) X(slow) X(pause) X(deaf) X(load) X(whole) \
-	X(disk) X(power) X(die) X(eio) X(full) X(audit) X(trails) X(life) X(closed) \
+	X(quota) X(disk) X(power) X(die) X(eio) X(full) X(audit) X(trails) X(life) X(closed) \
 	X(restore) X(clone) X(swap) X(resume) X(late_segment)
 /* clang-format on */
 
@@ -129,6 +130,7 @@ void sim_config(uint64_t seed, struct config *ret)
 	c.window = random_chance(&rnd, 200) ? random_range(&rnd, 1, 40) * 1024 : 0;
 	c.mixed = random_chance(&rnd, 200) ? 500 : 0;
 	c.damage = damage_config(seed);
+	c.quota = quota_config(seed);
 	c.twin = rate(&twin, 500);
 	if (random_chance(&twin, 350)) crowded(&c, &twin);
 	weather_config(&c);

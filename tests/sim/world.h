@@ -53,6 +53,7 @@ struct config {
 	int64_t pause, deaf; /* of connections: minutes of silence amid data; half open for ever */
 	int64_t whole;       /* of transactions: stand or fall together */
 	int64_t load;        /* backlogs of large records, for each site */
+	int64_t quota;       /* hubs take little of each child a day, the less the smaller; 0: no limit */
 	/* Storage: on a disk of faultfs.h at all; of deaths: power cuts; of transactions: dies at a call of the file system,
 	 * an error of one; times that a disk is full for a while; of deaths: the file is checked. */
 	int64_t disk, power, die, eio, full, audit;
