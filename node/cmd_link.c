@@ -277,6 +277,44 @@ static void states_print(struct call *c, const struct status_facts *f, struct bu
 }
 
 /* What the hubs above the parent say that they have of us. */
+/* Who says that another copy of this device is alive; false: nobody does, or who says so is not known here. */
+static bool claimer(struct call *c, const struct status_facts *f, struct cert *ret)
+{
+	struct cert_row *row = NULL;
+	struct error err = {0};
+
+	return f->copies.copied_ms &&
+	       store_cert_by_origin(replica_store(c->replica), f->copies.told_by, &c->arena,
+	                            &row) == 0 &&
+	       row && cert_open(row->body, ret, &err) == 0;
+}
+
+static json_t *claimer_json(struct call *c, const struct status_facts *f)
+{
+	struct cert cert;
+	char hex[40];
+	json_t *j;
+
+	if (!f->copies.copied_ms) return json_null();
+	j = json_object();
+	hex_text(f->copies.told_by, 16, hex);
+	json_object_set_new(j, "device", json_string(hex));
+	json_object_set_new(j, "org", claimer(c, f, &cert) ? json_org(c, cert.unit) : json_null());
+	return j;
+}
+
+static void claimer_print(struct call *c, const struct status_facts *f, struct buf *b)
+{
+	struct cert cert;
+	char hex[40];
+
+	if (!f->copies.copied_ms) return;
+	hex_text(f->copies.told_by, 16, hex);
+	buf_print(b, "%s: %s", word_text(c->language, WORD_STATUS_TOLD_BY), hex);
+	if (claimer(c, f, &cert)) buf_print(b, " %s %s", cert.code, call_org_name(c, cert.unit));
+	buf_text(b, "\n");
+}
+
 static json_t *above_json(struct call *c, const struct status_facts *f)
 {
 	json_t *list = json_array();
@@ -355,6 +393,7 @@ static json_t *status_json(struct call *c, const struct status *s)
 	}
 	json_object_set_new(j, "unadmitted", json_integer(n->unadmitted));
 	json_object_set_new(j, "copied_since", json_time(f->copies.copied_ms));
+	json_object_set_new(j, "copied_told_by", claimer_json(c, f));
 	json_object_set_new(j, "set_aside", json_time(f->copies.aside_ms));
 	json_object_set_new(j, "survivor", json_boolean(f->copies.survivor && !f->copies.aside));
 	json_object_set_new(j, "above", above_json(c, f));
@@ -385,6 +424,7 @@ static void status_print(struct call *c, const struct status *s)
 	buf_init(&b, 8192);
 	status_text(s, c->language, &b);
 	states_print(c, f, &b);
+	claimer_print(c, f, &b);
 	hex_text(replica_identity(c->replica)->origin, 16, hex);
 	buf_print(&b, "\n%s: %s\n", word_text(c->language, WORD_STATUS_DEVICE), hex);
 	if (cert)

@@ -110,6 +110,7 @@
 	W(AUDIT_OWN, "已按本机流水修复", "repaired from the own journal")                          \
 	W(AUDIT_PEER, "已从对方取回", "taken from a peer again")                                   \
 	W(BACKUP_DONE, "已备份到 {} (不含密钥)", "backed up to {} (without the keys)")             \
+	W(STATUS_TOLD_BY, "告知有另一份的是", "told of the other copy by")                         \
 	W(STATUS_DEVICE, "设备", "device")                                                         \
 	W(STATUS_ORG, "单位", "org unit")                                                          \
 	W(STATUS_UNSENT, "待传", "unsent")                                                         \

@@ -88,6 +88,9 @@ def both_copies_run_and_are_found(t):
         s = hub.status()
         must(s["lamp"] == "identity" and s["colour"] == "red" and not s["complete"], f"{hub.name} says {s['lamp']}")
         must(any("survive" in x["next"] for x in s["states"]), f"{hub.name} does not say what to do", str(s["states"]))
+        teller = t.province.status()["device"]
+        must(s["copied_told_by"]["device"] == teller and s["copied_told_by"]["org"], f"{hub.name} does not say who told it", str(s))
+        must(teller in hub.run("status").out, f"{hub.name}: status does not print who told it")
     for port in t.ports:
         r = t.sync(t.a, port, expect=REFUSED)
         must("4115" in r.err, "the site is not told why", r.err)
