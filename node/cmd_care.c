@@ -40,13 +40,13 @@ static json_t *lines_json(const struct buf *report)
 static int run_verify(struct call *c)
 {
 	struct buf report, line;
-	int64_t findings = 0;
+	int64_t findings = 0, forks = 0;
 	int rc = call_open(c, 0);
 
 	if (rc) return rc;
 	buf_init(&report, REPORT_BYTES_MAX);
 	buf_init(&line, 512);
-	rc = replica_verify(c->replica, &report, &findings, verify_progress, c);
+	rc = replica_verify(c->replica, &report, &findings, &forks, verify_progress, c);
 	if (rc) {
 		call_failed(c, rc);
 		goto out;
@@ -55,6 +55,7 @@ static int run_verify(struct call *c)
 		json_t *j = json_object();
 		json_object_set_new(j, "sound", json_boolean(findings == 0));
 		json_object_set_new(j, "findings", json_integer(findings));
+		json_object_set_new(j, "forks", json_integer(forks));
 		json_object_set_new(j, "items", lines_json(&report));
 		call_json(c, j);
 	} else {
@@ -64,6 +65,12 @@ static int run_verify(struct call *c)
 		else
 			buf_text(&line, word_text(c->language, WORD_VERIFY_SOUND));
 		call_say(c, &line);
+		if (forks) {
+			buf_reset(&line);
+			word_fill(&line, c->language, WORD_VERIFY_FORKS, call_number(c, forks),
+			          WORD_END);
+			call_say(c, &line);
+		}
 		call_print(c, &report);
 	}
 	rc = findings ? EXIT_STORAGE : 0;

@@ -92,6 +92,9 @@
 	  "sent {}, received {}; not agreed yet")                                                  \
 	W(SYNC_SAME, "两边一致。", "Both sides agree.")                                            \
 	W(VERIFY_SOUND, "完好。", "Sound.")                                                        \
+	W(VERIFY_FORKS, "有 {} 处流水一分为二:有设备恢复过或被复制过;两边的记录都在",              \
+	  "{} places where a stream went on in two ways: a device was restored or copied; both "   \
+	  "ways are kept")                                                                         \
 	W(VERIFY_FOUND, "发现 {} 处问题:", "{} findings:")                                         \
 	W(VERIFY_GOING, "核对 {}/{}", "checked {}/{}")                                             \
 	W(AUDIT_GOING, "检查 {}/{},发现 {},已修复 {}", "audited {}/{}, found {}, repaired {}")     \

@@ -305,8 +305,9 @@ int replica_audited(struct replica *r,
                     int64_t *ret_ms); /* when an audit was last finished; 0: never */
 
 /* Integrity: database, rolling hash, chains, signatures, state hashes recomputed, figures recomputed.  A line of
- * English per finding into report; *ret_findings 0: sound.  progress may be NULL. */
-int replica_verify(struct replica *r, struct buf *report, int64_t *ret_findings,
+ * English per finding into report; *ret_findings 0: sound.  *ret_forks: segments that follow one which another of their stream
+ * follows: no finding, but a sign that a disk went back or was copied.  progress may be NULL. */
+int replica_verify(struct replica *r, struct buf *report, int64_t *ret_findings, int64_t *ret_forks,
                    void (*progress)(void *ctx, int64_t done, int64_t of), void *ctx);
 
 #endif

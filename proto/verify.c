@@ -15,12 +15,50 @@ struct verifying {
 	void (*progress)(void *ctx, int64_t done, int64_t of);
 	void *ctx;
 	int64_t head;
+	uint64_t *followed; /* a short hash of what each segment follows, in its stream */
+	size_t followed_count, followed_room;
 };
 
 static void finding(struct verifying *v, const char *what, int64_t where)
 {
 	v->findings++;
 	if (v->findings <= 200) buf_print(v->report, "%s at %" PRId64 "\n", what, where);
+}
+
+/* Two segments that follow the same one: their author's disk went back, or was copied.  Both are good, and people are told. */
+static void note_followed(struct verifying *v, const struct entry *e)
+{
+	uint8_t parts[4 + 1];
+	struct hash h;
+	uint8_t name[8];
+	for (unsigned i = 0; i < 4; i++) parts[i] = (uint8_t)(e->scope >> (8 * i));
+	parts[4] = e->lane;
+	hash_begin(&h, sizeof(name));
+	hash_add(&h, e->origin, 16);
+	hash_add(&h, parts, sizeof(parts));
+	hash_add(&h, e->prev, 32);
+	hash_end(&h, name, sizeof(name));
+	if (v->followed_count == v->followed_room) {
+		v->followed_room = v->followed_room * 2 + 1024;
+		v->followed = mem_grow(v->followed, v->followed_room * sizeof(*v->followed));
+	}
+	memcpy(&v->followed[v->followed_count++], name, sizeof(name));
+}
+
+static int number_order(const void *x, const void *y)
+{
+	const uint64_t *a = x, *b = y;
+	return *a < *b ? -1 : *a > *b;
+}
+
+static int64_t forks_of(struct verifying *v)
+{
+	int64_t forks = 0;
+	if (v->followed_count)
+		qsort(v->followed, v->followed_count, sizeof(*v->followed), number_order);
+	for (size_t i = 1; i < v->followed_count; i++)
+		forks += v->followed[i] == v->followed[i - 1];
+	return forks;
 }
 
 static int verify_segment(struct verifying *v, const struct entry *e, struct arena *a)
@@ -31,6 +69,7 @@ static int verify_segment(struct verifying *v, const struct entry *e, struct are
 	static const uint8_t zero[32];
 	bool known;
 	bool before;
+	note_followed(v, e);
 	int rc = engine_cert_of(v->r, e->origin, &author, &known);
 	if (rc) return rc;
 	if (!known)
@@ -122,7 +161,7 @@ static int verify_rows(struct verifying *v)
 	return rc;
 }
 
-int replica_verify(struct replica *r, struct buf *report, int64_t *ret_findings,
+int replica_verify(struct replica *r, struct buf *report, int64_t *ret_findings, int64_t *ret_forks,
                    void (*progress)(void *ctx, int64_t done, int64_t of), void *ctx)
 {
 	struct verifying v = {.r = r, .report = report, .progress = progress, .ctx = ctx};
@@ -140,5 +179,7 @@ int replica_verify(struct replica *r, struct buf *report, int64_t *ret_findings,
 	rc = rc ? rc : verify_journal(&v);
 	rc = rc ? rc : verify_rows(&v);
 	*ret_findings = v.findings;
+	*ret_forks = forks_of(&v);
+	free(v.followed);
 	return rc ? engine_fail(r, rc) : 0;
 }

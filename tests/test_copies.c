@@ -63,6 +63,18 @@ static struct copies known(struct trio_device *d, const struct trio_device *peer
 	return c;
 }
 
+static int64_t forks_by_verify(struct trio_device *d)
+{
+	struct buf report;
+	int64_t findings = 0, forks = 0;
+
+	buf_init(&report, 1 << 16);
+	assert_int_equal(replica_verify(d->r, &report, &findings, &forks, NULL, NULL), 0);
+	assert_int_equal(findings, 0);
+	buf_done(&report);
+	return forks;
+}
+
 static struct own_copies own(struct trio_device *d)
 {
 	struct own_copies o;
@@ -125,6 +137,8 @@ static void copies_of_a_device_merge_and_both_sides_are_told(void **state)
 	}
 	assert_int_equal(trio_figure(t->county, UNIT_SITE, "activities"), 3);
 	assert_true(known(t->county, t->site).forks > 0);
+	assert_true(forks_by_verify(t->county) > 0);
+	assert_int_equal(forks_by_verify(t->other), 0);
 
 	/* A person says that one of them is gone: both hear that it is over, and it stays in what is known. */
 	assert_int_equal(replica_begin(t->county->r), 0);

@@ -179,12 +179,13 @@ static void look(struct disk *disk, uint8_t ret[16])
 static void check_sound(struct scene *sc)
 {
 	struct buf report;
-	int64_t findings = 0;
+	int64_t findings = 0, forks = 0;
 
 	buf_init(&report, 1 << 16);
-	assert_int_equal(replica_verify(sc->replica, &report, &findings, NULL, NULL), 0);
+	assert_int_equal(replica_verify(sc->replica, &report, &findings, &forks, NULL, NULL), 0);
 	if (findings != 0) print_message("%s: %s\n", sc->name, buf_cstr(&report));
 	assert_int_equal(findings, 0);
+	assert_int_equal(forks, 0);
 	buf_done(&report);
 }
 
