@@ -21,7 +21,7 @@ struct peer_line {
 	struct peer peer;
 	struct child_facts facts;
 	bool seen, agrees;
-	int64_t revoked_ms;
+	int64_t revoked_ms, held_ms;
 };
 
 static json_int_t runs_alive(const struct peer_line *p)
@@ -97,6 +97,7 @@ static json_t *peer_json(struct call *c, const struct peer_line *p)
 	json_object_set_new(j, "offence_at", json_time(p->facts.offence.at_ms));
 	json_object_set_new(j, "states", states_json(c, p));
 	json_object_set_new(j, "revoked", json_time(p->revoked_ms));
+	json_object_set_new(j, "held", json_time(p->held_ms));
 	json_object_set_new(j, "valid_to", json_time(p->cert.not_after_ms));
 	return j;
 }
@@ -108,6 +109,7 @@ static void peer_text(struct call *c, const struct peer_line *p, struct buf *b)
 	char hex[40];
 	enum word state = p->revoked_ms ? WORD_PEER_REVOKED
 	                  : !p->seen    ? WORD_PEER_NEVER
+	                  : p->held_ms  ? WORD_PEER_HELD
 	                  : p->agrees   ? WORD_PEER_AGREED
 	                                : WORD_PEER_BEHIND;
 
@@ -162,6 +164,31 @@ static int dismiss(struct call *c)
 	return 0;
 }
 
+/* --release DEVICE --reason TEXT: it was restored, and stands where it belongs. */
+static int release(struct call *c)
+{
+	const char *device = call_option(c, "release"), *reason = call_option(c, "reason");
+	uint8_t origin[16];
+	int rc;
+
+	if (!reason || !*reason)
+		return error_set(&c->error, ERR_MISSING_OPTION, "reason",
+		                 "--reason TEXT: how you know where this computer is");
+	if (strlen(device) != 32 || !hex_parse(device, origin, 16))
+		return call_usage(c, "release", "32 digits, as peers --json names the device");
+	rc = call_begin(c);
+	if (rc) return rc;
+	rc = replica_release(c->replica, origin);
+	if (rc) {
+		call_failed(c, rc);
+		replica_rollback(c->replica);
+		return rc;
+	}
+	rc = call_commit(c);
+	if (!rc) call_say_text(c, word_text(c->language, WORD_RELEASED));
+	return rc;
+}
+
 static int run_peers(struct call *c)
 {
 	const struct cert *own;
@@ -176,6 +203,10 @@ static int run_peers(struct call *c)
 	if (!own)
 		return error_set(&c->error, ERR_NOT_JOINED, NULL,
 		                 "this hub has no certificate yet");
+	if (call_option(c, "release")) {
+		rc = call_may(c, MAY_MANAGE);
+		return rc ? rc : release(c);
+	}
 	if (call_option(c, "dismiss")) {
 		rc = call_may(c, MAY_REVIEW);
 		rc = rc ? rc : call_note(c, TRAIL_WRITE, 0, NULL, NULL, "peers --dismiss");
@@ -189,6 +220,7 @@ static int run_peers(struct call *c)
 		if (cert_open(rows[i].body, &p.cert, NULL)) continue;
 		rc = status_child(c->replica, &p.cert, &p.seen, &p.peer, &p.agrees);
 		rc = rc ? rc : status_child_facts(c->replica, &p.cert, &p.facts);
+		rc = rc ? rc : replica_held(c->replica, rows[i].origin, &p.held_ms);
 		if (rc) break;
 		if (!p.seen) p.peer = (struct peer){0};
 		if (items) {
@@ -675,7 +707,7 @@ const struct command commands_peers[] = {
          .may = MAY_READ,
          .zh = "下级设备:最近联系、是否一致。",
          .en = "Devices below: last contact, agreement.",
-         .options = "dismiss= reason=",
+         .options = "dismiss= release= reason=",
          .examples =
                  "peers --dir hub\n"
                  "peers --dismiss 0123456789abcdef0123456789abcdef --reason 旧电脑已收回 --dir hub",

@@ -5,7 +5,7 @@
  *              backoff_max_ms handshake_ivl_ms heartbeat_ms credit_window descriptors_max
  *     [sync]   seal_ms apply_ops apply_ms correct_ms retry_ms audit_ms
  *     [people] service argon_kib argon_passes session_ms session_idle_ms lock_after lock_ms
- *     [hub]    strangers_per_minute cert_days welcomes_per_second quota_mb_day quota_mb_all
+ *     [hub]    strangers_per_minute hold_restored cert_days welcomes_per_second quota_mb_day quota_mb_all
  *              quota_parked quota_runs
  *
  * Everything has a default, so that an empty file is a good one; every timer is here, so that tests can
@@ -26,23 +26,24 @@ struct config {
 	char public[CONFIG_ENDPOINT]; /* what invitations name; "": listen */
 	uint8_t parent_key[32]; /* CURVE key of the parent, pinned at joining; hex in the file */
 	bool has_parent_key;
-	uint32_t connect_timeout_ms;      /* TCP and CURVE: 10000 */
-	uint32_t welcome_timeout_ms;      /* HELLO to WELCOME, then silence while waiting: 30000 */
-	uint32_t backoff_min_ms;          /* 3000 */
-	uint32_t backoff_max_ms;          /* 600000 */
-	uint32_t handshake_ivl_ms;        /* 15000 */
-	uint32_t heartbeat_ms;            /* 0: none (metered links) */
-	uint32_t credit_window;           /* bytes: 1 MiB */
-	uint32_t descriptors_max;         /* 0: RLIMIT_NOFILE */
-	uint32_t seal_ms;                 /* 2000 */
-	uint32_t apply_ops;               /* operations in one apply transaction: 10000 */
-	uint32_t apply_ms;                /* or this long: 100 */
-	uint32_t correct_ms;              /* corrections follow quiet of this length: 1000 */
-	uint32_t retry_ms;                /* after an error of the store: 5000 */
-	uint32_t audit_ms;                /* all rows are held against the journal so often: 24 h */
-	uint32_t strangers_per_minute;    /* wrong secrets answered: 30 */
-	uint32_t cert_days;               /* certificates that this hub issues: 730 */
-	char service[CONFIG_PATH];        /* file of the service's credential; "": service.key */
+	uint32_t connect_timeout_ms;   /* TCP and CURVE: 10000 */
+	uint32_t welcome_timeout_ms;   /* HELLO to WELCOME, then silence while waiting: 30000 */
+	uint32_t backoff_min_ms;       /* 3000 */
+	uint32_t backoff_max_ms;       /* 600000 */
+	uint32_t handshake_ivl_ms;     /* 15000 */
+	uint32_t heartbeat_ms;         /* 0: none (metered links) */
+	uint32_t credit_window;        /* bytes: 1 MiB */
+	uint32_t descriptors_max;      /* 0: RLIMIT_NOFILE */
+	uint32_t seal_ms;              /* 2000 */
+	uint32_t apply_ops;            /* operations in one apply transaction: 10000 */
+	uint32_t apply_ms;             /* or this long: 100 */
+	uint32_t correct_ms;           /* corrections follow quiet of this length: 1000 */
+	uint32_t retry_ms;             /* after an error of the store: 5000 */
+	uint32_t audit_ms;             /* all rows are held against the journal so often: 24 h */
+	uint32_t strangers_per_minute; /* wrong secrets answered: 30 */
+	uint32_t hold_restored;        /* restored or copied children wait for peers --release: 1 */
+	uint32_t cert_days;            /* certificates that this hub issues: 730 */
+	char service[CONFIG_PATH];     /* file of the service's credential; "": service.key */
 	uint32_t argon_kib, argon_passes; /* a password's cost: 65536 KiB, 3 passes */
 	uint32_t session_ms;              /* a session ends: 12 h */
 	uint32_t session_idle_ms;         /* or after so long without use: 30 min */

@@ -199,6 +199,7 @@ int place_reopen(struct place *p, struct error *err)
 	                                .identity = &p->identity,
 	                                .judge = p->judge,
 	                                .trail = true,
+	                                .hold = p->config.hold_restored != 0,
 	                                .cert_life_ms =
 	                                        (int64_t)p->config.cert_days * 24 * 3600 * 1000};
 	char path[FILE_PATH];

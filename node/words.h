@@ -74,6 +74,9 @@
 	W(JOIN_CODE, "核对码: {}\n请打电话把这六位数字告诉县级,县级同意后再运行一次 join。",       \
 	  "code: {}\nTell the county these six digits by telephone; join again once it has "       \
 	  "approved.")                                                                             \
+	W(RELEASED, "已放行;它将收到留下的内容。", "Released: it gets what was kept back.")        \
+	W(PEER_HELD, "恢复或复制过,待放行 (--release)",                                            \
+	  "restored or copied: to be released (--release)")                                        \
 	W(ROOT_MADE,                                                                               \
 	  "根密钥: {}\n  指纹 {}\n备用根: {}\n  指纹 "                                   \
 	  "{}\n两个文件分放两个保险柜,指纹另抄一份;不要留在联网的电脑上。",                        \

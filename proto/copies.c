@@ -353,6 +353,7 @@ int copies_note_stream(struct replica *r, const struct segment_head *h, const ui
 		c.forked_ms = now_of(r);
 		env_trace(r->env, "copies: a stream forks");
 		rc = rc ? rc : replica_copies_keep(r, h->origin, &c);
+		rc = rc ? rc : engine_hold(r, h->origin);
 	}
 	if (at == n && n < HEADS_MAX && known) n++;
 	if (at >= n) at = n ? n - 1 : 0;

@@ -41,6 +41,7 @@ struct replica {
 	const struct identity *id;
 	const struct judge *judge;
 	size_t piece_bytes; /* PIECE_BYTES_MAX, or less */
+	bool hold;
 	int64_t cert_life_ms;
 	struct error err;
 	struct engine_state s;
@@ -291,6 +292,8 @@ int repair_entry(struct replica *r, unsigned kind, struct span head, struct span
                  uint32_t from, bool *ret_new);
 
 /* ---- feed.c: what a child does not get; enum state_unapplied */
+int engine_hold(struct replica *r,
+                const uint8_t origin[16]); /* it was restored, or two of it are alive */
 int engine_withheld(struct replica *r, const struct cert *peer, unsigned *ret);
 /* Runs a certificate out soon, by this clock? */
 bool engine_cert_due(const struct cert *c, int64_t now_ms);

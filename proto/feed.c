@@ -43,6 +43,55 @@ static int add_ancestors(struct replica *r, struct feed_filter *f, struct hash *
 
 /* A child whose certificate has run out uploads and renews, and gets nothing.  A hub whose own has run out, by its own clock,
  * says nothing of others': its clock is wrong, or nobody below it can be helped before it is. */
+static void held_key(const uint8_t origin[16], char ret[64])
+{
+	char hex[33];
+	hex_text(origin, 16, hex);
+	snprintf(ret, 64, "held/%s", hex);
+}
+
+int replica_held(struct replica *r, const uint8_t origin[16], int64_t *ret_since_ms)
+{
+	char key[64];
+	struct span m;
+	*ret_since_ms = 0;
+	held_key(origin, key);
+	int rc = store_meta_get(r->st, key, &r->scratch, &m);
+	if (!rc && m.len == sizeof(*ret_since_ms)) memcpy(ret_since_ms, m.p, sizeof(*ret_since_ms));
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+static int held_put(struct replica *r, const uint8_t origin[16], int64_t since_ms)
+{
+	char key[64];
+	held_key(origin, key);
+	r->feeds_changed++;
+	int rc = store_meta_put(r->st, key, span_of(&since_ms, sizeof(since_ms)));
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+int engine_hold(struct replica *r, const uint8_t origin[16])
+{
+	struct cert_row *row;
+	int64_t since, now = r->env->now_ms(r->env->ctx);
+	if (!r->hold) return 0;
+	int rc = store_cert_by_origin(r->st, origin, &r->scratch, &row);
+	if (rc || !row || !replica_is_own(r, row->issuer)) return rc ? engine_fail(r, rc) : 0;
+	rc = replica_held(r, origin, &since);
+	if (rc || since) return rc;
+	env_trace(r->env, "held: a child that was restored or copied");
+	return held_put(r, origin, now > 0 ? now : 1);
+}
+
+int replica_release(struct replica *r, const uint8_t origin[16])
+{
+	int64_t since;
+	int rc = replica_held(r, origin, &since);
+	if (!rc && !since)
+		return error_set(&r->err, ERR_NOT_FOUND, "release", "this device is not held");
+	return rc ? rc : held_put(r, origin, 0);
+}
+
 int engine_withheld(struct replica *r, const struct cert *peer, unsigned *ret)
 {
 	struct cert_row *row;
@@ -54,6 +103,9 @@ int engine_withheld(struct replica *r, const struct cert *peer, unsigned *ret)
 	int rc = store_cert_by_origin(r->st, origin, &r->scratch, &row);
 	if (!rc && row && now > row->not_after_ms && now <= r->cert.not_after_ms)
 		*ret = STATE_EXPIRED;
+	int64_t since = 0;
+	if (!rc && *ret == STATE_ALL) rc = replica_held(r, origin, &since);
+	if (since && (peer->lanes & r->cert.lanes & (uint8_t)~OPEN_ONLY)) *ret = STATE_WITHHELD;
 	return rc ? engine_fail(r, rc) : 0;
 }
 
@@ -74,6 +126,7 @@ int feed_for(struct replica *r, const struct cert *peer, uint32_t peer_run_ord, 
 			return rc;
 		}
 		uint8_t lanes = peer->lanes & r->cert.lanes;
+		if (withheld == STATE_WITHHELD) lanes &= OPEN_ONLY;
 		rc = store_scope_ord(r->st, peer->unit, true, &unit);
 		rc = rc ? rc : add_feed(r, &ret->filter, &h, unit, lanes);
 		rc = rc ? rc : store_scope_get(r->st, unit, &s);

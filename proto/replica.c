@@ -172,6 +172,7 @@ int replica_open(struct replica **ret, struct store *st, const struct replica_co
 	r->judge = config->judge;
 	r->cert_life_ms = config->cert_life_ms ? config->cert_life_ms
 	                                       : (int64_t)CERT_LIFE_DAYS * 24 * 3600 * 1000;
+	r->hold = config->hold;
 	r->piece_bytes = config->piece_bytes ? config->piece_bytes : PIECE_BYTES_MAX;
 	r->trail = config->trail;
 	arena_init(&r->tx, 0);
@@ -811,10 +812,15 @@ int replica_readmit(struct replica *r, struct span body, const uint8_t link_key[
 		return error_set(&r->err, ERR_NOT_JOINED, "", "this is no hub");
 	int rc = cert_open(body, &c, &r->err);
 	if (rc) return rc;
-	if (memcmp(c.issuer, r->cert.id, 16) != 0)
+	if (!replica_is_own(r, c.issuer))
 		return error_set(&r->err, ERR_UNKNOWN_ORIGIN, "",
 		                 "a certificate that this hub has not given");
-	rc = cert_check_issued(&c, &r->cert, &r->err);
+	struct cert own;
+	rc = store_cert_by_id(r->st, c.issuer, &r->scratch, &row);
+	if (!rc && !row)
+		rc = error_set(&r->err, ERR_UNKNOWN_ORIGIN, "", "our own certificate is missing");
+	rc = rc ? rc : cert_open(row->body, &own, &r->err);
+	rc = rc ? rc : cert_check_issued(&c, &own, &r->err);
 	if (rc) return rc;
 	if (memcmp(c.link_key, link_key, 32) != 0)
 		return error_set(&r->err, ERR_CERT_BAD, "", "the certificate of another device");

@@ -63,7 +63,8 @@ struct replica_config {
 	const struct judge *judge;       /* hubs; NULL at nodes; borrowed */
 	/* Row form of one changeset, of which two fit a segment; what is larger goes in parts.  0: 128 KiB (tests: less) */
 	size_t piece_bytes;
-	bool trail;           /* keep a trail of what is done here (trail.h) and state its head */
+	bool trail; /* keep a trail of what is done here (trail.h) and state its head */
+	bool hold; /* hubs: what a restored or copied child may get waits for a person (replica_release) */
 	int64_t cert_life_ms; /* hubs: of certificates that are issued; 0: CERT_LIFE_DAYS */
 };
 enum { PIECE_BYTES_MAX = 128 * 1024 };
@@ -110,6 +111,11 @@ int replica_readmit(struct replica *r, struct span body, const uint8_t link_key[
 int replica_recertify(struct replica *r, const struct span *chain, size_t count);
 /* The devices that we enrolled: the newest certificate of each, by id; our own is none of them. */
 int replica_children(struct replica *r, struct arena *a, struct cert_row **ret, size_t *ret_count);
+/* A child whose disk was restored or copied gets the open lane only, until a person says that it is where it belongs: a restored
+ * disk and a stolen one look alike.  Since when it is held; 0: not. */
+int replica_held(struct replica *r, const uint8_t origin[16], int64_t *ret_since_ms);
+int replica_release(struct replica *r,
+                    const uint8_t origin[16]); /* -ERR_NOT_FOUND: it is not held */
 /* How long a certificate that this hub issues now is good: no longer than its own. */
 int64_t replica_cert_end(struct replica *r);
 /* The next certificate of a device that we enrolled, if the one that it has runs out within a quarter of its life, or names another

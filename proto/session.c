@@ -901,6 +901,10 @@ static int meet(struct session *s, struct copies *c, bool sure, bool *ret_two)
 	*ret_two =
 	        copies_meet(c, s->p.peer_run, s->peer_last, wall_ms(s), sure, &s->doubt, &changed);
 	if (*ret_two) env_trace(s->r->env, "copies: two of the peer are alive");
+	if (*ret_two && s->c.parent) {
+		int rc = engine_hold(s->r, s->peer_origin);
+		if (rc) return rc;
+	}
 	if (changed) s->r->met_changed++;
 	return changed ? replica_copies_keep(s->r, s->peer_origin, c) : 0;
 }
@@ -1110,6 +1114,17 @@ static int nothing_for(struct session *s, const struct mark *at, bool *ret)
 	return rc;
 }
 
+/* Parent: the child's place in our journal is before what it had acknowledged, so its disk is one of before. */
+static int forgot_ours(struct session *s, int64_t pos)
+{
+	struct peer p;
+	int rc = peer_load(s, &p);
+	if (rc || pos >= p.acked || !s->r->hold) return rc;
+	p.acked = pos; /* said once */
+	rc = store_peer_put(s->r->st, &p);
+	return rc ? rc : engine_hold(s->r, s->peer_origin);
+}
+
 /* Parent: HELLO names another certificate than the newest that we know for the key of the link.  One that was renewed since, or
  * one that we gave before our own disk went back and that comes home with the child's journal: who it is says the link.
  * Another device's: a mistake. */
@@ -1175,9 +1190,10 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	                     h->state, /* w= */ NULL);
 	rc = rc ? rc : last_own_run(s, &w->last_run);
 	rc = rc ? rc : keep_own_run(s);
+	rc = rc ? rc : confirm(s, &h->cursor.mark, &w->confirmed);
+	if (!rc && w->confirmed) rc = forgot_ours(s, h->cursor.mark.pos);
 	rc = rc ? rc : open_feed(s);
 	rc = rc ? rc : digest_now(s, w->state);
-	rc = rc ? rc : confirm(s, &h->cursor.mark, &w->confirmed);
 	if (rc) return rc;
 	s->nonce = h->nonce;
 	w->protocol = s->c.protocol_max < h->protocol_max ? s->c.protocol_max : h->protocol_max;
@@ -1428,6 +1444,7 @@ static int on_place(struct session *s, const struct msg_place *p, struct session
 	s->said_idle = false; /* what we said of its positions was of the journal that is gone: say it again, equal or not */
 	env_trace(s->r->env, "the peer's journal went back to %" PRId64, p->mark.pos);
 	int rc = s->c.parent ? note_restored(s) : 0;
+	if (!rc && s->c.parent) rc = engine_hold(s->r, s->peer_origin);
 	rc = rc ? rc : marks_save(s);
 	return rc ? rc : send_ack(s, a);
 }

@@ -216,7 +216,7 @@ static int answer(struct replica *r, const uint8_t row[16])
 	if (rc || !v || !head_of(head_table(r), v->values, &h)) return rc ? engine_fail(r, rc) : 0;
 	if (memcmp(h.by, h.origin, 16) != 0) return 0;
 	rc = engine_cert_of(r, h.origin, &cert, &known);
-	if (rc || !known || cert.role != CERT_HUB || memcmp(cert.issuer, r->cert.id, 16) != 0 ||
+	if (rc || !known || cert.role != CERT_HUB || !replica_is_own(r, cert.issuer) ||
 	    !memcmp(h.origin, r->id->origin, 16))
 		return rc;
 	memcpy(h.by, r->id->origin, 16);

@@ -667,8 +667,16 @@ class Campaign:
                 self.start(site)
         wait_for(self.at_rest, SETTLE_SECONDS, "everything is at rest after the faults")
 
+    def release(self):
+        """The one thing that takes a person: restored and copied devices are released."""
+        for hub in [self.province, *self.counties]:
+            for p in hub.place.json("peers")["items"]:
+                if p["held"]:
+                    hub.place.run("peers", "--release", p["device"], "--reason", "campaign", expect=(0, 3))
+
     def at_rest(self):
         self.check_alive()
+        self.release()
         for site in self.places:
             if site.up_at and time.monotonic() >= site.up_at:
                 self.start(site)

@@ -233,6 +233,38 @@ def a_restored_hub_redeems_nothing_twice(t):
     second.run("join", "-", text=fresh)
 
 
+@test
+def a_restored_site_is_released_by_a_person(t):
+    """Its disk goes back: what it has is taken at once, what is the county's it gets when somebody at the county says so."""
+    site, other = t.node("site", SITE_A), t.a
+    site.run("sync")
+    saved = t.world.path("site.db")
+    site.run("backup", saved)
+    ids = other.record([volunteer("陈桂兰")])
+    other.run("sync")
+    wait_for(lambda: site.run("sync") and shown(site, ids[0]) == "陈桂兰", 20, "the site has what the other recorded")
+    for name in os.listdir(site.dir):
+        if name.startswith("jinguo.db"):
+            os.remove(os.path.join(site.dir, name))
+    shutil.copy(saved, os.path.join(site.dir, "jinguo.db"))
+    own = site.record([activity("植树")])
+    for _ in range(3):
+        site.run("sync")
+    device = site.status()["device"]
+    peer = next(p for p in t.county.json("peers")["items"] if p["device"] == device)
+    must(peer["held"], "the county does not hold it", str(peer))
+    must(w.has(t.county, "activity", own, 0), "what it has is not taken")
+    must(shown(site, ids[0]) != "陈桂兰" and not site.status()["complete"], "it has what is the county's")
+    t.county.run("peers", "--release", device, expect=2)  # not without a reason
+    t.county.run("peers", "--release", device, "--reason", "电话核对过")
+    wait_for(lambda: site.run("sync") and shown(site, ids[0]) == "陈桂兰", 20, "the released site gets the rest")
+    must(site.json("sync")["agreed"], "both sides do not agree")
+
+
+def shown(place, row):
+    return w.ask(place, "SELECT name FROM volunteer WHERE id = ?", bytes.fromhex(row.replace("-", "")))
+
+
 NO_PERMISSION = 7
 
 

@@ -13,6 +13,7 @@
 #include "common/ident.h"
 #include "common/reader.h"
 #include "hub/root.h"
+#include "proto/engine.h"
 #include "proto/revoke.h"
 #include "tests/support/trio.h"
 
@@ -646,6 +647,105 @@ static void nobody_revokes_anothers_device(void **state)
 	buf_done(&b);
 }
 
+/* ---- restored and copied devices wait for a person */
+
+static int64_t held(struct trio_device *hub, const struct trio_device *d)
+{
+	int64_t since;
+
+	assert_int_equal(replica_held(hub->r, d->identity.origin, &since), 0);
+	return since;
+}
+
+static void release(struct trio_device *hub, const struct trio_device *d)
+{
+	assert_int_equal(replica_begin(hub->r), 0);
+	assert_int_equal(replica_release(hub->r, d->identity.origin), 0);
+	assert_int_equal(replica_release(hub->r, d->identity.origin), -ERR_NOT_FOUND);
+	assert_int_equal(replica_commit(hub->r), 0);
+}
+
+/* It uploads at once and gets what is open; what is the county's it gets when a person released it. */
+static void a_restored_device_waits_for_a_person(void **state)
+{
+	struct trio *t = *state;
+	uint8_t early[16], later[16], open[16], own[16];
+
+	t->county->r->hold = true;
+	trio_volunteer(t->second, "王芳", early);
+	assert_true(trio_settle(t));
+	trio_backup(t->site);
+	trio_volunteer(t->second, "陈桂兰", later);
+	assert_true(trio_settle(t));
+	assert_true(trio_shows(t->site, "volunteer", later, "name", "陈桂兰"));
+	assert_int_equal(held(t->county, t->site), 0);
+	trio_restore(t->site);
+	trio_activity(t->second, "植树", open);
+	trio_activity(t->site, "清洁家园", own);
+	trio_sync(t->second);
+	for (int i = 0; i < 3; i++) trio_sync(t->site);
+	assert_true(held(t->county, t->site) != 0);
+	assert_true(trio_has(t->county, "activity", own));
+	assert_true(trio_has(t->site, "activity", open));
+	assert_false(trio_shows(t->site, "volunteer", later, "name", "陈桂兰"));
+	assert_false(trio_agrees(t->site));
+	release(t->county, t->site);
+	assert_true(trio_settle(t));
+	assert_true(trio_shows(t->site, "volunteer", later, "name", "陈桂兰"));
+	assert_true(trio_agrees(t->site));
+	assert_int_equal(held(t->county, t->site), 0);
+}
+
+/* Of two copies neither is more the true one than the other; the work of both is kept. */
+static void copies_wait_for_a_person(void **state)
+{
+	struct trio *t = *state;
+	struct trio_device *copy;
+	uint8_t one[16], other[16], secret[16];
+
+	t->county->r->hold = true;
+	trio_activity(t->site, "植树", one);
+	assert_true(trio_settle(t));
+	copy = trio_copy(t->site, "copy");
+	trio_activity(t->site, "一", one);
+	trio_sync(t->site);
+	trio_activity(copy, "二", other);
+	trio_sync(copy);
+	trio_sync(t->site);
+	trio_sync(copy);
+	assert_true(held(t->county, t->site) != 0);
+	trio_volunteer(t->second, "王芳", secret);
+	trio_sync(t->second);
+	trio_sync(t->site);
+	trio_sync(copy);
+	assert_true(trio_has(t->county, "activity", one) && trio_has(t->county, "activity", other));
+	assert_false(trio_shows(t->site, "volunteer", secret, "name", "王芳"));
+	assert_false(trio_shows(copy, "volunteer", secret, "name", "王芳"));
+}
+
+/* Who only boots, or whose answers are lost, is not taken for restored. */
+static void an_honest_device_is_never_held(void **state)
+{
+	struct trio *t = *state;
+	uint8_t row[16];
+
+	t->county->r->hold = true;
+	for (int i = 0; i < 5; i++) {
+		struct trio_link *l;
+
+		trio_activity(t->site, "植树", row);
+		trio_volunteer(t->second, "王芳", row);
+		trio_sync(t->second);
+		l = trio_link(t->site);
+		trio_run_frames(t, (size_t)(2 + 2 * i));
+		trio_cut(l);
+		trio_restart(t->site);
+	}
+	assert_true(trio_settle(t));
+	assert_int_equal(held(t->county, t->site), 0);
+	assert_int_equal(held(t->county, t->second), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -666,6 +766,9 @@ int main(void)
 	        TEST(a_revocation_travels_everywhere),
 	        TEST(a_restored_hub_still_knows_whom_it_revoked),
 	        TEST(nobody_revokes_anothers_device),
+	        TEST(a_restored_device_waits_for_a_person),
+	        TEST(copies_wait_for_a_person),
+	        TEST(an_honest_device_is_never_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
