@@ -46,6 +46,7 @@ class Tiers:
         self.province.start()
         self.port = world.port()
         self.county.init("--listen", f"tcp://127.0.0.1:{self.port}")
+        self.county.settings({"hub": {"hold_restored": 1}})
         self.county.join(self.province, COUNTY)
         self.county.start()
         wait_for(lambda: self.county.status()["own_complete"], 20, "the county has its part of the tree")
