@@ -13,7 +13,8 @@ import world as w  # noqa: E402
 from world import Failure, must, wait_for  # noqa: E402
 
 PROVINCE, COUNTY = "350000000000", "350104000000"
-SITES = ("350104001003", "350104002001", "350104003003", "350104004001", "350104004006", "350104004007", "350104004008")
+SITES = ("350104001003", "350104002001", "350104003003", "350104004001", "350104004006", "350104004007", "350104004008",
+         "350104005001")
 CANARY, SMUGGLED = "金丝雀真实JINGUO", "SMUGGLEDcanaryJINGUO"
 DAY_MS = 24 * 3600 * 1000
 
@@ -245,6 +246,31 @@ def what_leaks_stays_nowhere(t):
     must(control, "nothing was smuggled")
     must(w.above_lane(w.Book(t.province), w.LANE_OPEN) == [], "the province holds what may not rise")
     t.again("")
+
+
+@test
+def what_another_level_owns_is_proposed(t):
+    """A site's stars are the county's: the site's edit is a proposal, accepted or refused with one command."""
+    node = t.site("proposes")
+    row = node.record([json.dumps({"table": "site", "name": "妇女之家"}, ensure_ascii=False)])[0]
+    t.rested(node)
+
+    def propose(stars):
+        node.run("edit", row, f"star={stars}")
+        must(node.json("show", row)["items"][0].get("star") in (None, 4), "what was proposed is done already")
+        t.rested(node)
+        waits = [h for h in t.county.json("parked")["items"] if h["row"] == row]
+        must(len(waits) == 1 and waits[0]["code"] == 5118, "the proposal does not wait at the county", str(waits))
+        return str(waits[0]["id"])
+    t.county.run("parked", "--accept", propose(4))
+    t.rested(node)
+    must(node.json("show", row)["items"][0]["star"] == 4, "what was accepted is not done at the site")
+    t.county.run("parked", "--refuse", propose(5))
+    t.rested(node)
+    must(node.json("show", row)["items"][0]["star"] == 4, "what was refused is done")
+    refused = [h for h in node.json("refused")["items"] if h["row"] == row]
+    must(refused and refused[0]["code"] == 4112 and refused[0]["fix"], "the site is not told", str(refused))
+    must(not [h for h in t.county.json("parked")["items"] if h["row"] == row], "it still waits")
 
 
 @test
