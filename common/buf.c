@@ -139,15 +139,22 @@ void buf_u64(struct buf *b, uint64_t v)
 
 void buf_varint(struct buf *b, uint64_t v)
 {
-	uint8_t raw[10];
+	uint8_t raw[10], *to = raw;
+	bool straight =
+	        !b->full && b->room - b->len > sizeof(raw) && b->bytes_max - b->len >= sizeof(raw);
 	size_t n = 0;
 
+	/* Columns are long runs of these: where there is room for any, it is written where it stays. */
+	if (straight) to = b->p + b->len;
 	while (v >= 0x80) {
-		raw[n++] = (uint8_t)(v | 0x80);
+		to[n++] = (uint8_t)(v | 0x80);
 		v >>= 7;
 	}
-	raw[n++] = (uint8_t)v;
-	buf_add(b, raw, n);
+	to[n++] = (uint8_t)v;
+	if (straight)
+		b->len += n;
+	else
+		buf_add(b, raw, n);
 }
 
 void buf_zigzag(struct buf *b, int64_t v)
