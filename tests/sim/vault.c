@@ -7,6 +7,7 @@
 
 #include "proto/bundle.h"
 #include "proto/copies.h"
+#include "tests/sim/closed.h"
 #include "tests/sim/copy.h"
 
 enum { STREAM_VAULT = 81, RUNS_MAX = 4096, WRITERS_MAX = 8 };
@@ -116,7 +117,8 @@ static void disk_put(struct vault *v, struct device *d, const struct copy *from)
 		world_fail(v->w, "vault", "%s: its database is not replaced", d->label);
 		return;
 	}
-	if (store_open(d->path, device_schema(d), STORE_MEMORY_VFS, &keeper, &d->err) < 0) {
+	if (store_open(d->path, device_schema(d), STORE_MEMORY_VFS, &keeper, &d->err) < 0 ||
+	    closed_give(d, keeper) != 0) {
 		world_fail(v->w, "vault", "%s: %s", d->label, d->err.detail);
 		return;
 	}
