@@ -463,6 +463,68 @@ static int gather_tail(struct replica *r, struct gathering *g, unsigned lane,
 	return rc ? engine_fail(r, rc) : 0;
 }
 
+/* ---- what stands of a name */
+
+struct named { /* an operation, and the rank of its bytes among those of its name */
+	struct known_op *o;
+	uint8_t rank[16];
+};
+
+static int compare_name(const void *a, const void *b)
+{
+	const struct known_op *x = ((const struct named *)a)->o, *y = ((const struct named *)b)->o;
+	if (x->run != y->run) return x->run < y->run ? -1 : 1;
+	if (x->op->stamp != y->op->stamp) return x->op->stamp < y->op->stamp ? -1 : 1;
+	if (x->op->table != y->op->table) return x->op->table < y->op->table ? -1 : 1;
+	return memcmp(x->op->row, y->op->row, 16);
+}
+
+static int compare_rank(const void *a, const void *b)
+{
+	return memcmp(((const struct named *)a)->rank, ((const struct named *)b)->rank, 16);
+}
+
+/* Are these bytes accepted through any of the segments that hold them?  Else they may be an author's own that wait. */
+static bool said_good(const struct named *x, size_t n)
+{
+	bool waits_merged = false, refused = false;
+	for (size_t i = 0; i < n; i++) {
+		if (x[i].o->verdict == VERDICT_ACCEPTED) return true;
+		waits_merged |= x[i].o->verdict == VERDICT_WAITS && x[i].o->merged;
+		refused |= x[i].o->verdict == VERDICT_REFUSED;
+	}
+	return waits_merged && !refused;
+}
+
+/* Those of one name: from the highest rank down, the first that is good stands, and the others that are good give way. */
+static void foot_name(struct named *x, size_t n)
+{
+	bool stands = false;
+	if (n > 1) {
+		for (size_t i = 0; i < n; i++) op_rank(x[i].o->op, x[i].rank);
+		qsort(x, n, sizeof(*x), compare_rank);
+	}
+	for (size_t end = n, from; end; end = from) {
+		for (from = end - 1; from && !compare_rank(&x[from - 1], &x[end - 1]);) from--;
+		bool good = said_good(&x[from], end - from);
+		for (size_t i = from; i < end; i++)
+			x[i].o->footing = !good ? FALLS : stands ? GIVES_WAY : STANDS;
+		stands |= good;
+	}
+}
+
+/* A row may have thousands of changes, all said by one who means to keep us busy: nothing here is done for each pair. */
+static void foot_all(struct known_op *ops, size_t n, struct arena *a)
+{
+	struct named *x = ARENA_ARRAY(a, struct named, n + 1);
+	for (size_t i = 0; i < n; i++) x[i].o = &ops[i];
+	if (n) qsort(x, n, sizeof(*x), compare_name);
+	for (size_t from = 0, end; from < n; from = end) {
+		for (end = from + 1; end < n && !compare_name(&x[from], &x[end]);) end++;
+		foot_name(&x[from], end - from);
+	}
+}
+
 int admit_ops_of_rows(struct replica *r, unsigned lane, uint32_t scope, const struct row_choice *c,
                       struct arena *a, struct known_op **ret, size_t *ret_count, size_t *ret_unread)
 {
@@ -486,6 +548,7 @@ int admit_ops_of_rows(struct replica *r, unsigned lane, uint32_t scope, const st
 	arena_done(&spare);
 	arena_done(&page);
 	rc = rc ? rc : gather_tail(r, &g, lane, c, scope, a, ret_unread);
+	if (!rc) foot_all(g.ops, g.count, a);
 	*ret = g.ops;
 	*ret_count = g.count;
 	return rc ? engine_fail(r, rc) : 0;
@@ -501,52 +564,7 @@ int admit_ops_of_row(struct replica *r, unsigned lane, const uint8_t row[16], ui
 	return admit_ops_of_rows(r, lane, scope, &one, a, ret, ret_count, &unread);
 }
 
-/* ---- what stands of a name, and annulment */
-
-static bool same_name(const struct known_op *x, const struct known_op *y)
-{
-	return x->run == y->run && x->op->stamp == y->op->stamp && x->op->table == y->op->table &&
-	       !memcmp(x->op->row, y->op->row, 16);
-}
-
-static int compare_rank(const struct known_op *x, const struct known_op *y)
-{
-	uint8_t ranks[2][16];
-	if (x == y) return 0;
-	op_rank(x->op, ranks[0]);
-	op_rank(y->op, ranks[1]);
-	return memcmp(ranks[0], ranks[1], 16);
-}
-
-/* Is this change, with these bytes, accepted through any of the segments that hold it?  Else it may be an author's own that waits. */
-static bool said_good(const struct known_op *ops, size_t n, const struct known_op *o)
-{
-	bool waits_merged = false, refused = false;
-	for (size_t i = 0; i < n; i++) {
-		if (!same_name(&ops[i], o) || compare_rank(&ops[i], o) != 0) continue;
-		if (ops[i].verdict == VERDICT_ACCEPTED) return true;
-		waits_merged |= ops[i].verdict == VERDICT_WAITS && ops[i].merged;
-		refused |= ops[i].verdict == VERDICT_REFUSED;
-	}
-	return waits_merged && !refused;
-}
-
-enum footing { FALLS, STANDS, GIVES_WAY }; /* the last: to another of its name */
-
-static enum footing footing(const struct known_op *ops, size_t n, const struct known_op *o)
-{
-	enum footing ret = said_good(ops, n, o) ? STANDS : FALLS;
-	for (size_t i = 0; i < n && ret == STANDS; i++)
-		if (same_name(&ops[i], o) && compare_rank(&ops[i], o) > 0 &&
-		    said_good(ops, n, &ops[i]))
-			ret = GIVES_WAY;
-	return ret;
-}
-
-bool admit_stands(const struct known_op *ops, size_t n, const struct known_op *o)
-{
-	return footing(ops, n, o) == STANDS;
-}
+/* ---- annulment */
 
 static int park_twice(struct replica *r, unsigned lane, const struct known_op *o, uint32_t scope)
 {
@@ -599,7 +617,7 @@ static int merge_again(struct replica *r, uint16_t table, unsigned lane, const u
 			bool applied;
 			if ((ops[i].op->kind == OP_INSERT) != (pass == 0) ||
 			    ops[i].op->kind > OP_UPDATE || ops[i].op->table != table ||
-			    !admit_stands(ops, n, &ops[i]))
+			    ops[i].footing != STANDS)
 				continue;
 			rc = lane_merge(r, l, ops[i].op, ops[i].run, scope, &applied);
 			kept += !rc && applied && ops[i].merged && ops[i].verdict == VERDICT_WAITS;
@@ -609,7 +627,7 @@ static int merge_again(struct replica *r, uint16_t table, unsigned lane, const u
 		          (unsigned)table);
 	if (!rc && l->exists) rc = lane_save(r, l, ~UINT64_C(0));
 	for (size_t i = 0; i < n && !rc && twice; i++)
-		if (footing(ops, n, &ops[i]) == GIVES_WAY)
+		if (ops[i].footing == GIVES_WAY)
 			rc = park_twice(r, lane, &ops[i], scope);
 	arena_done(&a);
 	return rc;

@@ -221,6 +221,13 @@ int admit_say(struct replica *r, uint32_t scope, unsigned lane, const struct adm
  * record of the segment, ops in all. */
 struct admission_item admit_list(struct replica *r, const struct admission_item *item, size_t ops);
 int admit_flush(struct replica *r); /* journals the verdicts collected in this apply */
+/* Does a change stand: is it accepted through any of the segments that hold it, or the replica's own and refused by nobody, and of
+ * all such that have its name the one of the highest rank? */
+enum footing {
+	FALLS,
+	STANDS,
+	GIVES_WAY /* to another of its name */
+};
 /* All operations on a row known here, in one scope, with what is known of each; by journal position, then tail. */
 struct known_op {
 	const struct op *op;
@@ -232,6 +239,7 @@ struct known_op {
 	uint8_t origin[16];
 	bool merged, hub_authored;
 	enum record_verdict verdict;
+	enum footing footing;
 };
 /* Which rows: those named (sorted, no two the same), or those of one part of all. */
 struct row_choice {
@@ -244,8 +252,6 @@ bool row_chosen(const struct row_choice *c, const uint8_t row[16]);
 int admit_ops_of_rows(struct replica *r, unsigned lane, uint32_t scope, const struct row_choice *c,
                       struct arena *a, struct known_op **ret, size_t *ret_count,
                       size_t *ret_unread);
-/* Accepted through any of the segments that hold the name?  Or the replica's own and refused by nobody? */
-bool admit_stands(const struct known_op *ops, size_t n, const struct known_op *o);
 int admit_ops_of_row(struct replica *r, unsigned lane, const uint8_t row[16], uint32_t scope,
                      struct arena *a, struct known_op **ret, size_t *ret_count);
 

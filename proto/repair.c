@@ -341,7 +341,7 @@ static int expected(struct replica *r, const struct waiting *w, const struct kno
 			bool applied;
 			if ((ops[i].op->kind == OP_INSERT) != (pass == 0) ||
 			    ops[i].op->kind > OP_UPDATE || ops[i].op->table != table ||
-			    waits(w, &ops[i]) || !admit_stands(ops, n, &ops[i]))
+			    waits(w, &ops[i]) || ops[i].footing != STANDS)
 				continue;
 			rc = lane_merge(r, l, ops[i].op, ops[i].run, scope, &applied);
 		}
@@ -461,7 +461,7 @@ static int lies_elsewhere(struct mending *m, uint16_t table, const uint8_t id[16
 	rc = admit_ops_of_row(r, m->lane, id, row->scope, &a, &ops, &n);
 	for (size_t i = 0; i < n && !rc && !*ret; i++)
 		*ret = ops[i].op->kind == OP_INSERT && ops[i].op->table == table &&
-		       admit_stands(ops, n, &ops[i]);
+		       ops[i].footing == STANDS;
 	arena_done(&a);
 	return rc;
 }

@@ -352,15 +352,18 @@ static void note_strays(struct view *v)
 static struct record one_of(struct record *r, size_t n, bool *clash)
 {
 	const struct record *best = &r[0];
+	bool differ = false;
 
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < n; k++) {
 			if (op_same(r[i].op, r[k].op))
 				r[i].words |= r[k].words;
 			else
-				*clash = true;
+				differ = true;
 		}
-	for (size_t i = 1; i < n && *clash; i++) {
+	/* What an attacker says under one name is no mistake of anybody's. */
+	*clash |= differ && !(r[0].words & WORD_EVIL);
+	for (size_t i = 1; i < n && differ; i++) {
 		uint8_t mine[16], other[16];
 
 		op_rank(r[i].op, mine);

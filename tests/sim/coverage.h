@@ -133,7 +133,6 @@
 	X(WENT_BACK, "session: went back under a running run", "an image that went back is noticed by its cursors") \
 	X(NAME_TWICE, "one name twice", "two changes of one name: one of them is parked") \
 	X(READMITTED, "readmitted", "a child that the hub has forgotten shows its certificate")
-#define COVERAGE_MALICE(X)
 #define COVERAGE_TRUST(X) \
 	X(QUOTA_DAY, "quota: 6120", "no more is taken of a child: bytes of a day") \
 	X(QUOTA_JOURNAL, "quota: 6121", "no more is taken of a child: space in all") \
@@ -142,6 +141,17 @@
 	X(HEADS_SAID, "heads: stated", "a hub states what came to it of a site two levels below") \
 	X(HEADS_ALL, NULL, "at rest a site knows that all of its open lane came to the top") \
 	X(HEADS_BEHIND, NULL, "at rest the last word of what came is older than what was sealed")
+#define COVERAGE_MALICE(X) \
+	X(EVIL_ROWS, NULL, "an attacker writes rows of others") \
+	X(EVIL_STAMPS, NULL, "an attacker writes with stamps of all times, and foresees others") \
+	X(EVIL_REPLAY, NULL, "an attacker sends again what was said before") \
+	X(EVIL_SPLIT, NULL, "an attacker splits his history, or leaves gaps in it") \
+	X(EVIL_SIZE, NULL, "an attacker sends the largest of everything") \
+	X(EVIL_SESSION, NULL, "an attacker lies in a session") \
+	X(EVIL_LANES, NULL, "an attacker sends closed lanes and unknown kinds") \
+	X(EVIL_PARK, NULL, "an attacker has hundreds of records wait for one") \
+	X(EVIL_WORDS, NULL, "an attacker speaks of others' work: holes, admissions, certificates") \
+	X(ALARMED, "alarm: ", "an alarm is raised")
 #define COVERAGE_REPAIR(X) \
 	X(DAMAGE_VALUE, NULL, "a value is changed behind the engine's back") \
 	X(DAMAGE_CLOCK, NULL, "a clock is changed behind its back") \

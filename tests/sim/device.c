@@ -798,6 +798,18 @@ static bool hub_in_doubt(const struct conn *c)
 	return hub->copied || hub->restored;
 }
 
+/* No link between two honest devices ends for what a third one said. */
+static void check_cause(struct world *w, const struct conn *c, int code)
+{
+	if (!world_hostile(w) || device_forsaken(c->ends[SIDE_CHILD].device) ||
+	    device_forsaken(c->ends[SIDE_PARENT].device))
+		return;
+	if (code == ERR_SIGNATURE || code == ERR_UNKNOWN_ORIGIN || code == ERR_CERT_BAD ||
+	    code == ERR_CEILING || code == ERR_LIMIT)
+		world_fail(w, "link", "%s and %s part with %d", c->ends[0].device->label,
+		           c->ends[1].device->label, code);
+}
+
 static void release(struct device *d, struct steps *steps)
 {
 	struct world *w = d->world;
@@ -819,10 +831,12 @@ static void release(struct device *d, struct steps *steps)
 		if (s->actions.close) {
 			world_trace(w, "%s closes conn %u: %d", d->label, s->conn->number,
 			            s->actions.code);
+			check_cause(w, s->conn, s->actions.code);
 			w->counts.closed++;
 			/* Whatever went wrong before: peers that hear each other come to an end.  (On the
 			 * slowest links one message takes longer than the silence that ends a session.) */
 			if (s->conn->healthy && !hub_in_doubt(s->conn) &&
+			    !device_forsaken(s->conn->ends[SIDE_CHILD].device) &&
 			    (!w->config.rate_bytes || w->config.rate_bytes > 20) &&
 			    s->actions.code != 0 && s->actions.code != ERR_BUSY)
 				world_fail(w, "session", "%s ends a healthy session with %d",

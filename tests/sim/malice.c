@@ -6,6 +6,8 @@
 #include "tests/sim/malice.h"
 
 #include "common/ident.h"
+#include "tests/sim/coverage.h"
+#include "tests/sim/workload.h"
 
 void malice_new_run(struct malice *m)
 {
@@ -353,4 +355,359 @@ void malice_data(struct malice_call *c, const struct malice_entry *e, int64_t po
 	                           .body = e->body};
 	random_bytes(&c->m->rnd, m.data.rolling, 16);
 	malice_say(c, &m);
+}
+
+/* ---- the swarm */
+enum { CONFIG_STREAM = 83, RUN_STREAM = 8300, F = 1 << 1, G = 1 << 2, TO = 1 << 3 };
+
+int64_t malice_config(const struct config *c)
+{
+	struct random rnd = random_stream(c->seed, CONFIG_STREAM);
+
+	/* Two hands on one database are told apart by nobody. */
+	if (!random_chance(&rnd, 150) || c->damage != 0 || c->tiers < 2) return 0;
+	return 2 * random_range(&rnd, 1, 10);
+}
+
+void malice_begin(struct world *w, int64_t end_ms)
+{
+	struct random rnd = random_stream(w->config.seed, RUN_STREAM);
+	bool hub = w->config.tiers == 3 && w->config.malice % 2;
+	struct device *d = NULL;
+
+	if (w->config.malice == 0) return;
+	for (unsigned tries = 0; tries < 200 && d == NULL; tries++) {
+		struct device *x = w->devices[random_below(&rnd, w->devices_count)];
+
+		if (x->parent != NULL && x->hub == hub) d = x;
+	}
+	if (d == NULL) return;
+	d->hostile = true;
+	w->malice = mem_alloc(sizeof(*w->malice));
+	malice_init(w->malice, d, RUN_STREAM);
+	for (int64_t i = 0; i < w->config.malice; i++)
+		world_at(w, random_range(&rnd, w->start_ms + 1000, end_ms), AT_MALICE, 0, 0, 0);
+}
+
+void malice_end(struct world *w)
+{
+	if (w->malice != NULL) malice_done(w->malice);
+	free(w->malice);
+	w->malice = NULL;
+}
+
+/* What is his own fault ends his own session; anything else is the device's. */
+static void give(struct malice *m, struct device *to, const struct malice_entry *e)
+{
+	int rc = to->replica != NULL && to->joined ? malice_hand(m, to, e) : 0;
+
+	if (rc < 0 && rc != -ERR_SIGNATURE && rc != -ERR_UNKNOWN_ORIGIN && rc != -ERR_PROTOCOL &&
+	    rc != -ERR_LIMIT && rc != -ERR_VERSION && rc != -ERR_CERT_BAD && rc != -ERR_DISK_FULL &&
+	    rc != -ERR_STORAGE)
+		world_fail(to->world, "malice", "%s: %d %s", to->label, rc,
+		           replica_error(to->replica)->detail);
+}
+
+static void give_ops(struct malice *m, struct device *to, const uint8_t scope[16], struct op *ops,
+                     size_t count)
+{
+	struct malice_entry e;
+
+	if (malice_segment(m, scope, LANE_OPEN, ops, count, &e) == 0) give(m, to, &e);
+}
+
+static const uint8_t *any_unit(struct malice *m)
+{
+	struct world *w = m->device->world;
+
+	return w->units[random_below(&m->rnd, w->units_count)].id;
+}
+
+static const uint8_t *own_unit(struct malice *m)
+{
+	return m->device->world->units[m->device->unit].id;
+}
+
+/* Any row that stands somewhere. */
+static bool any_row(struct malice *m, uint8_t ret[16])
+{
+	struct world *w = m->device->world;
+	struct device *d = w->devices[random_below(&m->rnd, w->devices_count)];
+	struct row *rows;
+	size_t n = 0;
+
+	if (store_rows_scan(d->keeper, TABLE_THING, LANE_OPEN, 0, NULL, 256, &m->arena, &rows, &n) <
+	            0 ||
+	    n == 0)
+		return false;
+	memcpy(ret, rows[random_below(&m->rnd, n)].id, 16);
+	return true;
+}
+
+static void strike_rows(struct malice *m, struct device *to)
+{
+	const struct value v[] = {value_int(666), value_text("evil")};
+	struct op *op = malice_ops(m, 2);
+	uint8_t row[16];
+
+	malice_insert(m, &op[0], TABLE_THING, F | G, v);
+	give_ops(m, to, any_unit(m), &op[0], 1);
+	if (!any_row(m, row)) return;
+	malice_update(m, &op[1], TABLE_THING, row, F | G, v);
+	give_ops(m, to, random_chance(&m->rnd, 500) ? own_unit(m) : any_unit(m), &op[1], 1);
+}
+
+static void strike_stamps(struct malice *m, struct device *to)
+{
+	static const uint64_t times[] = {0, 1, STAMP_MAX, STAMP_MAX / 2};
+	const struct value v[] = {value_int(1), value_text("x")};
+	struct world *w = m->device->world;
+	struct device *other = w->devices[random_below(&m->rnd, w->devices_count)];
+	struct op *op = malice_ops(m, 2);
+	uint64_t was = m->stamp;
+
+	malice_new_run(m); /* one name, one change: two of one name are another matter */
+	malice_insert(m, &op[0], TABLE_THING, F | G, v);
+	m->stamp = times[random_below(&m->rnd, ARRAY_COUNT(times))];
+	malice_update(m, &op[1], TABLE_THING, op[0].row, F, v);
+	op[1].stamp = m->stamp;
+	m->stamp = was + 2;
+	if (other->replica != NULL && random_chance(&m->rnd, 500)) {
+		op[1].groups = ARENA_ARRAY(&m->arena, struct clock_group, 1);
+		op[1].groups[0] = (struct clock_group){
+		        .run = replica_run(other->replica), .stamp = STAMP_MAX, .slots = F};
+		op[1].groups_count = replica_run(other->replica) != 0;
+	}
+	give_ops(m, to, own_unit(m), op, 2);
+	malice_new_run(m);
+}
+
+static void strike_replay(struct malice *m, struct device *to)
+{
+	struct device *from =
+	        random_chance(&m->rnd, 500) ? to : m->device; /* what he can have seen */
+	int64_t head = 0;
+	uint8_t rolling[ROLLING_BYTES];
+	struct malice_entry e;
+
+	if (store_journal_head(from->keeper, &head, rolling) < 0) return;
+	for (unsigned i = 0; i < 20 && head > 0; i++)
+		if (malice_entry_at(m, from, random_range(&m->rnd, 1, head), &e) == 0)
+			give(m, to, &e);
+}
+
+static void strike_split(struct malice *m, struct device *to)
+{
+	const struct value v[] = {value_int(2), value_text("split")};
+	struct op *op = malice_ops(m, 6);
+	uint64_t seal = m->seal, seq = m->seq;
+	uint8_t prev[32];
+
+	memcpy(prev, m->prev, 32);
+	for (size_t i = 0; i < 6; i++) {
+		m->seal = seal;
+		m->seq = seq;
+		memcpy(m->prev, prev, 32);
+		if (i % 3 == 2) random_bytes(&m->rnd, m->prev, 32);
+		malice_insert(m, &op[i], TABLE_THING, F | G, v);
+		give_ops(m, i % 2 ? to : m->device->world->devices[0], own_unit(m), &op[i], 1);
+	}
+}
+
+static void strike_size(struct malice *m, struct device *to)
+{
+	struct value v[1] = {value_int(1)};
+	size_t n = (size_t)random_range(&m->rnd, 100, 800);
+	struct op *op = malice_ops(m, n);
+	char *text = arena_take(&m->arena, 30001);
+	uint8_t row[16];
+
+	if (any_row(m, row)) {
+		for (size_t i = 0; i < n; i++) malice_update(m, &op[i], TABLE_THING, row, F, v);
+		give_ops(m, to, any_unit(m), op, n);
+	}
+	memset(text, 'x', 30000);
+	malice_insert(m, &op[0], TABLE_THING, F, v);
+	give_ops(m, to, own_unit(m), op, 1);
+	memcpy(row, op[0].row, 16);
+	for (size_t i = 0; i < 12; i++) {
+		v[0] = value_text(text);
+		malice_update(m, &op[i], TABLE_THING, row, UINT64_C(1) << (40 + i), v);
+	}
+	for (size_t i = 0; i < 12; i += 4) give_ops(m, to, own_unit(m), &op[i], 4);
+}
+
+static void any_message(struct malice *m, struct malice_call *c, struct message *x)
+{
+	static const int64_t places[] = {0, 1, -1, 7, INT64_MAX, INT64_MIN, 1000};
+	int64_t pos = places[random_below(&m->rnd, ARRAY_COUNT(places))];
+
+	switch (random_below(&m->rnd, 6)) {
+	case 0:
+		*x = (struct message){.type = MSG_ACK};
+		x->ack = (struct msg_ack){.session = c->nonce, .pos = pos, .credit = UINT64_MAX};
+		break;
+	case 1:
+		*x = (struct message){.type = MSG_PLACE};
+		x->place = (struct msg_place){.session = c->nonce,
+		                              .number = ++c->number,
+		                              .mark.pos = pos,
+		                              .restart = random_chance(&m->rnd, 500)};
+		break;
+	case 2:
+		*x = (struct message){.type = MSG_MARKS};
+		x->marks.session = c->nonce;
+		x->marks.count = random_below(&m->rnd, MARKS_MAX + 1);
+		for (size_t i = 0; i < x->marks.count; i++)
+			x->marks.marks[i].pos = pos + (int64_t)i % 3;
+		break;
+	case 3:
+		*x = (struct message){.type = MSG_STATE};
+		x->state = (struct msg_state){.session = c->nonce,
+		                              .acked = pos,
+		                              .parked = pos,
+		                              .refused = pos,
+		                              .idle = true};
+		break;
+	case 4:
+		*x = (struct message){.type = MSG_ASK};
+		x->ask = (struct msg_ask){.session = c->nonce,
+		                          .what = (uint8_t)random_range(&m->rnd, 1, 2)};
+		break;
+	default:
+		*x = (struct message){.type = MSG_BYE};
+		x->bye.session = c->nonce;
+		break;
+	}
+}
+
+static void strike_session(struct malice *m, struct device *to)
+{
+	struct world *w = m->device->world;
+	struct device *other = w->devices[random_below(&w->malice->rnd, w->devices_count)];
+	uint64_t run = other->replica != NULL ? replica_run(other->replica) : 0;
+	struct malice_call c;
+	struct message x;
+
+	if (to->replica == NULL || !to->joined || !m->device->joined) return;
+	malice_new_run(m);
+	malice_call_init(&c, m, to);
+	malice_hello(&c, random_chance(&m->rnd, 700) ? m->run : run,
+	             random_chance(&m->rnd, 700) ? 0 : run,
+	             random_chance(&m->rnd, 500) ? UINT64_MAX : random_below(&m->rnd, 100));
+	for (unsigned i = 0; i < 30 && !c.closed; i++) {
+		any_message(m, &c, &x);
+		if (c.session != NULL) malice_say(&c, &x);
+	}
+	malice_call_done(&c);
+}
+
+static void strike_lanes(struct malice *m, struct device *to)
+{
+	const struct value v[] = {value_text(CANARY " evil")};
+	struct device *top = m->device->world->devices[0];
+	struct op *op = malice_ops(m, 2);
+	struct malice_entry e;
+	uint8_t *head = arena_take(&m->arena, 40);
+
+	malice_insert(m, &op[0], TABLE_THING, 2, v);
+	if (malice_segment(m, own_unit(m), LANE_COUNTY, op, 1, &e) == 0)
+		give(m, random_chance(&m->rnd, 500) ? to : top, &e);
+	op[1] = (struct op){.kind = (uint8_t)random_range(&m->rnd, 5, 255),
+	                    .table = (uint16_t)random_range(&m->rnd, 1, 999),
+	                    .stamp = ++m->stamp,
+	                    .slots = random_next(&m->rnd)};
+	random_bytes(&m->rnd, op[1].row, 16);
+	op[1].opaque = span_of("opaque", 6);
+	give_ops(m, to, own_unit(m), &op[1], 1);
+	head[0] = (uint8_t)random_below(&m->rnd, 4);
+	if (random_chance(&m->rnd, 500))
+		random_bytes(&m->rnd, head + 1, 39);
+	else
+		memcpy(head + 1, any_unit(m), 16);
+	e = (struct malice_entry){.kind = (unsigned)random_range(&m->rnd, 5, 255),
+	                          .head = span_of(head, 40)};
+	give(m, to, &e);
+}
+
+static void strike_park(struct malice *m, struct device *to)
+{
+	struct value v[1];
+	size_t n = (size_t)random_range(&m->rnd, 50, 300);
+	struct op *op = malice_ops(m, n);
+
+	if (!id_is_zero(m->awaited) && random_chance(&m->rnd, 400)) { /* it comes */
+		op[0] = (struct op){.kind = OP_INSERT, .table = TABLE_THING};
+		memcpy(op[0].row, m->awaited, 16);
+		op[0].stamp = id_stamp(m->awaited);
+		give_ops(m, to, own_unit(m), op, 1);
+		memset(m->awaited, 0, 16);
+		return;
+	}
+	if (id_is_zero(m->awaited)) id_make(++m->stamp, m->run, m->awaited);
+	for (size_t i = 0; i < n; i++) {
+		v[0] = i % 3 ? value_bytes(m->awaited, 16) : value_int((int64_t)i);
+		if (i % 3)
+			malice_insert(m, &op[i], TABLE_THING, TO, v);
+		else
+			malice_update(m, &op[i], TABLE_THING, m->awaited, F, v);
+	}
+	give_ops(m, to, own_unit(m), op, n);
+}
+
+static void strike_words(struct malice *m, struct device *to)
+{
+	struct world *w = m->device->world;
+	struct device *from = w->devices[random_below(&m->rnd, w->devices_count)];
+	struct device *victim = w->devices[random_below(&m->rnd, w->devices_count)];
+	int64_t head = 0;
+	uint8_t rolling[ROLLING_BYTES];
+	struct malice_entry e, word;
+	struct cert c = victim->cert;
+
+	if (store_journal_head(from->keeper, &head, rolling) < 0 || head == 0 ||
+	    malice_entry_at(m, from, random_range(&m->rnd, 1, head), &e) != 0)
+		return;
+	if (e.kind == ENTRY_SEGMENT) {
+		/* Of his own children's work he may make holes, and others must believe him. */
+		if (!m->device->hub) {
+			malice_hole(m, &e, &word);
+			give(m, to, &word);
+		}
+		if (m->device->hub && m->device->joined) {
+			malice_admission(m, any_unit(m), LANE_OPEN, e.hash,
+			                 random_chance(&m->rnd, 500), &word);
+			give(m, to, &word);
+		}
+	}
+	if (!m->device->hub || !m->device->joined || !victim->joined || victim == m->device ||
+	    victim->hub)
+		return;
+	c.not_before_ms++;
+	malice_cert(m, &c, &word);
+	if (!world_under(w, victim->unit, m->device->unit)) give(m, to, &word);
+}
+
+void malice_strike(struct world *w)
+{
+	static const struct {
+		void (*strike)(struct malice *m, struct device *to);
+		enum reached reached;
+	} strikes[] = {
+	        {strike_rows, REACHED_EVIL_ROWS},     {strike_stamps, REACHED_EVIL_STAMPS},
+	        {strike_replay, REACHED_EVIL_REPLAY}, {strike_split, REACHED_EVIL_SPLIT},
+	        {strike_size, REACHED_EVIL_SIZE},     {strike_session, REACHED_EVIL_SESSION},
+	        {strike_lanes, REACHED_EVIL_LANES},   {strike_park, REACHED_EVIL_PARK},
+	        {strike_words, REACHED_EVIL_WORDS},
+	};
+	struct malice *m = w->malice;
+	size_t n;
+
+	if (m == NULL || !m->device->joined || m->device->parent->replica == NULL) return;
+	n = random_below(&m->rnd, ARRAY_COUNT(strikes));
+	if (stamp_of_ms(w->now_ms) > m->stamp) m->stamp = stamp_of_ms(w->now_ms);
+	world_trace(w, "%s strikes: %zu", m->device->label, n);
+	world_reached(w, strikes[n].reached);
+	strikes[n].strike(m, m->device->parent);
+	arena_reset(&m->arena);
 }

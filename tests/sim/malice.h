@@ -16,11 +16,11 @@ struct malice {
 	struct device *device; /* in whose name */
 	struct random rnd;
 	struct arena arena; /* all that he makes */
-	struct buf scratch;
-	uint8_t nonce[8]; /* of the run that he writes under */
+	uint8_t nonce[8];   /* of the run that he writes under */
 	uint64_t run, seal, seq, stamp;
 	uint8_t prev[32];      /* the segment before, as he says */
 	uint8_t as_origin[16]; /* the origin that he writes into headers; his own unless changed */
+	uint8_t awaited[16];   /* the row that his parked records wait for */
 };
 struct malice_entry {
 	unsigned kind;
@@ -79,5 +79,12 @@ void malice_hello(struct malice_call *c, uint64_t run, uint64_t last_run, uint64
 /* Sends a message; the session's nonce is filled in by the caller (c->nonce). */
 void malice_say(struct malice_call *c, const struct message *msg);
 void malice_data(struct malice_call *c, const struct malice_entry *e, int64_t pos);
+
+/* ---- by the swarm */
+int64_t
+malice_config(const struct config *c); /* how often he strikes; draws from a stream of its own */
+void malice_begin(struct world *w, int64_t end_ms);
+void malice_strike(struct world *w);
+void malice_end(struct world *w);
 
 #endif

@@ -168,8 +168,10 @@ static bool creates(const struct oracle_op *x)
 static bool covers(const struct oracle_op *y, const struct oracle_op *x, unsigned slot)
 {
 	if (y == x || !writes(y, slot)) return false;
-	if (y->run == x->run) return y->op->stamp > x->op->stamp;
+	/* A creation is in every clock and covers nothing, whatever stamps an attacker makes up afterwards. */
+	if (creates(y)) return false;
 	if (creates(x) && y->op->kind == OP_UPDATE) return true;
+	if (y->run == x->run) return y->op->stamp > x->op->stamp;
 	for (size_t i = 0; i < y->op->groups_count; i++) {
 		const struct clock_group *g = &y->op->groups[i];
 

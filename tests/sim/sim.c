@@ -9,6 +9,7 @@
 #include "tests/sim/closed.h"
 #include "tests/sim/damage.h"
 #include "tests/sim/heads.h"
+#include "tests/sim/malice.h"
 #include "tests/sim/people.h"
 #include "tests/sim/quota.h"
 #include "tests/sim/trails.h"
@@ -35,7 +36,7 @@ enum {
 	X(tiers) X(counties) X(sites) X(devices) X(writes) X(calm) X(hours) X(real) X(latency_ms) \
 	X(rate_bytes) X(cut) X(half_open) X(stale) X(stall) X(loss) X(offline) X(crash) \
 	X(fault) X(reboot) X(skew) X(refuse) X(hold) X(command) X(late) X(stay) X(window) \
-	X(mixed) X(crowd) X(piece) X(twin) X(damage) \
+	X(mixed) X(crowd) X(piece) X(twin) X(damage) X(malice) \
 	X(without) X(clock) X(upgrade) X(speak) X(slow) X(pause) X(deaf) X(load) X(whole) \
 	X(quota) X(disk) X(power) X(die) X(eio) X(full) X(audit) X(trails) X(life) X(closed) \
 	X(restore) X(clone) X(swap) X(resume) X(late_segment)
@@ -131,6 +132,7 @@ void sim_config(uint64_t seed, struct config *ret)
 	c.mixed = random_chance(&rnd, 200) ? 500 : 0;
 	c.damage = damage_config(seed);
 	c.quota = quota_config(seed);
+	c.malice = malice_config(&c);
 	c.twin = rate(&twin, 500);
 	if (random_chance(&twin, 350)) crowded(&c, &twin);
 	weather_config(&c);
@@ -235,6 +237,7 @@ static void init_how(struct sim *s, const struct config *c, const struct sim_how
 	for (int64_t i = 0; i < c->damage; i++)
 		world_at(w, random_range(&w->damage, w->start_ms + 1000, s->end_ms), AT_DAMAGE, 0,
 		         (unsigned)i, 0);
+	malice_begin(w, s->end_ms);
 	storage_plan(w, w->start_ms + 1000, s->end_ms);
 	trails_plan(w, w->start_ms + 1000, s->end_ms);
 }
@@ -253,6 +256,7 @@ void sim_done(struct sim *s)
 	vault_free(w->vault);
 	for (size_t i = 0; i < w->conns_count; i++) link_free(w->conns[i]);
 	for (size_t i = 0; i < w->devices_count; i++) device_free(w->devices[i]);
+	malice_end(w);
 	chest_free(s->chest);
 	world_done(w);
 }
@@ -364,6 +368,9 @@ static void handle(struct sim *s, const struct event *e)
 		break;
 	case AT_JOIN:
 		on_join(w, w->devices[e->device]);
+		break;
+	case AT_MALICE:
+		if (!w->healed) malice_strike(w);
 		break;
 	case AT_DAMAGE:
 		if (!w->healed) damage_strike(w, e->conn);
@@ -512,6 +519,7 @@ static void check_quiet_sessions(struct sim *s, size_t first)
 	for (size_t i = first; i < w->conns_count; i++) {
 		struct conn *c = w->conns[i];
 
+		if (device_forsaken(c->ends[0].device)) continue;
 		if (c->ends[0].repair_frames + c->ends[1].repair_frames > 0 &&
 		    (asks(c->ends[0].device) || asks(c->ends[1].device)))
 			continue;

@@ -41,6 +41,7 @@ struct config {
 	int64_t stay;         /* share of sessions that stay open */
 	int64_t window;       /* credit window, bytes; 0: the engine's */
 	int64_t mixed;        /* share of devices with the newer schema */
+	int64_t malice;       /* strikes of an attacker; odd: he has a county hub (by hand only) */
 	int64_t damage; /* strokes behind the engine's back; below 0: what they lead to is borne, nobody audits */
 	int64_t crowd;   /* 1: everybody is at the same few rows */
 	int64_t piece;   /* bytes of a changeset, above which it goes in parts; 0: the engine's */
@@ -85,6 +86,7 @@ enum event_kind {
 	AT_FAULT,
 	AT_RELEASE,
 	AT_DAMAGE,
+	AT_MALICE,
 	AT_WEATHER,
 	AT_DISK,
 	AT_TRAIL,
@@ -106,8 +108,10 @@ struct counts {
 struct device;
 struct conn;
 struct vault;
+struct malice;
 struct world {
 	struct config config;
+	struct malice *malice; /* the attacker; NULL: none */
 	struct things things, things_next;
 	int64_t now_ms, start_ms;
 	struct random net, work, crash, topology, clock_; /* one stream each */
