@@ -581,11 +581,26 @@ static void any_message(struct malice *m, struct malice_call *c, struct message 
 	}
 }
 
+/* The run of another device, if the parent knows whose it is.  A run that is in no journal yet he cannot know: it is drawn at
+ * random and told to its own parent alone. */
+static uint64_t proven_run(struct device *to, struct device *other)
+{
+	static const uint8_t nobody[8];
+	struct run_info info = {0};
+	uint32_t ord = 0;
+	uint64_t run = other->replica != NULL ? replica_run(other->replica) : 0;
+
+	if (run == 0 || store_run_ord(to->keeper, run, &ord) != 0 || ord == 0 ||
+	    store_run_get(to->keeper, ord, &info) != 0)
+		return 0;
+	return memcmp(info.nonce, nobody, sizeof(info.nonce)) != 0 ? run : 0;
+}
+
 static void strike_session(struct malice *m, struct device *to)
 {
 	struct world *w = m->device->world;
 	struct device *other = w->devices[random_below(&w->malice->rnd, w->devices_count)];
-	uint64_t run = other->replica != NULL ? replica_run(other->replica) : 0;
+	uint64_t run = proven_run(to, other);
 	struct malice_call c;
 	struct message x;
 

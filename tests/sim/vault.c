@@ -67,8 +67,8 @@ void vault_config(uint64_t seed, struct config *c)
 	struct random rnd = random_stream(seed, STREAM_VAULT);
 
 	/* Whole disks are exchanged in memory; what a disk does with unsynced pages, and what
-	 * is changed behind the engine's back, and who lies, are other kinds of world. */
-	if (c->disk != 0 || c->damage != 0 || c->malice != 0 || random_chance(&rnd, 450)) return;
+	 * is changed behind the engine's back, who lies, and certificates that run out, are other kinds of world. */
+	if (c->disk != 0 || c->damage != 0 || c->malice != 0 || c->life != 0 || random_chance(&rnd, 450)) return;
 	c->restore = some(&rnd, 600, 5);
 	c->clone = some(&rnd, 250, 2);
 	c->swap = some(&rnd, 250, 2);
