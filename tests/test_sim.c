@@ -23,7 +23,7 @@ static uint64_t number(const char *name, uint64_t otherwise)
 
 static void sim(void **state)
 {
-	uint64_t first = number("SIM_SEED", 1), count = number("SIM_SEEDS", 150);
+	uint64_t first = number("SIM_SEED", 1), count = number("SIM_SEEDS", 100);
 	struct counts sum = {0};
 	unsigned failed = 0;
 
