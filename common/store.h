@@ -407,8 +407,7 @@ struct stated {
 	int64_t stated;
 };
 int store_cells_stated(struct store *st, int64_t from, int64_t to, unsigned kind_max,
-                       unsigned standing, struct arena *a, struct stated **ret,
-                       size_t *ret_count);
+                       unsigned standing, struct arena *a, struct stated **ret, size_t *ret_count);
 
 /* ---- cursors: my place in a peer's journal, by the peer's run; newest last */
 struct mark {

@@ -627,8 +627,7 @@ static int merge_again(struct replica *r, uint16_t table, unsigned lane, const u
 		          (unsigned)table);
 	if (!rc && l->exists) rc = lane_save(r, l, ~UINT64_C(0));
 	for (size_t i = 0; i < n && !rc && twice; i++)
-		if (ops[i].footing == GIVES_WAY)
-			rc = park_twice(r, lane, &ops[i], scope);
+		if (ops[i].footing == GIVES_WAY) rc = park_twice(r, lane, &ops[i], scope);
 	arena_done(&a);
 	return rc;
 }

@@ -286,10 +286,8 @@ static int note_twice(struct applying *x, const struct record *rec)
 		t = t->next;
 	if (t) return 0;
 	t = ARENA_ARRAY(&x->r->tx, struct twice, 1);
-	*t = (struct twice){.next = x->twice,
-	                    .table = rec->op->table,
-	                    .lane = rec->lane,
-	                    .scope = rec->scope};
+	*t = (struct twice){
+	        .next = x->twice, .table = rec->op->table, .lane = rec->lane, .scope = rec->scope};
 	memcpy(t->row, rec->op->row, 16);
 	x->twice = t;
 	return 0;
@@ -615,7 +613,8 @@ static int judge_record(struct applying *x, const struct record *rec, struct lan
 	*ret = (struct judgement){.accepted = 1};
 	bool differs = false; /* one that only has the name of what is known is judged for itself */
 	int rc = lane_differs(x->r, l, rec->op, rec->run, &differs);
-	if (rc || (!differs && lane_knows(l, rec->op, rec->run) && l->scope == rec->scope)) return rc;
+	if (rc || (!differs && lane_knows(l, rec->op, rec->run) && l->scope == rec->scope))
+		return rc;
 	rc = stands_behind(x, rec, l->exists, &parked);
 	if (rc) return rc;
 	if (parked) {

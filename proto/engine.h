@@ -158,7 +158,7 @@ int engine_org_changed(struct replica *r,
                        const uint8_t unit[16]); /* an org_unit row was merged: parents, feeds */
 int engine_feeds(struct replica *r);            /* recomputes feeds of all scopes */
 int engine_rival(struct replica *r, const uint8_t origin[16],
-                 bool *ret); /* was its certificate turned away here? */
+                 bool *ret);             /* was its certificate turned away here? */
 int engine_went_back(struct replica *r); /* another run, kept as meta `back` */
 
 /* ---- revoke.c */

@@ -233,7 +233,8 @@ int lane_differs(struct replica *r, const struct lane_state *l, const struct op 
 	for (size_t i = 0; i < l->clock.count; i++) marked |= l->clock.marks[i].slots;
 	if (op_creates(op, run)) {
 		for (unsigned slot = 1; slot < SLOTS_MAX && !*ret; slot++)
-			*ret = !(marked >> slot & 1) && !value_equal(l->v[slot], op_value(op, slot));
+			*ret = !(marked >> slot & 1) &&
+			       !value_equal(l->v[slot], op_value(op, slot));
 		return 0;
 	}
 	for (size_t i = 0; i < l->clock.count && !*ret; i++) {

@@ -118,7 +118,8 @@ enum ask_what {
 };
 struct msg_ask {
 	uint64_t session;
-	uint8_t what, id[8]; /* ASK_CERT: first bytes of a certificate id or origin; ASK_RUN: run, u64 */
+	uint8_t what,
+	        id[8]; /* ASK_CERT: first bytes of a certificate id or origin; ASK_RUN: run, u64 */
 };
 struct msg_state {
 	uint64_t session;

@@ -515,7 +515,7 @@ int engine_rival(struct replica *r, const uint8_t origin[16], bool *ret)
 static int root_of_ours(struct replica *r, struct cert *ret, bool *ret_known)
 {
 	struct cert_row *row = NULL;
-	struct cert spare;
+	struct cert spare = {0};
 	struct span m;
 	*ret_known = false;
 	int rc = store_meta_get(r->st, "root", &r->scratch, &m);
@@ -808,8 +808,7 @@ int replica_readmit(struct replica *r, struct span body, const uint8_t link_key[
 {
 	struct cert c;
 	struct cert_row *row;
-	if (!replica_is_hub(r))
-		return error_set(&r->err, ERR_NOT_JOINED, "", "this is no hub");
+	if (!replica_is_hub(r)) return error_set(&r->err, ERR_NOT_JOINED, "", "this is no hub");
 	int rc = cert_open(body, &c, &r->err);
 	if (rc) return rc;
 	if (!replica_is_own(r, c.issuer))
@@ -828,8 +827,7 @@ int replica_readmit(struct replica *r, struct span body, const uint8_t link_key[
 	 * device may do is the same whether the hub has forgotten it or not. */
 	rc = store_cert_by_id(r->st, c.id, &r->scratch, &row);
 	if (rc) return engine_fail(r, rc);
-	if (row)
-		return row->revoked_ms ? error_set(&r->err, ERR_REVOKED, "", "it was revoked") : 0;
+	if (row) return row->revoked_ms ? error_set(&r->err, ERR_REVOKED, "", "it was revoked") : 0;
 	env_trace(r->env, "readmitted: a device enrolled before this hub was restored");
 	return replica_enrol(r, body);
 }

@@ -103,7 +103,7 @@ static int find(struct replica *r, const struct cert *c, struct revocation *ret,
 	memcpy(id, c->issuer, 16);
 	for (unsigned depth = 0; !rc && !*ret_found && depth < CERT_CHAIN_MAX; depth++) {
 		struct cert_row *row;
-		struct entry *e;
+		struct entry *e = NULL;
 		int64_t recv = 0;
 		rc = store_cert_by_id(r->st, id, &r->scratch, &row);
 		if (rc || !row) break;

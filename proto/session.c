@@ -59,10 +59,11 @@ struct session {
 	uint64_t credit, data_out; /* absolute bytes of DATA: granted, sent */
 	unsigned asks;             /* of the peer in this session */
 	bool marks_heard;
-	bool shown, taken_up; /* our certificate, to a parent that has forgotten us, which keeps it now */
+	bool shown,
+	        taken_up; /* our certificate, to a parent that has forgotten us, which keeps it now */
 	bool place_unheard; /* we said where to begin anew: until that is answered, positions that the peer names are of a journal
 	                       that is gone */
-	bool place_due; /* a widened filter was caught up with: the cursor takes its id */
+	bool place_due;     /* a widened filter was caught up with: the cursor takes its id */
 	struct short_form out_form, in_form;
 
 	/* receiving */
@@ -873,7 +874,8 @@ static int told_of_other(struct session *s, uint64_t other, uint64_t survivor)
 	} heard;
 	bool known;
 	int rc = replica_own_copies(s->r, &own);
-	if (!rc && other && survivor < own.survivor) return 0; /* it has not heard whom a person named */
+	if (!rc && other && survivor < own.survivor)
+		return 0; /* it has not heard whom a person named */
 	if (!rc && own.survivor) {
 		rc = recall(s, "named", &heard, sizeof(heard), &known);
 		known = known && heard.survivor == own.survivor;
@@ -1441,7 +1443,8 @@ static int on_place(struct session *s, const struct msg_place *p, struct session
 		                      a); /* two sides that each wait for the other's word would wait for ever */
 	}
 	while (s->marks_count && marks_newest(s).pos > p->mark.pos) s->marks_count--;
-	s->said_idle = false; /* what we said of its positions was of the journal that is gone: say it again, equal or not */
+	s->said_idle =
+	        false; /* what we said of its positions was of the journal that is gone: say it again, equal or not */
 	env_trace(s->r->env, "the peer's journal went back to %" PRId64, p->mark.pos);
 	int rc = s->c.parent ? note_restored(s) : 0;
 	if (!rc && s->c.parent) rc = engine_hold(s->r, s->peer_origin);

@@ -30,7 +30,7 @@ struct session_config {
 	uint32_t timeout_ms;    /* no WELCOME, or silence while waiting: close; 0: 30 s */
 	const char *
 	        endpoint; /* child that is a hub: where it is reached; NULL or "": not said; borrowed */
-	struct quota quota;     /* parent: what is taken of this child; zeros: no limits */
+	struct quota quota; /* parent: what is taken of this child; zeros: no limits */
 	bool stay; /* stays open after the work is done (daemons); else BYE when all is agreed or idle */
 	uint32_t schema_version;             /* 0: the store's */
 	uint16_t protocol_min, protocol_max; /* 0: this build's (tests) */

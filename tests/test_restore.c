@@ -75,8 +75,8 @@ static int64_t shown(struct device *d, const uint8_t id[16])
 
 	arena_init(&a, 0);
 	memcpy(ids[0], id, 16);
-	assert_int_equal(store_rows_get(d->keeper, TABLE_THING, LANE_OPEN, (const uint8_t(*)[16])ids, 1,
-	                                &a, &row),
+	assert_int_equal(store_rows_get(d->keeper, TABLE_THING, LANE_OPEN,
+	                                (const uint8_t(*)[16])ids, 1, &a, &row),
 	                 0);
 	f = row ? row->v[1].i : -1;
 	arena_done(&a);
@@ -129,16 +129,18 @@ static void any_generation_of_any_one_or_two(void **state)
 	for (unsigned which = 0; which < 6; which++)
 		for (size_t generation = 0; generation < VAULT_GENERATIONS; generation++) {
 			struct sim *s = play_new(10 + which, 3, 1, 2, 1);
-			struct device *top = play_device(s, true, 0), *county = play_device(s, true, 1),
+			struct device *top = play_device(s, true, 0),
+			              *county = play_device(s, true, 1),
 			              *node = play_device(s, false, 0);
-			struct device *sets[6][2] = {{node, NULL}, {county, NULL}, {top, NULL},
-			                             {node, county}, {county, top}, {node, top}};
+			struct device *sets[6][2] = {{node, NULL},   {county, NULL}, {top, NULL},
+			                             {node, county}, {county, top},  {node, top}};
 
 			for (size_t i = 0; i < VAULT_GENERATIONS; i++) {
 				everybody_records(s);
 				settle(s);
 				for (size_t k = 0; k < 2; k++)
-					if (sets[which][k]) vault_keep(s->world.vault, sets[which][k]);
+					if (sets[which][k])
+						vault_keep(s->world.vault, sets[which][k]);
 			}
 			everybody_records(s);
 			settle(s);
@@ -260,8 +262,7 @@ static void the_work_of_two_copies_of_a_hub_merges(void **state)
 	}
 	settle(s); /* a person names one, and what the other held is handed in */
 	assert_int_equal(TIMES(s, SURVIVOR), 1);
-	for (unsigned i = 0; i < 4; i++)
-		assert_true(there(county, ids[i]) && there(top, ids[i]));
+	for (unsigned i = 0; i < 4; i++) assert_true(there(county, ids[i]) && there(top, ids[i]));
 	assert_true(there(first, ids[2]) && there(first, ids[3]));
 	play_free(s);
 }
@@ -517,7 +518,8 @@ static void not_everybody_comes_back(void **state)
 	memcpy(stranger->cert.origin_key, stranger->identity.sign_public, 32);
 	memcpy(stranger->cert.link_key, stranger->identity.link_public, 32);
 	buf_init(&forged, CERT_BYTES_MAX);
-	assert_int_equal(cert_make(&stranger->cert, stranger->identity.sign_secret, &forged, &err), 0);
+	assert_int_equal(cert_make(&stranger->cert, stranger->identity.sign_secret, &forged, &err),
+	                 0);
 	assert_int_equal(show(county, stranger, buf_span(&forged)), -ERR_CERT_BAD);
 	assert_null(cert_at(county, stranger, &a));
 	/* known, and known to be revoked */

@@ -368,9 +368,8 @@ static struct record one_of(struct record *r, size_t n, bool *clash)
 
 		op_rank(r[i].op, mine);
 		op_rank(best->op, other);
-		if (record_merges(&r[i]) != record_merges(best)
-		            ? record_merges(&r[i])
-		            : memcmp(mine, other, 16) > 0)
+		if (record_merges(&r[i]) != record_merges(best) ? record_merges(&r[i])
+		                                                : memcmp(mine, other, 16) > 0)
 			best = &r[i];
 	}
 	return *best;
@@ -559,7 +558,8 @@ static void check_table(struct world *w, const struct view *v, const struct tabl
 		want += v->oracle.rows[i].exists && v->oracle.rows[i].table == t->number &&
 		        v->oracle.rows[i].lane == lane;
 	for (size_t i = 0; i < n && w->failed_rule[0] == '\0'; i++) {
-		const struct oracle_row *row = oracle_find_in(&v->oracle, t->number, rows[i].id, lane);
+		const struct oracle_row *row =
+		        oracle_find_in(&v->oracle, t->number, rows[i].id, lane);
 
 		id_text(rows[i].id, id);
 		if (row == NULL || !row->exists || row->table != t->number) {
@@ -619,8 +619,7 @@ bool view_holds(const struct view *v, const struct name *x)
 	struct record r = {.op = &op, .run = x->run, .lane = x->lane};
 
 	memcpy(op.row, x->row, 16);
-	return v->count > 0 &&
-	       bsearch(&r, v->records, v->count, sizeof(r), compare_name) != NULL;
+	return v->count > 0 && bsearch(&r, v->records, v->count, sizeof(r), compare_name) != NULL;
 }
 
 void check_acked(struct world *w, const struct view *v, bool rest)
@@ -650,8 +649,7 @@ static void check_received(struct world *w, struct device *child, bool rest)
 {
 	struct arena a;
 	struct peer peer = {0};
-	const struct device *copy =
-	        child->parent ? vault_copy(w, child->parent) : NULL;
+	const struct device *copy = child->parent ? vault_copy(w, child->parent) : NULL;
 	bool known = false;
 
 	/* A parent that was restored has not heard of the child yet, nor the child of it. */
@@ -775,7 +773,8 @@ static void check_waiting(struct world *w, const struct view *v, const struct vi
 	for (size_t i = 0; i < count; i++) {
 		uint16_t tables[TABLES_MAX];
 		size_t there = 0;
-		const struct oracle_row *row = oracle_find_in(&v->oracle, held[i].table, held[i].row, held[i].lane);
+		const struct oracle_row *row =
+		        oracle_find_in(&v->oracle, held[i].table, held[i].row, held[i].lane);
 		char id[ID_TEXT];
 
 		w->counts.parks++;
@@ -958,8 +957,8 @@ static void check_gaps(struct world *w, const struct view *v)
 	/* What stands here as a hole is not missing: holes are links of the chain. */
 	if (v->holes > 0 || store_journal_gaps(d->keeper, &gaps) < 0) return;
 	if ((size_t)gaps != v->missing_count)
-		world_fail(w, "gaps", "%s says %" PRId64 " gaps, its journal has %zu", d->label, gaps,
-		           v->missing_count);
+		world_fail(w, "gaps", "%s says %" PRId64 " gaps, its journal has %zu", d->label,
+		           gaps, v->missing_count);
 }
 
 /* At rest: what is missing lay on lost disks alone. */
@@ -969,7 +968,8 @@ static void check_missing(struct world *w, const struct view *v, const struct vi
 		for (size_t k = 0; k < n; k++) {
 			int64_t there = 0;
 
-			if (store_journal_find(views[k].device->keeper, v->missing[i], &there) < 0 ||
+			if (store_journal_find(views[k].device->keeper, v->missing[i], &there) <
+			            0 ||
 			    there == 0)
 				continue;
 			world_fail(w, "gaps", "%s misses a segment that %s has", v->device->label,

@@ -10,8 +10,8 @@
 #include "tests/sim/people.h"
 #include "tests/sim/quota.h"
 #include "tests/sim/trust.h"
-#include "tests/sim/weather.h"
 #include "tests/sim/vault.h"
+#include "tests/sim/weather.h"
 
 enum { RECONNECT_MS = 2000, SEAL_MS = 2000, APPLY_OPS = 2000, BATCH_MAX = 64, TURNS_MAX = 64 };
 
@@ -997,8 +997,7 @@ static bool name_known(const struct names *n, const struct name *x)
 {
 	for (size_t i = n->count; i-- > 0 && n->count - i < 400;)
 		if (n->p[i].run == x->run && n->p[i].stamp == x->stamp && n->p[i].lane == x->lane &&
-		    n->p[i].table == x->table &&
-		    memcmp(n->p[i].row, x->row, 16) == 0)
+		    n->p[i].table == x->table && memcmp(n->p[i].row, x->row, 16) == 0)
 			return true;
 	return false;
 }
@@ -1024,11 +1023,10 @@ static void note_acked(struct device *d, struct store *st)
 		}
 		if (store_scope_get(st, items[i].scope, &scope) < 0) break;
 		for (size_t k = 0; k < c.ops_count; k++) {
-			struct name x = {
-			        .table = c.ops[k].table,
-			        .lane = items[i].lane,
-			        .run = c.run,
-			        .stamp = c.ops[k].stamp};
+			struct name x = {.table = c.ops[k].table,
+			                 .lane = items[i].lane,
+			                 .run = c.run,
+			                 .stamp = c.ops[k].stamp};
 
 			memcpy(x.row, c.ops[k].row, 16);
 			memcpy(x.scope, scope.id, 16);

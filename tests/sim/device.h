@@ -55,7 +55,7 @@ struct device {
 	bool damaged;         /* behind its engine's back, and not audited since */
 	size_t storage_calls; /* made, ever */
 	bool hostile;         /* in an attacker's hands: nothing is asked of it */
-	bool copied;   /* another machine has its keys and goes on */
+	bool copied;          /* another machine has its keys and goes on */
 	bool restored; /* its database is or was an older copy: what it acknowledged may not have come back yet */
 	struct identity identity;
 	struct cert cert;

@@ -139,8 +139,8 @@ const struct oracle_row *oracle_find(const struct oracle *o, const uint8_t row[1
 	return NULL;
 }
 
-const struct oracle_row *oracle_find_in(const struct oracle *o, uint16_t table, const uint8_t row[16],
-                                        unsigned lane)
+const struct oracle_row *oracle_find_in(const struct oracle *o, uint16_t table,
+                                        const uint8_t row[16], unsigned lane)
 {
 	const struct oracle_row *r = oracle_find(o, row, lane), *end = o->rows + o->rows_count;
 

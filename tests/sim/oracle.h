@@ -47,8 +47,8 @@ void oracle_settle(struct oracle *o);
 const struct oracle_row *oracle_find(const struct oracle *o, const uint8_t row[16],
                                      unsigned lane); /* NULL: none */
 /* The same id may stand in two tables: a machine image that was resumed may have given it twice. */
-const struct oracle_row *oracle_find_in(const struct oracle *o, uint16_t table, const uint8_t row[16],
-                                        unsigned lane);
+const struct oracle_row *oracle_find_in(const struct oracle *o, uint16_t table,
+                                        const uint8_t row[16], unsigned lane);
 /* Values that stand in a slot, the one of highest rank (stamp, then run) first.  0: nothing was ever written. */
 size_t oracle_standing(const struct oracle *o, const struct oracle_row *row, unsigned slot,
                        struct oracle_value ret[ORACLE_STANDING_MAX]);

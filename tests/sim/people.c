@@ -256,7 +256,8 @@ static void check_arrived(struct world *w, struct device *d)
 	uint8_t rolling[ROLLING_BYTES];
 
 	if (d->parent->restored || d->parent->copied ||
-	    store_journal_head(d->keeper, &head, rolling) < 0) return;
+	    store_journal_head(d->keeper, &head, rolling) < 0)
+		return;
 	arena_init(&a, 0);
 	for (int64_t recv = 1; recv <= head && w->failed_rule[0] == '\0'; recv++) {
 		struct entry *e = NULL;
@@ -283,7 +284,8 @@ static void check_held(struct world *w, struct device *d)
 	struct held *held_there = NULL;
 	size_t count = 0;
 
-	if (d->copied) return; /* it may be what the other machine recorded, which this one cannot know of */
+	if (d->copied)
+		return; /* it may be what the other machine recorded, which this one cannot know of */
 	arena_init(&a, 0);
 	if (store_parked_list(p->keeper, 0, 1u << 16, &a, &held_there, &count) < 0) count = 0;
 	for (size_t i = 0; i < count; i++) {
@@ -422,7 +424,8 @@ void people_check_rest(struct world *w, struct chest *c)
 {
 	people_check_all(w, c);
 	if (world_hostile(w)) return; /* he may keep any of them from saying so */
-	if (vault_hubs_copied(w)) return; /* its children go from one to the other, and never rest */
+	if (vault_hubs_copied(w))
+		return; /* its children go from one to the other, and never rest */
 	for (size_t i = 0; i < w->devices_count && w->failed_rule[0] == '\0'; i++) {
 		struct device *d = w->devices[i];
 		struct status s;

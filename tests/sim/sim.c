@@ -14,8 +14,8 @@
 #include "tests/sim/quota.h"
 #include "tests/sim/trails.h"
 #include "tests/sim/trust.h"
-#include "tests/sim/weather.h"
 #include "tests/sim/vault.h"
+#include "tests/sim/weather.h"
 
 enum {
 	HOUR_MS = 3600 * 1000,

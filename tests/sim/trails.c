@@ -198,8 +198,9 @@ void trails_strike(struct world *w)
 	for (size_t i = 0; i < w->devices_count; i++) {
 		struct device *d = w->devices[i];
 
-		if (d->replica == NULL || d->parent == NULL || !d->joined || d->restored || d->copied ||
-		    device_forsaken(d) || schema_table(device_schema(d), TABLE_TRAIL) == NULL)
+		if (d->replica == NULL || d->parent == NULL || !d->joined || d->restored ||
+		    d->copied || device_forsaken(d) ||
+		    schema_table(device_schema(d), TABLE_TRAIL) == NULL)
 			continue;
 		strike(w, d, &rnd);
 	}

@@ -22,7 +22,7 @@ enum what {
 	VAULT_CARRY
 };
 
-struct image { /* a disk, and what a running machine has beside it */
+struct image {             /* a disk, and what a running machine has beside it */
 	struct copy *disk; /* NULL: none */
 	int64_t at_ms, boot_at_ms, skew_ms;
 	struct random rnd;
@@ -34,7 +34,7 @@ struct image { /* a disk, and what a running machine has beside it */
 struct safe { /* of one device */
 	struct image kept[VAULT_GENERATIONS], image;
 	size_t next;
-	unsigned life; /* counts what happened to its disk: who wrote under a run */
+	unsigned life;                 /* counts what happened to its disk: who wrote under a run */
 	struct device *copy_of, *copy; /* of hubs: another machine with the same keys */
 	bool turn;
 };
@@ -68,7 +68,9 @@ void vault_config(uint64_t seed, struct config *c)
 
 	/* Whole disks are exchanged in memory; what a disk does with unsynced pages, and what
 	 * is changed behind the engine's back, who lies, and certificates that run out, are other kinds of world. */
-	if (c->disk != 0 || c->damage != 0 || c->malice != 0 || c->life != 0 || random_chance(&rnd, 450)) return;
+	if (c->disk != 0 || c->damage != 0 || c->malice != 0 || c->life != 0 ||
+	    random_chance(&rnd, 450))
+		return;
 	c->restore = some(&rnd, 600, 5);
 	c->clone = some(&rnd, 250, 2);
 	c->swap = some(&rnd, 250, 2);
@@ -210,8 +212,8 @@ void vault_wrote(struct world *w, struct device *d, uint64_t run)
 
 		if (x->run != run) continue;
 		if (x->device != d || x->life != safe_of(v, d)->life)
-			world_fail(w, "runs", "%s writes under run %" PRIx64 ", as %s did", d->label,
-			           run, x->device->label);
+			world_fail(w, "runs", "%s writes under run %" PRIx64 ", as %s did",
+			           d->label, run, x->device->label);
 		return;
 	}
 	if (v->writers_count < RUNS_MAX)
@@ -258,7 +260,8 @@ static void reached_restore(struct world *w, const struct device *d)
 		REACHED(w, RESTORED_TOP);
 }
 
-bool vault_restore(struct vault *v, struct device *const *devices, size_t count, size_t n, bool witness)
+bool vault_restore(struct vault *v, struct device *const *devices, size_t count, size_t n,
+                   bool witness)
 {
 	struct world *w = v->w;
 
@@ -274,7 +277,8 @@ bool vault_restore(struct vault *v, struct device *const *devices, size_t count,
 		d->damaged = c->damaged;
 		d->restored = true;
 		/* Nothing was written since: the witness is true, and the run goes on. */
-		if (!witness || memcmp(d->witness.tag, c->witness.tag, 16) != 0) safe_of(v, d)->life = ++v->lives;
+		if (!witness || memcmp(d->witness.tag, c->witness.tag, 16) != 0)
+			safe_of(v, d)->life = ++v->lives;
 		if (!witness) d->witness_known = false;
 		reached_restore(w, d);
 		if (n == VAULT_GENERATIONS - 1) REACHED(w, RESTORED_OLDEST);
@@ -392,7 +396,8 @@ static void survive(struct device *d, struct device *other)
 	if (d->replica == NULL || !d->joined) return;
 	if (device_transaction(d, "survive", work_survive, NULL) != 0 ||
 	    device_transaction(d, "hand in", work_hand_in, other) != 0)
-		world_fail(w, "vault", "%s: the journal of %s is not taken: %s", d->label, other->label,
+		world_fail(w, "vault", "%s: the journal of %s is not taken: %s", d->label,
+		           other->label,
 		           replica_error(d->replica) ? replica_error(d->replica)->detail : "");
 	device_kill(other);
 	other->alive = false;
@@ -411,21 +416,22 @@ static void survive(struct device *d, struct device *other)
 /* A hub that was restored twice, the second time to a younger backup, looks like two that are alive: a person's word. */
 static bool waits(const struct device *d)
 {
-	return d->hub && d->alive && d->replica != NULL && d->restored && replica_stopped(d->replica);
+	return d->hub && d->alive && d->replica != NULL && d->restored &&
+	       replica_stopped(d->replica);
 }
 
 static void take_up(struct device *d)
 {
 	if (!waits(d)) return;
-	if (device_transaction(d, "survive", work_survive, NULL) == 0)
-		REACHED(d->world, TAKEN_UP);
+	if (device_transaction(d, "survive", work_survive, NULL) == 0) REACHED(d->world, TAKEN_UP);
 }
 
 bool vault_waits(struct world *w)
 {
 	bool ret = false;
 
-	for (size_t i = 0; w->vault != NULL && i < w->devices_count; i++) ret |= waits(w->devices[i]);
+	for (size_t i = 0; w->vault != NULL && i < w->devices_count; i++)
+		ret |= waits(w->devices[i]);
 	return ret;
 }
 
@@ -443,11 +449,11 @@ void vault_heal(struct world *w)
 }
 
 /* ---- swaps and images */
-#define SWAP(X, Y)                     \
-	do {                           \
-		__typeof__(X) was = X; \
-		X = Y;                 \
-		Y = was;               \
+#define SWAP(X, Y)                                                                                 \
+	do {                                                                                       \
+		__typeof__(X) was = X;                                                             \
+		X = Y;                                                                             \
+		Y = was;                                                                           \
 	} while (0)
 
 void vault_swap(struct vault *v, struct device *a, struct device *b, bool found)
@@ -533,7 +539,8 @@ static void write_some(struct vault *v, struct device *d, int64_t count)
 
 	v->w->work = v->rnd;
 	v->at_home = true;
-	for (unsigned tries = 0; tries < 12 && v->w->counts.writes < until && d->replica != NULL; tries++)
+	for (unsigned tries = 0; tries < 12 && v->w->counts.writes < until && d->replica != NULL;
+	     tries++)
 		workload_write_at(v->w, v->load, d);
 	v->at_home = false;
 	v->rnd = v->w->work;
@@ -580,7 +587,8 @@ bool vault_seal(struct device *d)
 {
 	bool sealed = false;
 
-	return d->replica != NULL && device_transaction(d, "seal", work_seal, &sealed) == 0 && sealed;
+	return d->replica != NULL && device_transaction(d, "seal", work_seal, &sealed) == 0 &&
+	       sealed;
 }
 
 bool vault_carry(struct vault *v, struct device *d, struct device *hub)
@@ -628,7 +636,8 @@ static void restore_some(struct vault *v)
 	if (count == 2 && two[1]->parent != NULL && random_chance(&v->rnd, 300))
 		two[1] = two[1]->parent;
 	n = random_below(&v->rnd, VAULT_GENERATIONS);
-	for (; n > 0 && (generation(v, two[0], n) == NULL || generation(v, two[count - 1], n) == NULL);)
+	for (; n > 0 &&
+	       (generation(v, two[0], n) == NULL || generation(v, two[count - 1], n) == NULL);)
 		n--;
 	(void)vault_restore(v, two, count, n, random_chance(&v->rnd, 500));
 }

@@ -7,8 +7,8 @@
 
 #include "common/ident.h"
 #include "common/validate.h"
-#include "tests/sim/weather.h"
 #include "tests/sim/vault.h"
+#include "tests/sim/weather.h"
 
 enum { WRITES_MAX = 4, FIELDS_MAX = 12, TEXT_MAX = 48 };
 
@@ -170,7 +170,8 @@ static int place(struct world *w, const struct device *d, struct write *wr)
 	int unit = d->unit;
 
 	if (!d->joined) return -1;
-	for (unsigned tries = 0; d->hub && !vault_at_home(w) && tries < 4 && random_chance(&w->work, 600); tries++) {
+	for (unsigned tries = 0;
+	     d->hub && !vault_at_home(w) && tries < 4 && random_chance(&w->work, 600); tries++) {
 		int other = (int)random_below(&w->work, w->units_count);
 
 		if (world_under(w, other, d->unit)) unit = other;

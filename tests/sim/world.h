@@ -54,17 +54,17 @@ struct config {
 	int64_t pause, deaf; /* of connections: minutes of silence amid data; half open for ever */
 	int64_t whole;       /* of transactions: stand or fall together */
 	int64_t load;        /* backlogs of large records, for each site */
-	int64_t quota;       /* hubs take little of each child a day, the less the smaller; 0: no limit */
+	int64_t quota; /* hubs take little of each child a day, the less the smaller; 0: no limit */
 	/* Storage: on a disk of faultfs.h at all; of deaths: power cuts; of transactions: dies at a call of the file system,
 	 * an error of one; times that a disk is full for a while; of deaths: the file is checked. */
 	int64_t disk, power, die, eio, full, audit;
-	int64_t trails; /* things that people do which are noted; 0: nobody keeps a trail */
-	int64_t life; /* of certificates, minutes; 0: for ever */
-	int64_t closed; /* 1: what is private lies closed on the disks */
-	int64_t restore;      /* restores from a backup, each of one machine or of two at once */
-	int64_t clone;        /* disks copied whole: both machines go on */
-	int64_t swap;         /* pairs of machines that swap their disks */
-	int64_t resume;       /* images of a running machine resumed later */
+	int64_t trails;  /* things that people do which are noted; 0: nobody keeps a trail */
+	int64_t life;    /* of certificates, minutes; 0: for ever */
+	int64_t closed;  /* 1: what is private lies closed on the disks */
+	int64_t restore; /* restores from a backup, each of one machine or of two at once */
+	int64_t clone;   /* disks copied whole: both machines go on */
+	int64_t swap;    /* pairs of machines that swap their disks */
+	int64_t resume;  /* images of a running machine resumed later */
 	int64_t late_segment; /* segments that come to a hub by another way, before the ones before them */
 };
 
@@ -127,7 +127,7 @@ struct world {
 	size_t devices_count;
 	struct conn *conns[CONNS_MAX];
 	size_t conns_count;
-	bool healed; /* no more faults, no more writes */
+	bool healed;         /* no more faults, no more writes */
 	struct vault *vault; /* backups and copies of disks; NULL: none in this world */
 
 	uint8_t root_public[32], root_secret[64], root_fingerprint[32];
