@@ -471,7 +471,7 @@ static int cert_rivals(struct replica *r, const struct cert *c, const struct cer
 	struct cert before;
 	uint8_t origin[16];
 	*ret = false;
-	if (!known || !memcmp(known->id, c->id, 16) || known->revoked_ms) return 0;
+	if (!known || !issuer || !memcmp(known->id, c->id, 16) || known->revoked_ms) return 0;
 	if (issuer->role == CERT_ROOT) return 0; /* no root comes in here but ours and its spare */
 	origin_of(c->origin_key, origin);
 	*ret = memcmp(known->origin, origin, 16) != 0; /* one link, two devices */
@@ -814,11 +814,11 @@ int replica_readmit(struct replica *r, struct span body, const uint8_t link_key[
 	if (!replica_is_own(r, c.issuer))
 		return error_set(&r->err, ERR_UNKNOWN_ORIGIN, "",
 		                 "a certificate that this hub has not given");
-	struct cert own;
+	struct cert own = {0};
 	rc = store_cert_by_id(r->st, c.issuer, &r->scratch, &row);
 	if (!rc && !row)
 		rc = error_set(&r->err, ERR_UNKNOWN_ORIGIN, "", "our own certificate is missing");
-	rc = rc ? rc : cert_open(row->body, &own, &r->err);
+	if (!rc && row) rc = cert_open(row->body, &own, &r->err);
 	rc = rc ? rc : cert_check_issued(&c, &own, &r->err);
 	if (rc) return rc;
 	if (memcmp(c.link_key, link_key, 32) != 0)

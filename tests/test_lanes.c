@@ -84,10 +84,10 @@ static struct op said(struct field_value *v, const char *text)
 
 static void numbers_of_citizens(void **state)
 {
-	static const char *const bad[] = {CITIZEN, "证件" CITIZEN "号", "1101 0519 4912 3100 2X",
+	static const char *const bad[] = {CITIZEN, ("证件" CITIZEN "号"), "1101 0519 4912 3100 2X",
 	                                  "１１０１０５１９４９１２３１００２Ｘ"};
 	static const char *const good[] = {"110105194912310021", /* another check digit */
-	                                   "清洁家园", "9" CITIZEN, "13800138000"};
+	                                   "清洁家园", ("9" CITIZEN), "13800138000"};
 	struct trio *t = trio_new();
 	struct field_value v;
 

@@ -737,7 +737,7 @@ static void an_honest_device_is_never_held(void **state)
 		trio_volunteer(t->second, "王芳", row);
 		trio_sync(t->second);
 		l = trio_link(t->site);
-		trio_run_frames(t, (size_t)(2 + 2 * i));
+		trio_run_frames(t, 2 + 2 * (size_t)i);
 		trio_cut(l);
 		trio_restart(t->site);
 	}

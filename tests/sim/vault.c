@@ -452,8 +452,8 @@ void vault_heal(struct world *w)
 #define SWAP(X, Y)                                                                                 \
 	do {                                                                                       \
 		__typeof__(X) was = X;                                                             \
-		X = Y;                                                                             \
-		Y = was;                                                                           \
+		(X) = (Y);                                                                         \
+		(Y) = was;                                                                         \
 	} while (0)
 
 void vault_swap(struct vault *v, struct device *a, struct device *b, bool found)
