@@ -50,8 +50,8 @@ static void recount_add(struct recount *x, uint32_t scope, const struct figure_c
 		struct figure_cell *cells = x->cells;
 		uint32_t *scopes = x->scopes;
 		x->room = x->room * 2 + 256;
-		x->cells = ARENA_ARRAY(x->f->arena, struct figure_cell, x->room);
-		x->scopes = ARENA_ARRAY(x->f->arena, uint32_t, x->room);
+		x->cells = ARENA_ARRAY(x->f->arena, *x->cells, x->room);
+		x->scopes = ARENA_ARRAY(x->f->arena, *x->scopes, x->room);
 		if (cells) memcpy(x->cells, cells, x->count * sizeof *cells);
 		if (scopes) memcpy(x->scopes, scopes, x->count * sizeof *scopes);
 	}

@@ -41,7 +41,6 @@ HOUR, YEAR = 3600 * 1000, 365 * 86400 * 1000
 # To 1970, to 2099, back and forth.
 OFFSETS = (-55 * YEAR, -20 * YEAR, -3 * YEAR, -40 * HOUR, -2 * HOUR, 3 * HOUR, 50 * HOUR, YEAR, 9 * YEAR, 73 * YEAR)
 DISK_BYTES = 700 << 20
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 MOMENTS = ("random", "wal", "returned", "apply", "startup")
 
 
@@ -85,10 +84,7 @@ class Site:
         if self.offset_ms:
             env["JINGUO_CLOCK_OFFSET_MS"] = str(self.offset_ms)
         if self.faketime and daemon:
-            # a build with sanitizers wants to be the first library, and finds its way without
-            env.setdefault("ASAN_OPTIONS", "verify_asan_link_order=0")
-            env.update(LD_PRELOAD=FAKETIME, FAKETIME_TIMESTAMP_FILE=self.faketime, FAKETIME_NO_CACHE="1",
-                       FAKETIME_DONT_FAKE_MONOTONIC="1", DONT_FAKE_MONOTONIC="1")
+            return w.faked(env, FAKETIME_TIMESTAMP_FILE=self.faketime, FAKETIME_NO_CACHE="1")
         return env
 
 
@@ -525,7 +521,7 @@ class Campaign:
         site.offset_ms = self.dice.choice((0, *OFFSETS))
         if self.dice.random() < 0.5 and site.place.running():
             self.kill(site, "random")
-        if os.path.exists(FAKETIME) and self.dice.random() < 0.4 and not site.place.running():
+        if os.path.exists(w.FAKETIME) and self.dice.random() < 0.4 and not site.place.running():
             site.faketime, site.offset_ms = self.world.path(f"{site.name}.time"), 0
             self.fake(site)
 

@@ -6,24 +6,16 @@ import json
 import os
 import shutil
 import sys
-import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 import world as w  # noqa: E402
-from world import Failure, must, wait_for  # noqa: E402
+from suite import run, test  # noqa: E402
+from world import must, wait_for  # noqa: E402
 
 PROVINCE, COUNTY = "350000000000", "350104000000"
 SITE_A, SITE_B = "350104001003", "350104002001"
 REFUSED, PARTLY = 4, 10
-
-tests = []
-
-
-def test(f):
-    tests.append(f)
-    return f
-
 
 def volunteer(name):
     return json.dumps({"table": "volunteer", "name": name, "vstat": "active", "registered": "2025-03-08"},
@@ -210,30 +202,5 @@ def a_restored_county_takes_up_whom_it_forgot(t):
     t.province.start()
 
 
-def main(wanted):
-    chosen = [f for f in tests if not wanted or any(x in f.__name__ for x in wanted) or f is tests[0]]
-    failed, two, why = 0, None, ""
-    with w.World("copies") as world:
-        try:
-            two = Two(world)
-        except Failure as e:
-            why = f"the world could not be set up: {e}"
-        for f in chosen:
-            started = time.monotonic()
-            try:
-                must(two, why)
-                f(two)
-                print(f"ok {f.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
-            except Exception as e:  # a test that breaks is a test that fails; the others still say what they find
-                failed += 1
-                text = str(e) if isinstance(e, Failure) else f"{type(e).__name__}: {e} (line {e.__traceback__.tb_next.tb_lineno})"
-                print(f"not ok {f.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
-                print("    " + text.replace("\n", "\n    "), flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run("copies", Two, first_always=True)

@@ -20,7 +20,8 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 import world as w  # noqa: E402
-from world import Failure, must, wait_for  # noqa: E402
+from suite import run, test  # noqa: E402
+from world import must, wait_for  # noqa: E402
 
 PROVINCE, COUNTY = "350000000000", "350104000000"
 SITE_A, SITE_B, SITE_C = "350104001003", "350104002001", "350104003003"
@@ -30,14 +31,6 @@ SPARE = ("350104004001", "350104004006", "350104004007", "350104004008", "350104
 CANARY = "金丝雀e2eJINGUO"
 BOTH = (w.LANE_OPEN, w.LANE_COUNTY)
 SEED = int(os.environ.get("SEED", "20251124"))
-
-tests = []
-
-
-def test(f):
-    tests.append(f)
-    return f
-
 
 def activity(title, **more):
     row = {"table": "activity", "title": title, "act": "0", "start": "2025-03-08T09:00", "astat": "finished", **more}
@@ -748,7 +741,7 @@ def full_disk_at_the_hub(t):
             hub.limit_kb = 0
             hub.start()
         node.start()
-        t.settle_of(hub, node)
+        settle_of(hub, node)
         must(w.has(hub, "volunteer", ids[:200], 1), "rows are missing at the hub after it had room again")
         hub.run("verify")
         node.stop()
@@ -764,34 +757,5 @@ def settle_of(hub, *nodes):
         wait_for(node.complete, 30, f"{node.name} is complete")
     wait_for(lambda: hub.status()["own_complete"], 20, f"{hub.name} is complete")
 
-
-Tiers.settle_of = staticmethod(settle_of)
-
-
-def main(wanted):
-    chosen = [f for f in tests if not wanted or any(x in f.__name__ for x in wanted) or f is tests[0]]
-    failed, tiers, why = 0, None, ""
-    with w.World("e2e") as world:
-        try:
-            tiers = Tiers(world)
-        except Failure as e:
-            why = f"three tiers could not be set up: {e}"
-        for f in chosen:
-            started = time.monotonic()
-            try:
-                must(tiers, why)
-                f(tiers)
-                print(f"ok {f.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
-            except Exception as e:  # a test that breaks is a test that fails; the others still say what they find
-                failed += 1
-                text = str(e) if isinstance(e, Failure) else f"{type(e).__name__}: {e} (line {e.__traceback__.tb_next.tb_lineno})"
-                print(f"not ok {f.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
-                print("    " + text.replace("\n", "\n    "), flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run("e2e", Tiers, first_always=True)

@@ -7,12 +7,12 @@ The databases are read by python's sqlite3 alone.
 import json
 import os
 import sys
-import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 import world as w  # noqa: E402
-from world import Failure, must, wait_for  # noqa: E402
+from suite import run, test  # noqa: E402
+from world import must, wait_for  # noqa: E402
 
 PROVINCE, COUNTY = "350000000000", "350104000000"
 SITE_A, SITE_B = "350104001003", "350104002001"
@@ -21,14 +21,6 @@ USAGE, NOT_FOUND, REFUSED, CONFLICT, NO_PERMISSION = 2, 3, 4, 5, 8
 PEOPLE = {"people": {"argon_kib": 8, "argon_passes": 1, "lock_after": 3, "lock_ms": 1000}}
 HEAD, RECORDER, LIAISON = "head-password-1", "recorder-password-1", "liaison-password-1"
 ID_NO = "11010519491231002X"
-
-tests = []
-
-
-def test(f):
-    tests.append(f)
-    return f
-
 
 def volunteer(name, **more):
     return json.dumps({"table": "volunteer", "name": name, "vstat": "active", "registered": "2025-03-08", **more},
@@ -463,30 +455,5 @@ def nothing_secret_is_in_clear(t):
     t.county.run("verify")
 
 
-def main(wanted):
-    chosen = [f for f in tests if not wanted or any(x in f.__name__ for x in wanted)]
-    failed, people, why = 0, None, ""
-    with w.World("people") as world:
-        try:
-            people = People(world)
-        except Failure as e:
-            why = f"the world could not be set up: {e}"
-        for f in chosen:
-            started = time.monotonic()
-            try:
-                must(people, why)
-                f(people)
-                print(f"ok {f.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
-            except Exception as e:  # a test that breaks is a test that fails; the others still say what they find
-                failed += 1
-                text = str(e) if isinstance(e, Failure) else f"{type(e).__name__}: {e} (line {e.__traceback__.tb_next.tb_lineno})"
-                print(f"not ok {f.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
-                print("    " + text.replace("\n", "\n    "), flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run("people", People)

@@ -6,24 +6,16 @@ import json
 import os
 import shutil
 import sys
-import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 import world as w  # noqa: E402
-from world import Failure, must, wait_for  # noqa: E402
+from suite import run, test  # noqa: E402
+from world import must, wait_for  # noqa: E402
 
 PROVINCE, COUNTY = "350000000000", "350104000000"
 SITE_A, SITE_B, SITE_C = "350104001003", "350104002001", "350104003003"
 REFUSED, UNREACHABLE = 4, 6
-
-tests = []
-
-
-def test(f):
-    tests.append(f)
-    return f
-
 
 def volunteer(name):
     return json.dumps({"table": "volunteer", "name": name, "vstat": "active", "registered": "2025-03-08"},
@@ -301,26 +293,17 @@ def a_stolen_computer_is_retired(t):
     must(w.has(t.county, "volunteer", unsent, 1), "a person cannot let it in", str(mine))
 
 
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
-
-
-def later(world, days):
-    """The environment of a program for which it is so many days later."""
-    return dict(world.env, LD_PRELOAD=FAKETIME, FAKETIME=f"+{days}d", FAKETIME_DONT_FAKE_MONOTONIC="1",
-                DONT_FAKE_MONOTONIC="1")
-
-
 @test
 def what_runs_out_uploads_and_is_renewed(t):
     """County and site live two years later, once before the site's certificate has run out and once after."""
     before = t.a.status()["valid_to"]
-    must(os.path.exists(FAKETIME), "libfaketime is missing: deploy/deps test")
+    must(os.path.exists(w.FAKETIME), "libfaketime is missing: deploy/deps test")
     plain = t.world.env
     for days in (600, 950):
         try:
             t.county.stop()
             t.province.stop()
-            t.world.env = later(t.world, days)
+            t.world.env = w.faked(t.world.env, FAKETIME=f"+{days}d")
             t.province.start()
             t.county.start()
             t.county_valid = t.county.status()["valid_to"]
@@ -351,31 +334,5 @@ def answer_of(t, root_file):
     return t.province.run("root", "take", answer, expect=REFUSED)
 
 
-def main(names):
-    failed = 0
-    chosen = [f for f in tests if not names or any(n in f.__name__ for n in names)]
-    tiers, why = None, ""
-    with w.World("trust") as world:
-        try:
-            tiers = Tiers(world)
-        except Failure as e:
-            why = f"the world could not be set up: {e}"
-        for f in chosen:
-            started = time.monotonic()
-            try:
-                must(tiers, why)
-                f(tiers)
-                print(f"ok {f.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
-            except Exception as e:  # a test that breaks is a test that fails; the others still say what they find
-                failed += 1
-                text = str(e) if isinstance(e, Failure) else f"{type(e).__name__}: {e} (line {e.__traceback__.tb_next.tb_lineno})"
-                print(f"not ok {f.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
-                print("    " + text.replace("\n", "\n    "), flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run("trust", Tiers)

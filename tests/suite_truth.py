@@ -5,26 +5,18 @@ secrets: each attack is caught, or named, at the province or at the site.  Print
 import json
 import os
 import sys
-import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 import world as w  # noqa: E402
-from world import Failure, must, wait_for  # noqa: E402
+from suite import run, test  # noqa: E402
+from world import must, wait_for  # noqa: E402
 
 PROVINCE, COUNTY = "350000000000", "350104000000"
 SITES = ("350104001003", "350104002001", "350104003003", "350104004001", "350104004006", "350104004007", "350104004008",
          "350104005001")
 CANARY, SMUGGLED = "金丝雀真实JINGUO", "SMUGGLEDcanaryJINGUO"
 DAY_MS = 24 * 3600 * 1000
-
-tests = []
-
-
-def test(f):
-    tests.append(f)
-    return f
-
 
 def activity(title, **more):
     row = {"table": "activity", "title": title, "act": "0", "start": "2025-03-08T09:00", "astat": "finished", **more}
@@ -297,30 +289,5 @@ def who_sends_too_much_keeps_it(t):
     must(not peer["quota_code"], "peers still says it", str(peer))
 
 
-def main(wanted):
-    chosen = [f for f in tests if not wanted or any(x in f.__name__ for x in wanted) or f is tests[0]]
-    failed, tiers, why = 0, None, ""
-    with w.World("truth") as world:
-        try:
-            tiers = Tiers(world)
-        except Failure as e:
-            why = f"the world could not be set up: {e}"
-        for f in chosen:
-            started = time.monotonic()
-            try:
-                must(tiers, why)
-                f(tiers)
-                print(f"ok {f.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
-            except Exception as e:  # a test that breaks is a test that fails; the others still say what they find
-                failed += 1
-                text = str(e) if isinstance(e, Failure) else f"{type(e).__name__}: {e} (line {e.__traceback__.tb_next.tb_lineno})"
-                print(f"not ok {f.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
-                print("    " + text.replace("\n", "\n    "), flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run("truth", Tiers, first_always=True)

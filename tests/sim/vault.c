@@ -312,7 +312,8 @@ struct device *vault_clone(struct vault *v, struct device *like)
 	d->acked.p = mem_alloc((like->acked.count + 1) * sizeof(*d->acked.p));
 	d->acked.room = like->acked.count + 1;
 	d->acked.count = like->acked.count;
-	memcpy(d->acked.p, like->acked.p, like->acked.count * sizeof(*d->acked.p));
+	if (like->acked.count)
+		memcpy(d->acked.p, like->acked.p, like->acked.count * sizeof(*d->acked.p));
 	safe_of(v, d)->copy_of = like;
 	safe_of(v, like)->copy = d;
 	v->hubs_copied |= d->hub;

@@ -1,4 +1,4 @@
-"""world.py - real programs on this machine for tests/demo and tests/suite_e2e.py: directories, processes, a slow
+"""world.py - real programs on this machine for tests/demo, the suites and the campaign: directories, processes, a slow
 line, and an outside reader of the databases (python's sqlite3 on copies, none of our own code).
 
 Only 127.0.0.1.  Everything that was started is ended and everything that was made is removed when the `with`
@@ -25,6 +25,7 @@ NODE, HUB = os.path.join(BUILD, "jinguo-node"), os.path.join(BUILD, "jinguo-hub"
 GENERATE = os.path.join(TOP, "deploy", "generate")
 DIVISIONS = os.path.join(TOP, "deploy", "data", "divisions-35-fujian.tsv.gz")
 SLOWER = int(os.environ.get("SUITE_SLOWER", "1"))  # sanitised builds
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 UNREACHABLE, NOT_COMPLETE = 6, 12  # exit codes, ux.md section 6
 PR_SET_PDEATHSIG = 1
 LANE_OPEN, LANE_COUNTY = 0, 1
@@ -48,6 +49,13 @@ class Failure(Exception):
 def must(condition, text, *more):
     if not condition:
         raise Failure(text, *more)
+
+
+def faked(env, **how):
+    """The environment of a program whose clock libfaketime sets, by its variables `how`; monotonic clocks stay."""
+    env = dict(env, LD_PRELOAD=FAKETIME, FAKETIME_DONT_FAKE_MONOTONIC="1", DONT_FAKE_MONOTONIC="1", **how)
+    env.setdefault("ASAN_OPTIONS", "verify_asan_link_order=0")  # ASan wants to be first, and finds its way without
+    return env
 
 
 def die_with_parent():
