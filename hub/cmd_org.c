@@ -160,11 +160,7 @@ static int flush(struct import *m)
 	rc = call_begin(c);
 	if (rc) return rc;
 	rc = replica_write(c->replica, m->writes, m->pending, false, nobody);
-	if (rc) {
-		call_failed(c, rc);
-		replica_rollback(c->replica);
-		return rc;
-	}
+	if (rc) return call_undo(c, rc);
 	rc = call_commit(c);
 	for (size_t i = 0; !rc && i < m->pending; i++)
 		memcpy(m->ids[m->items[i]], m->writes[i].row, 16);

@@ -179,11 +179,7 @@ static int release(struct call *c)
 	rc = call_begin(c);
 	if (rc) return rc;
 	rc = replica_release(c->replica, origin);
-	if (rc) {
-		call_failed(c, rc);
-		replica_rollback(c->replica);
-		return rc;
-	}
+	if (rc) return call_undo(c, rc);
 	rc = call_commit(c);
 	if (!rc) call_say_text(c, word_text(c->language, WORD_RELEASED));
 	return rc;

@@ -9,7 +9,7 @@
 #include "common/ident.h"
 #include "proto/revoke.h"
 
-enum { APPLY_PIECE = 2000, SCAN = 64, LINE_MAX = 4096 };
+enum { SCAN = 64, LINE_MAX = 4096 };
 
 static int device_of(struct call *c, const char *text, uint8_t ret[16])
 {
@@ -151,25 +151,6 @@ static int report(struct call *c, const uint8_t origin[16], int64_t since_ms, js
 
 /* ---- revoke */
 
-static int apply_all(struct call *c)
-{
-	bool more = true;
-	int rc = 0;
-
-	while (more && !rc) {
-		rc = call_begin(c);
-		if (rc) return rc;
-		rc = replica_apply(c->replica, APPLY_PIECE, &more);
-		if (rc) {
-			call_failed(c, rc);
-			replica_rollback(c->replica);
-			return rc;
-		}
-		rc = call_commit(c);
-	}
-	return rc;
-}
-
 /* Its row in the list of devices, if this level keeps one. */
 static int note_row(struct call *c, const uint8_t origin[16])
 {
@@ -201,16 +182,12 @@ static int run_revoke(struct call *c)
 		               "--reason TEXT: what became of it");
 	rc = rc ? rc : since_of(c, &since_ms);
 	rc = rc ? rc : call_open(c, 0);
-	rc = rc ? rc : apply_all(c);
+	rc = rc ? rc : call_apply_all(c);
 	rc = rc ? rc : call_begin(c);
 	if (rc) return rc;
 	rc = replica_revoke(c->replica, origin, reason);
 	rc = rc ? rc : note_row(c, origin);
-	if (rc) {
-		call_failed(c, rc);
-		replica_rollback(c->replica);
-		return rc;
-	}
+	if (rc) return call_undo(c, rc);
 	rc = call_commit(c);
 	if (rc) return rc;
 	if (!c->json) {

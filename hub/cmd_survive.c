@@ -25,11 +25,7 @@ static int run_survive(struct call *c)
 	if (rc) return rc;
 	rc = replica_survive(c->replica);
 	rc = rc ? rc : replica_own_copies(c->replica, &own);
-	if (rc) {
-		call_failed(c, rc);
-		replica_rollback(c->replica);
-		return rc;
-	}
+	if (rc) return call_undo(c, rc);
 	rc = call_commit(c);
 	if (rc) return rc;
 	if (!c->json) {

@@ -449,11 +449,7 @@ static int act_on_parked(struct call *c, const char *option)
 	if (rc) return rc;
 	rc = settle ? replica_settle(c->replica, id, !strcmp(option, "accept"), c->person.id)
 	            : replica_retry(c->replica, id, &mended);
-	if (rc) {
-		call_failed(c, rc);
-		replica_rollback(c->replica);
-		return rc;
-	}
+	if (rc) return call_undo(c, rc);
 	rc = call_commit(c);
 	if (rc) return rc;
 	if (c->json) {

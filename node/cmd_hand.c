@@ -15,7 +15,7 @@
 #include "proto/bundle.h"
 #include "proto/copies.h"
 
-enum { BATCH = 200, APPLY_PIECE = 2000, HAND_PATH_ROOM = 1100 };
+enum { BATCH = 200, HAND_PATH_ROOM = 1100 };
 
 /* ---- out */
 
@@ -45,10 +45,7 @@ static int seal_tail(struct call *c)
 
 	if (rc) return rc;
 	rc = replica_seal(c->replica, &sealed);
-	if (!rc) return call_commit(c);
-	call_failed(c, rc);
-	replica_rollback(c->replica);
-	return rc;
+	return rc ? call_undo(c, rc) : call_commit(c);
 }
 
 static int write_journal(struct call *c, FILE *f, const char *path, int64_t *ret_entries)
@@ -199,25 +196,6 @@ static int take_file(struct taking *t, FILE *f)
 	return rc;
 }
 
-static int apply_all(struct call *c)
-{
-	bool more = true;
-	int rc = 0;
-
-	while (more && !rc) {
-		rc = call_begin(c);
-		if (rc) return rc;
-		rc = replica_apply(c->replica, APPLY_PIECE, &more);
-		if (rc) {
-			call_failed(c, rc);
-			replica_rollback(c->replica);
-			return rc;
-		}
-		rc = call_commit(c);
-	}
-	return rc;
-}
-
 static void in_done(struct taking *t)
 {
 	struct call *c = t->c;
@@ -266,7 +244,7 @@ static int run_hand_in(struct call *c)
 	rc = take_file(&t, f);
 	(void)fclose(f);
 	if (t.fresh || !rc) {
-		int applied = apply_all(c);
+		int applied = call_apply_all(c);
 		rc = rc ? rc : applied;
 	}
 	in_done(&t);

@@ -338,10 +338,7 @@ static int write_row(struct call *c, struct write *w, const uint8_t *secret)
 	replica_sign_as(c->replica, secret);
 	rc = replica_write(c->replica, w, 1, false, c->person.id);
 	replica_sign_as(c->replica, NULL);
-	if (!rc) return call_commit(c);
-	call_failed(c, rc);
-	replica_rollback(c->replica);
-	return rc;
+	return rc ? call_undo(c, rc) : call_commit(c);
 }
 
 /* The account of a person below, by the number that `account list` shows there and `list account` here. */
@@ -479,11 +476,7 @@ static int run_recovery_state(struct call *c)
 	rc = rc ? rc : call_begin(c);
 	if (rc) return rc;
 	rc = replica_write(c->replica, &w, 1, false, c->person.id);
-	if (rc) {
-		call_failed(c, rc);
-		replica_rollback(c->replica);
-		return rc;
-	}
+	if (rc) return call_undo(c, rc);
 	rc = call_commit(c);
 	rc = rc ? rc : rest_recovery_follow(c->replica, &c->error);
 	if (!rc) call_say_text(c, word_text(c->language, WORD_RECOVERY_STATED));

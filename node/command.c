@@ -12,7 +12,7 @@
 #include "node/rest.h"
 #include "node/status.h"
 
-enum { LINE_BYTES_MAX = 64 * 1024, NAMES_MAX = 128 };
+enum { LINE_BYTES_MAX = 64 * 1024, NAMES_MAX = 128, APPLY_PIECE = 2000 };
 
 /* ---- options */
 
@@ -92,9 +92,26 @@ int call_commit(struct call *c)
 {
 	int rc = replica_commit(c->replica);
 
-	if (rc) {
-		call_failed(c, rc);
-		replica_rollback(c->replica);
+	return rc ? call_undo(c, rc) : 0;
+}
+
+int call_undo(struct call *c, int rc)
+{
+	call_failed(c, rc);
+	replica_rollback(c->replica);
+	return rc;
+}
+
+int call_apply_all(struct call *c)
+{
+	bool more = true;
+	int rc = 0;
+
+	while (more && !rc) {
+		rc = call_begin(c);
+		if (rc) return rc;
+		rc = replica_apply(c->replica, APPLY_PIECE, &more);
+		rc = rc ? call_undo(c, rc) : call_commit(c);
 	}
 	return rc;
 }
@@ -218,10 +235,7 @@ int call_note(struct call *c, enum trail_verb verb, int outcome, const struct ta
 	if (id) memcpy(r.id, id, sizeof r.id);
 	if (rc) return rc;
 	rc = trail_add(c->replica, &r);
-	if (!rc) return call_commit(c);
-	call_failed(c, rc);
-	replica_rollback(c->replica);
-	return rc;
+	return rc ? call_undo(c, rc) : call_commit(c);
 }
 
 int call_note_read(struct call *c, const struct table *t, const uint8_t *id)

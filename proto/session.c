@@ -86,8 +86,8 @@ struct session {
 	uint64_t peer_last, met_before; /* the peer's run that was met last when WELCOME went out */
 
 	/* agreement */
-	uint8_t said_state[16], heard_state[16];
-	int64_t said_acked, said_unapplied;
+	struct msg_state said; /* or what HELLO and WELCOME said to the same end */
+	uint8_t heard_state[16];
 	bool heard_idle, said_idle;
 	bool heard_fresh; /* no DATA came since the peer said its state */
 	int64_t heard_acked;
@@ -723,6 +723,12 @@ static int note_given_back(struct session *s)
 	return store_meta_put(s->r->st, "given_back", span_of(&s->r->s.run, sizeof(run)));
 }
 
+static bool says_the_same(const struct msg_state *a, const struct msg_state *b)
+{
+	return !memcmp(a->state, b->state, 16) && a->acked == b->acked &&
+	       a->unapplied == b->unapplied && a->parked == b->parked && a->refused == b->refused;
+}
+
 /* Says how things stand when we are idle and what we last said is no longer so. */
 static int tell_state(struct session *s, struct session_actions *a)
 {
@@ -771,13 +777,8 @@ static int tell_state(struct session *s, struct session_actions *a)
 		s->p.idle = false;
 		return rc;
 	}
-	if (s->said_idle && !memcmp(m.state.state, s->said_state, 16) &&
-	    s->said_acked == m.state.acked &&
-	    s->said_unapplied == m.state.parked + m.state.refused + unsaid)
-		return rc;
-	memcpy(s->said_state, m.state.state, 16);
-	s->said_acked = m.state.acked;
-	s->said_unapplied = m.state.parked + m.state.refused + unsaid;
+	if (s->said_idle && says_the_same(&m.state, &s->said)) return rc;
+	s->said = m.state;
 	s->said_idle = true;
 	/* Behind the DATA it speaks of, or the peer would leave before that arrives. */
 	send_message(s, a, &m, FRAME_BULK);
@@ -1036,8 +1037,8 @@ static int say_hello(struct session *s, struct session_actions *a)
 	s->r->env->random(s->r->env->ctx, &s->hello_nonce, sizeof(s->hello_nonce));
 	s->hello_nonce |= 1; /* 0 means none */
 	h->nonce = s->hello_nonce;
-	memcpy(s->said_state, h->state, 16);
-	s->said_acked = h->cursor.mark.pos;
+	memcpy(s->said.state, h->state, 16);
+	s->said.acked = h->cursor.mark.pos;
 	s->state = SESSION_GREETED;
 	send_message(s, a, &m, FRAME_CONTROL);
 	return 0;
@@ -1222,9 +1223,10 @@ static int on_hello(struct session *s, const struct msg_hello *h, struct session
 	memcpy(s->in_filter,
 	       memcmp(h->filter, as_before, 8) != 0 ? h->filter : marks_newest(s).filter, 8);
 	memcpy(s->heard_state, h->state, 16);
-	memcpy(s->said_state, w->state, 16);
-	s->said_acked = w->cursor.mark.pos;
-	s->said_unapplied = held.parked + held.refused;
+	memcpy(s->said.state, w->state, 16);
+	s->said.acked = w->cursor.mark.pos;
+	s->said.parked = held.parked;
+	s->said.refused = held.refused;
 	s->in_open = true;
 	s->state = SESSION_OPEN;
 	open_descent(s, w->protocol);
@@ -1360,7 +1362,7 @@ static int on_welcome(struct session *s, const struct msg_welcome *w, struct ses
 	grant(s, w->credit ? w->credit : CREDIT_DEFAULT);
 	memcpy(s->in_filter, memcmp(w->filter, as_before, 8) != 0 ? w->filter : s->hello_filter, 8);
 	memcpy(s->heard_state, w->state, 16);
-	s->said_idle = s->heard_idle = w->idle && !memcmp(w->state, s->said_state, 16);
+	s->said_idle = s->heard_idle = w->idle && !memcmp(w->state, s->said.state, 16);
 	s->heard_acked = ours ? w->cursor.mark.pos : 0;
 	s->heard.parked = w->unsettled;
 	s->in_open = true;
@@ -1614,7 +1616,8 @@ static int show_cert(struct session *s, struct session_actions *a)
 	struct cert_row *own;
 	s->shown = true;
 	int rc = store_cert_by_id(s->r->st, s->r->cert.id, &s->memory, &own);
-	if (rc || !own) return rc ? engine_fail(s->r, rc) : 0;
+	if (rc) return engine_fail(s->r, rc);
+	if (!own) return close_with(s, a, ERR_UNKNOWN_ORIGIN);
 	env_trace(s->r->env, "session: the parent has forgotten us: our certificate is shown");
 	m.cert.cert = own->body;
 	send_message(s, a, &m, FRAME_CONTROL);
