@@ -61,6 +61,10 @@ static const struct {
         {2007, "tiers=3 counties=1 sites=1 devices=1 writes=13 calm=4 hours=2 real=400 "
                "latency_ms=251 half_open=381 stall=98 loss=51 offline=286 crash=16 fault=29 "
                "reboot=457 skew=186 hold=137 window=4096 damage=6 pause=223 load=3 whole=100"},
+        /* A county and its clone: the site agreed with one of them, and the check asked the other. */
+        {2000178, "tiers=3 counties=1 sites=1 devices=2 writes=4 calm=4 hours=1 latency_ms=389 "
+                  "cut=393 offline=773 refuse=555 hold=185 command=96 crowd=1 twin=478 whole=100 "
+                  "restore=4 clone=2 late_segment=2"},
 };
 
 static void worlds_that_were_found(void **state)

@@ -284,8 +284,8 @@ static void check_held(struct world *w, struct device *d)
 	struct held *held_there = NULL;
 	size_t count = 0;
 
-	if (d->copied)
-		return; /* it may be what the other machine recorded, which this one cannot know of */
+	if (d->copied || p->copied)
+		return; /* what the other machine recorded, or the parent's other copy holds, it cannot know of */
 	arena_init(&a, 0);
 	if (store_parked_list(p->keeper, 0, 1u << 16, &a, &held_there, &count) < 0) count = 0;
 	for (size_t i = 0; i < count; i++) {
