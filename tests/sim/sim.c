@@ -463,9 +463,11 @@ static bool settle_round(struct sim *s, bool connect)
 				if (!d->alive || (d->replica && d->joined && !d->ends_count &&
 				                  !d->seal_at_ms && !d->apply_due))
 					continue;
-				if (d->ends_count)
-					session_progress(
-					        d->ends[0].conn->ends[d->ends[0].side].session, &p);
+				const struct session *talk =
+				        d->ends_count
+				                ? d->ends[0].conn->ends[d->ends[0].side].session
+				                : NULL;
+				if (talk) session_progress(talk, &p);
 				world_fail(w, "rest",
 				           "%s is not quiet half an hour after healing: up %d "
 				           "joined %d ends %zu seal %d apply %d; conn %u state %d "
