@@ -86,10 +86,10 @@ void call_close(struct call *c);
 int call_failed(struct call *c, int rc); /* takes the replica's or store's error into c->error */
 int call_begin(struct call *c);          /* replica_begin and replica_commit with the error taken */
 int call_commit(struct call *c);
-int call_undo(
-        struct call *c,
-        int rc); /* after a fault within the transaction: call_failed, rolled back; gives rc */
-int call_apply_all(struct call *c); /* all that is journaled, in transactions of its own */
+/* After a fault within the transaction: takes the error as call_failed does, rolls back, gives rc. */
+int call_undo(struct call *c, int rc);
+/* Applies all that is journaled, in transactions of its own (none may be open); on a fault the pieces before stay. */
+int call_apply_all(struct call *c);
 int call_usage(struct call *c, const char *field, const char *detail); /* sets ERR_USAGE */
 
 /* Who runs it, by session, by --service, or nobody; -ERR_LOGIN or -ERR_NO_PERMISSION where the command asks for more. */

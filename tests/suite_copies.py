@@ -17,6 +17,7 @@ PROVINCE, COUNTY = "350000000000", "350104000000"
 SITE_A, SITE_B = "350104001003", "350104002001"
 REFUSED, PARTLY = 4, 10
 
+
 def volunteer(name):
     return json.dumps({"table": "volunteer", "name": name, "vstat": "active", "registered": "2025-03-08"},
                       ensure_ascii=False)

@@ -32,6 +32,7 @@ CANARY = "金丝雀e2eJINGUO"
 BOTH = (w.LANE_OPEN, w.LANE_COUNTY)
 SEED = int(os.environ.get("SEED", "20251124"))
 
+
 def activity(title, **more):
     row = {"table": "activity", "title": title, "act": "0", "start": "2025-03-08T09:00", "astat": "finished", **more}
     return json.dumps(row, ensure_ascii=False)
@@ -47,6 +48,7 @@ def id_bytes(text):
 
 
 # ---- three tiers with the real divisions of Fujian
+
 
 class Tiers:
     def __init__(self, world):
@@ -326,6 +328,7 @@ def lanes(t):
 
 # ---- invitations
 
+
 def token_parts(text):
     """The bytes of an invitation and where each of its elements begins and ends (proto/README.md)."""
     raw = base64.urlsafe_b64decode(text.strip()[4:] + "==")
@@ -399,6 +402,7 @@ def token_misuse(t):
 
 
 # ---- peers that do not speak the protocol
+
 
 class Curve:
     """A CURVE link of libzmq's, by ctypes: what a stranger with our address and key can say."""
@@ -544,6 +548,7 @@ def noise_through_curve(t):
 
 # ---- links
 
+
 def standing_in_door(port):
     """Connections that the kernel made at this listening port and no program has taken."""
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
@@ -633,6 +638,7 @@ def status_tells_why(t):
 
 
 # ---- files and disks
+
 
 @test
 def damage_is_found_unasked(t):
@@ -756,6 +762,7 @@ def settle_of(hub, *nodes):
     for node in nodes:
         wait_for(node.complete, 30, f"{node.name} is complete")
     wait_for(lambda: hub.status()["own_complete"], 20, f"{hub.name} is complete")
+
 
 if __name__ == "__main__":
     run("e2e", Tiers, first_always=True)

@@ -22,6 +22,7 @@ PEOPLE = {"people": {"argon_kib": 8, "argon_passes": 1, "lock_after": 3, "lock_m
 HEAD, RECORDER, LIAISON = "head-password-1", "recorder-password-1", "liaison-password-1"
 ID_NO = "11010519491231002X"
 
+
 def volunteer(name, **more):
     return json.dumps({"table": "volunteer", "name": name, "vstat": "active", "registered": "2025-03-08", **more},
                       ensure_ascii=False)

@@ -18,6 +18,7 @@ SITES = ("350104001003", "350104002001", "350104003003", "350104004001", "350104
 CANARY, SMUGGLED = "金丝雀真实JINGUO", "SMUGGLEDcanaryJINGUO"
 DAY_MS = 24 * 3600 * 1000
 
+
 def activity(title, **more):
     row = {"table": "activity", "title": title, "act": "0", "start": "2025-03-08T09:00", "astat": "finished", **more}
     return json.dumps(row, ensure_ascii=False)

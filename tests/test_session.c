@@ -1019,6 +1019,35 @@ static void proposals_are_settled_by_the_owner(void **state)
 	assert_int_equal(trio_counts(t->site).refused, 1);
 }
 
+/* Parked by one less and refused by one more is the same sum, and not the same news. */
+static void who_waits_and_who_is_refused_is_told_apart(void **state)
+{
+	struct trio *t = *state;
+	struct field_write name = trio_said("site", "name", value_text("庆城妇女之家"));
+	struct trio_link *l;
+	struct held *h;
+	uint8_t row[16];
+
+	assert_int_equal(trio_insert(t->site, "site", &name, 1, row), 0);
+	assert_true(trio_settle(t));
+	assert_int_equal(trio_change(t->site, "site", row, "star", value_int(5)), 0);
+	trio_seal(t->site);
+	l = trio_link(t->site);
+	l->config[TRIO_UP].stay = true;
+	trio_run(t);
+	assert_int_equal(trio_parked(t->county, &h), 1);
+	assert_int_equal(peer_of(t->site, t->county).parked, 1);
+	assert_int_equal(peer_of(t->site, t->county).refused, 0);
+	assert_int_equal(settle(t->county, h[0].id, false), 0);
+	trio_pump(t->county);
+	trio_run(t);
+	assert_non_null(l->sessions[TRIO_UP]); /* the same session */
+	assert_int_equal(peer_of(t->site, t->county).parked, 0);
+	assert_int_equal(peer_of(t->site, t->county).refused, 1);
+	trio_end(l);
+	trio_run(t);
+}
+
 /* ---- whole changesets */
 
 /* Two activities in one transaction; what is special about the second stands in the last field. */
@@ -1316,6 +1345,7 @@ int main(void)
 	        TEST(nobody_corrects_the_units_above),
 	        TEST(a_new_run_goes_on_at_the_old_cursor),
 	        TEST(proposals_are_settled_by_the_owner),
+	        TEST(who_waits_and_who_is_refused_is_told_apart),
 	        TEST(one_bad_record_refuses_the_whole_changeset),
 	        TEST(a_held_record_holds_and_releases_the_whole),
 	        TEST(a_held_reference_waits_with_its_cause),

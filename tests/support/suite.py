@@ -1,7 +1,7 @@
 """suite.py - tests of real programs that share one world, run in their order, each told as `ok NAME` or `not ok NAME`.
 
 A suite marks its tests with `@test` and ends in `run(NAME, SETUP)`: SETUP(world) makes what every test is given.
-Words on the command line choose the tests whose names hold them.
+Words on the command line choose the tests whose names hold them; exit 2 if they choose none.
 """
 import sys
 import time
@@ -39,7 +39,12 @@ def run_one(f, given, why):
 def run(name, setup, first_always=False):
     """Ends the program: 0 if all tests passed.  first_always: the first test makes what the others look at."""
     wanted = sys.argv[1:]
-    chosen = [f for f in tests if not wanted or any(x in f.__name__ for x in wanted) or (first_always and f is tests[0])]
+    chosen = [f for f in tests if not wanted or any(x in f.__name__ for x in wanted)]
+    if not chosen:
+        print(f"no test is called so: {' '.join(wanted)}; there are {' '.join(f.__name__ for f in tests)}", file=sys.stderr)
+        sys.exit(2)
+    if first_always and tests[0] not in chosen:
+        chosen.insert(0, tests[0])
     given, why = None, ""
     try:
         with w.World(name) as world:

@@ -53,9 +53,9 @@ def must(condition, text, *more):
 
 def faked(env, **how):
     """The environment of a program whose clock libfaketime sets, by its variables `how`; monotonic clocks stay."""
-    env = dict(env, LD_PRELOAD=FAKETIME, FAKETIME_DONT_FAKE_MONOTONIC="1", DONT_FAKE_MONOTONIC="1", **how)
-    env.setdefault("ASAN_OPTIONS", "verify_asan_link_order=0")  # ASan wants to be first, and finds its way without
-    return env
+    # ASan wants to be the first library, and finds its way without.
+    asan = ":".join(filter(None, (env.get("ASAN_OPTIONS"), "verify_asan_link_order=0")))
+    return dict(env, LD_PRELOAD=FAKETIME, FAKETIME_DONT_FAKE_MONOTONIC="1", DONT_FAKE_MONOTONIC="1", ASAN_OPTIONS=asan, **how)
 
 
 def die_with_parent():
