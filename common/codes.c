@@ -373,6 +373,43 @@ static const struct code list_cause[] = {
 	{"unexplained", "原因不明", "unexplained", 1},
 };
 LIST(cause, "cause", "Jinguo design, architecture section 6");
+
+static const struct code list_case_risk[] = {
+	{"low", "一般", "low", 3},
+	{"medium", "较高", "medium", 3},
+	{"high", "紧急", "high", 3},
+};
+LIST(case_risk, "case_risk", "Jinguo design, domain study 4.1: hazard flag of the stub");
+
+static const struct code list_case_state[] = {
+	{"open", "已立案", "open", 3},
+	{"sealed", "已密封上报", "sealed", 3},
+	{"accepted", "县级已受理", "accepted by the county", 3},
+	{"assisted", "转介或帮扶中", "referred or assisted", 3},
+	{"visits", "回访中", "follow-up visits", 3},
+	{"closed", "已结案", "closed", 3},
+};
+LIST(case_state, "case_state", "domain study 4.4 (restricted_case)");
+
+static const struct code list_case_kind[] = {
+	{"report", "来访或来电", "first report", 4},
+	{"visit", "走访回访", "visit", 4},
+	{"referral", "转介", "referral", 4},
+	{"measure", "处置", "measure taken", 4},
+	{"closing", "结案", "closing", 4},
+};
+LIST(case_kind, "case_kind", "domain study 4.4 (restricted_case)");
+
+static const struct code list_referral[] = {
+	{"police", "公安", "police", 4},
+	{"court", "法院", "court", 4},
+	{"legal_aid", "法律援助", "legal aid", 4},
+	{"hospital", "医疗机构", "hospital", 4},
+	{"shelter", "庇护场所", "shelter", 4},
+	{"civil_affairs", "民政", "civil affairs", 4},
+	{"counselling", "心理咨询", "counselling", 4},
+};
+LIST(referral, "referral", "反家庭暴力法 art.13-18, 23");
 /* clang-format on */
 
 const struct code_list *const code_lists[] = {
@@ -404,5 +441,9 @@ const struct code_list *const code_lists[] = {
         &codes_member_role,
         &codes_metric,
         &codes_cause,
+        &codes_case_risk,
+        &codes_case_state,
+        &codes_case_kind,
+        &codes_referral,
 };
 const size_t code_lists_count = ARRAY_COUNT(code_lists);

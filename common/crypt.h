@@ -56,8 +56,16 @@ NODISCARD bool sealer_open(struct sealer *s, struct span about, struct span seal
 /* To the holder of a Curve25519 secret, from nobody: 48 bytes more than the plain text. */
 enum { BOX_MORE = 48 };
 void box_close(const uint8_t to_public[LINK_KEY], struct span plain, uint8_t *ret);
+/* The same, of chance that the caller drew: its key of this once is that of link_keypair(seed). */
+void box_close_from(const uint8_t seed[32], const uint8_t to_public[LINK_KEY], struct span plain,
+                    uint8_t *ret);
 NODISCARD bool box_open(const uint8_t public_key[LINK_KEY], const uint8_t secret[LINK_KEY],
                         struct span sealed, uint8_t *ret);
+/* false: a point of small order, to which everybody has the secret. */
+bool link_key_good(const uint8_t key[LINK_KEY]);
+/* ISO 7816-4: one byte 0x80 and zeros, up to size (above len). */
+void crypt_pad(uint8_t *p, size_t len, size_t size);
+NODISCARD bool crypt_unpad(const uint8_t *p, size_t size, size_t *ret_len);
 /*
  * A key from a password: Argon2id 1.3, one lane.  Bounds are checked before memory is taken: passes 1..10,
  * 8 KiB..1 GiB.  false: outside of them, or the memory is not to be had.

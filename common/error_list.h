@@ -49,6 +49,9 @@ ERROR(FIELD_FORM, 1113, "field_form", EXIT_REFUSED, 422,
 ERROR(DIVISION_CODE, 1114, "division_code", EXIT_REFUSED, 422,
       "区划代码应为12位数字，前两位为省级代码。", "A division code has 12 digits and begins with that of a province.",
       "请从区划列表里选。", "Choose it from the list of divisions.")
+ERROR(ENVELOPE, 1120, "envelope", EXIT_REFUSED, 422,
+      "密封栏里不是密封件，或密封件格式不对。", "The sealed field holds no envelope, or one of a wrong form or size.",
+      "请用 case seal 重新密封；明文不要写进密封栏。", "Seal it anew with `case seal`; nothing stands there in clear.")
 
 /* 2: service */
 ERROR(OVERLAP, 2101, "overlap", EXIT_CONFLICT, 409,
@@ -87,6 +90,9 @@ ERROR(UNSIGNED, 3104, "unsigned", EXIT_NO_PERMISSION, 403,
 ERROR(UNCERTIFIED, 3105, "uncertified", EXIT_NO_PERMISSION, 403,
       "上级还没有确认此人可以审核。", "The level above has not certified this person for this role.",
       "请上级用 account certify 确认。", "Ask the level above for account certify.")
+ERROR(OFFICERS, 3110, "officers", EXIT_REFUSED, 409,
+      "还没有省级签发的权益专员或离线恢复公钥，不能密封。", "No rights officer, or no offline recovery key, is certified by the province: nothing can be sealed.",
+      "请县级用 officer request 申请，省级用 officer certify 签发；officer list 可查。", "The county asks with `officer request`, the province signs with `officer certify`; `officer list` shows them.")
 
 /* 4: identity */
 ERROR(INVITE_OLD, 4101, "invite_old", EXIT_REFUSED, 410,
@@ -142,6 +148,9 @@ ERROR(APPROVAL, 4117, "approval", EXIT_REFUSED, 409,
       "等待县级核对。", "The county has to approve this computer first.",
       "请打电话把六位核对码告诉县级，再入网一次。", "Tell the county the six digits by telephone, then join again.")
 
+ERROR(NOT_FOR_YOU, 4120, "not_for_you", EXIT_NO_PERMISSION, 403,
+      "这份密封件没有封给您的密钥。", "This envelope is not closed to your key.",
+      "请能开启的专员用 case rewrap 转封给您。", "Ask an officer who can open it for `case rewrap`.")
 ERROR(LOGIN, 4131, "login", EXIT_NO_PERMISSION, 401,
       "请先登录；本机设了账号。", "Log in first: this computer has accounts.",
       "用 login 登录；脚本用 --service。", "Use login; scripts use --service.")

@@ -27,8 +27,8 @@ static const char *const kind_names[] = {[TABLE_FIELD] = "field",
                                          [TABLE_SET] = "set",
                                          [TABLE_SYSTEM] = "system"};
 static const char *const lane_names[LANES] = {"open", "county", "sealed", "reserved"};
-static const char *const rule_names[] = {"citizen_id", "division_code", "phone", "uscc",
-                                         "day_minutes"};
+static const char *const rule_names[] = {"citizen_id",  "division_code", "phone",        "uscc",
+                                         "day_minutes", "envelope",      "envelope_keys"};
 
 /* The lowest and the highest tier of a lane (architecture section 6). */
 static const uint8_t lane_tier_min[LANES] = {0, 2, 4, 0};
@@ -230,7 +230,8 @@ static const char *check_type(const struct schema *s, const struct table *t, con
 		return wrong("%s.%s: length out of place or too large", t->name, f->name);
 	if (f->min > f->max) return wrong("%s.%s: min above max", t->name, f->name);
 	if (f->rule != NULL &&
-	    (!rule_known(f->rule) || (f->type != FIELD_TEXT && f->type != FIELD_INT)))
+	    (!rule_known(f->rule) ||
+	     (f->type != FIELD_TEXT && f->type != FIELD_INT && f->type != FIELD_BYTES)))
 		return wrong("%s.%s: unknown rule, or a rule on a type that has none", t->name,
 		             f->name);
 	return NULL;
@@ -258,6 +259,9 @@ static const char *check_field(const struct schema *s, const struct table *t, si
 	if ((f->merge == MERGE_OWNED) !=
 	    (f->owner_level >= LEVEL_NATION && f->owner_level <= LEVEL_COMMUNITY))
 		return wrong("%s.%s: an owner belongs to owned fields, and only to them", t->name,
+		             f->name);
+	if (lane == LANE_SEALED && f->type != FIELD_REF && f->rule == NULL)
+		return wrong("%s.%s: the sealed lane has references and envelopes", t->name,
 		             f->name);
 	if (f->figure && (lane == LANE_SEALED || f->merge == MERGE_DERIVED))
 		return wrong("%s.%s cannot be the input of a figure", t->name, f->name);
@@ -512,13 +516,8 @@ static void markdown_marks(const struct field *f, struct buf *out)
 	buf_text(out, " |");
 }
 
-static void markdown_table(const struct schema *s, const struct table *t, struct buf *out)
+static void markdown_fields(const struct schema *s, const struct table *t, struct buf *out)
 {
-	buf_print(out, "\n## %u `%s` %s (%s)\n\nKind: %s. Levels that may insert:", t->number,
-	          t->name, t->zh, t->en, kind_names[t->kind]);
-	for (unsigned level = LEVEL_NATION; level <= LEVEL_COMMUNITY; level++)
-		if ((t->writer_levels >> level & 1) != 0) buf_print(out, " %u", level);
-	buf_print(out, ". Source: %s.\n\n", t->source);
 	buf_text(out, "| no. | field | 名称 | English | type | tier | lane | marks | source |\n");
 	buf_text(out, "|---|---|---|---|---|---|---|---|---|\n");
 	for (size_t i = 0; i < t->fields_count; i++) {
@@ -535,6 +534,25 @@ static void markdown_table(const struct schema *s, const struct table *t, struct
 	}
 }
 
+static void markdown_table(const struct schema *s, const struct table *t, struct buf *out)
+{
+	buf_print(out, "\n## %u `%s` %s (%s)\n\nKind: %s. Levels that may insert:", t->number,
+	          t->name, t->zh, t->en, kind_names[t->kind]);
+	for (unsigned level = LEVEL_NATION; level <= LEVEL_COMMUNITY; level++)
+		if ((t->writer_levels >> level & 1) != 0) buf_print(out, " %u", level);
+	buf_print(out, ". Source: %s.\n\n", t->source);
+	markdown_fields(s, t, out);
+}
+
+static void markdown_content(const struct schema *s, const struct table *t, struct buf *out)
+{
+	buf_print(out,
+	          "\n# Inside envelopes\n\n## `%s` %s (%s)\n\nNo table: these values stand in "
+	          "no column, only in the envelopes of `case_record`. Source: %s.\n\n",
+	          t->name, t->zh, t->en, t->source);
+	markdown_fields(s, t, out);
+}
+
 void schema_markdown(const struct schema *s, struct buf *out)
 {
 	buf_print(out,
@@ -543,6 +561,7 @@ void schema_markdown(const struct schema *s, struct buf *out)
 	          ", code lists version %d.\n",
 	          s->version, CODES_VERSION);
 	for (size_t i = 0; i < s->tables_count; i++) markdown_table(s, s->tables[i], out);
+	markdown_content(s, &table_case_content, out);
 	buf_text(out, "\n# Code lists\n");
 	for (size_t i = 0; i < code_lists_count; i++) {
 		const struct code_list *l = code_lists[i];

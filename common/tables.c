@@ -10,6 +10,7 @@
 #include "common/base.h"
 
 #include "common/codes.h"
+#include "common/envelope.h"
 #include "common/schema.h"
 
 enum {
@@ -402,6 +403,85 @@ static const struct field recovery_key_fields[] = {
 	 .tier = 1, .required = true, .len_max = 32,
 	 .source = "architecture section 6: Curve25519; its secret is kept offline at the county"},
 };
+
+/* Who may be sealed to: certified and signed by the province (proto/officer.h), for the unit whose scope the row lies in. */
+static const struct field officer_fields[] = {
+	{.number = 4, .type = FIELD_BYTES, .name = "cert", .zh = "专员证书", .en = "certificate",
+	 .tier = 1, .required = true, .len_max = 256,
+	 .source = "issue of the sealed lane: certificates signed from the province"},
+	{.number = 8, .type = FIELD_BYTES, .name = "officer", .zh = "专员标识", .en = "officer",
+	 .tier = 1, .required = true, .indexed = true, .len_max = 8, .source = SRC_DESIGN},
+};
+
+/* The stub: what a site needs in order not to forget anybody, and nothing of what happened. */
+static const struct field restricted_case_fields[] = {
+	{.number = 5, .type = FIELD_TEXT, .name = "case_no", .zh = "个案编号", .en = "case number",
+	 .tier = 3, .required = true, .len_max = 40, .source = "domain study 4.3 (restricted_case)"},
+	{.number = 9, .type = FIELD_CODE, .name = "act", .zh = "类别", .en = "kind of case",
+	 .tier = 3, .codes = &codes_act, .source = "domain study 4.3 (restricted_case)"},
+	{.number = 13, .type = FIELD_CODE, .name = "risk", .zh = "风险", .en = "hazard",
+	 .tier = 3, .codes = &codes_case_risk, .source = "domain study 4.1: stub"},
+	{.number = 17, .type = FIELD_DATE, .name = "next_visit", .zh = "下次回访", .en = "next visit",
+	 .tier = 3, .min = DAY_MIN, .max = DAY_MAX, .source = "domain study 4.1: stub"},
+	{.number = 21, .type = FIELD_CODE, .name = "state", .zh = "状态", .en = "state",
+	 .tier = 3, .required = true, .codes = &codes_case_state, .source = "domain study 4.4"},
+};
+
+static const struct field case_record_fields[] = {
+	{.number = 6, .type = FIELD_REF, .name = "of", .zh = "个案", .en = "case", .tier = 4,
+	 .required = true, .indexed = true, .ref_table = TABLE_RESTRICTED_CASE,
+	 .source = "domain study 4.4: the site may only append"},
+	{.number = 10, .type = FIELD_BYTES, .name = "sealed", .zh = "密封件", .en = "envelope", .tier = 4,
+	 .required = true, .len_max = ENVELOPE_BYTES_MAX, .rule = "envelope",
+	 .source = "architecture section 6: sealed, every record once"},
+};
+
+static const struct field case_key_fields[] = {
+	{.number = 6, .type = FIELD_REF, .name = "of", .zh = "个案记录", .en = "record of a case", .tier = 4,
+	 .required = true, .indexed = true, .ref_table = TABLE_CASE_RECORD,
+	 .source = "architecture section 6: sealed, every record once"},
+	{.number = 10, .type = FIELD_BYTES, .name = "sealed", .zh = "转封密钥", .en = "keys", .tier = 4,
+	 .required = true, .len_max = ENVELOPE_BYTES_MAX, .rule = "envelope_keys",
+	 .source = "re-wrapping: a new record, the old envelope untouched"},
+};
+
+/* Said in the open before anything is read: that it was done, by whom and why, and not of which case. */
+static const struct field broken_glass_fields[] = {
+	{.number = 4, .type = FIELD_BYTES, .name = "by", .zh = "开启人", .en = "by",
+	 .tier = 1, .required = true, .len_max = 8, .source = "domain study 4.1: break-glass with reason"},
+	{.number = 8, .type = FIELD_TEXT, .name = "reason", .zh = "理由", .en = "reason",
+	 .tier = 1, .required = true, .len_max = 600, .source = "domain study 4.1: break-glass with reason"},
+	{.number = 12, .type = FIELD_INT, .name = "records", .zh = "份数", .en = "records",
+	 .tier = 1, .required = true, .min = 1, .max = 100000,
+	 .source = "domain study 4.1: break-glass with reason"},
+};
+
+/* Inside an envelope of case_record. */
+static const struct field case_content_fields[] = {
+	{.number = 6, .type = FIELD_CODE, .name = "kind", .zh = "事项", .en = "what it is", .tier = 4,
+	 .required = true, .codes = &codes_case_kind, .source = "domain study 4.4"},
+	{.number = 10, .type = FIELD_TIME, .name = "at", .zh = "时间", .en = "when", .tier = 4,
+	 .min = TIME_MIN, .max = TIME_MAX, .source = "domain study 4.3 (restricted_case)"},
+	{.number = 14, .type = FIELD_TEXT, .name = "text", .zh = "经过", .en = "what happened", .tier = 4,
+	 .required = true, .len_max = 32000, .source = "domain study 4.3 (restricted_case)"},
+	{.number = 18, .type = FIELD_TEXT, .name = "persons", .zh = "当事人", .en = "persons", .tier = 4,
+	 .len_max = 4000, .source = "domain study 4.3 (restricted_case)"},
+	{.number = 22, .type = FIELD_TEXT, .name = "will_of_victim", .zh = "当事人意愿",
+	 .en = "what the victim wants", .tier = 4, .len_max = 2000,
+	 .source = "domain study 4.3 (restricted_case)"},
+	{.number = 26, .type = FIELD_TIME, .name = "reported_police", .zh = "报警时间",
+	 .en = "reported to the police", .tier = 4, .min = TIME_MIN, .max = TIME_MAX,
+	 .source = "反家庭暴力法 art.13-15"},
+	{.number = 30, .type = FIELD_BOOL, .name = "warning_letter", .zh = "告诫书", .en = "warning letter",
+	 .tier = 4, .source = "反家庭暴力法 art.16"},
+	{.number = 34, .type = FIELD_DATE, .name = "order_until", .zh = "人身安全保护令到期",
+	 .en = "protection order until", .tier = 4, .min = DAY_MIN, .max = DAY_MAX,
+	 .source = "反家庭暴力法 art.23-30"},
+	{.number = 38, .type = FIELD_CODE, .name = "referred_to", .zh = "转介单位", .en = "referred to",
+	 .tier = 4, .codes = &codes_referral, .source = "domain study 4.3 (restricted_case)"},
+	{.number = 42, .type = FIELD_TEXT, .name = "result", .zh = "结果", .en = "result", .tier = 4,
+	 .len_max = 4000, .source = "domain study 4.3 (restricted_case)"},
+};
 /* clang-format on */
 
 #define TABLE(IDENT, NUMBER, KIND, ZH, EN, WRITERS, SOURCE)                                        \
@@ -447,11 +527,37 @@ TABLE(account, TABLE_ACCOUNT, TABLE_FIELD, "账号", "account", WRITE_ANY,
 TABLE(arrival, TABLE_ARRIVAL, TABLE_SYSTEM, "上级收到", "arrival", WRITE_CUSTODIAN,
       "architecture section 6: heads per origin go down");
 
+TABLE(officer, TABLE_OFFICER, TABLE_ONCE, "权益专员证书", "officer", WRITE_ORG,
+      "domain study 4.1, 4.6: who may be sealed to");
+TABLE(restricted_case, TABLE_RESTRICTED_CASE, TABLE_FIELD, "个案", "restricted case", WRITE_SITE,
+      "domain study 4.3, 4.4 (restricted_case)");
+TABLE(case_record, TABLE_CASE_RECORD, TABLE_ONCE, "个案记录", "record of a case", WRITE_SITE,
+      "architecture section 6: sealed, every record once");
+TABLE(case_key, TABLE_CASE_KEY, TABLE_ONCE, "转封密钥", "keys for a record", WRITE_SITE,
+      "architecture section 6: re-wrapping");
+TABLE(broken_glass, TABLE_BROKEN_GLASS, TABLE_ONCE, "破封登记", "broken glass", WRITE_SITE,
+      "domain study 4.1: break-glass with reason");
+
+const struct table table_case_content = {
+        .number = 1,
+        .kind = TABLE_ONCE,
+        .name = "case_content",
+        .zh = "个案内容",
+        .en = "what an envelope of a case says",
+        .fields = case_content_fields,
+        .fields_count = ARRAY_COUNT(case_content_fields),
+        .writer_levels = WRITE_SITE,
+        .source = "domain study 4.3 (restricted_case)",
+};
+
 static const struct table *const tables_current[] = {
-        &table_org_unit,     &table_site,        &table_device,      &table_volunteer,
-        &table_team,         &table_team_member, &table_activity,    &table_participation,
-        &table_figure,       &table_correction,  &table_account,     &table_trail_head,
-        &table_recovery_key, &table_person_cert, &table_review_step, &table_arrival,
+        &table_org_unit,     &table_site,          &table_device,
+        &table_volunteer,    &table_team,          &table_team_member,
+        &table_activity,     &table_participation, &table_figure,
+        &table_correction,   &table_account,       &table_trail_head,
+        &table_recovery_key, &table_person_cert,   &table_review_step,
+        &table_arrival,      &table_officer,       &table_restricted_case,
+        &table_case_record,  &table_case_key,      &table_broken_glass,
 };
 
 const struct schema schema_current = {

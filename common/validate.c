@@ -11,6 +11,7 @@
 
 #include "common/validate.h"
 
+#include "common/envelope.h"
 #include "common/ident.h"
 
 enum {
@@ -331,6 +332,19 @@ static int check_int(const struct table *t, const struct field *f, int64_t i, st
 	return 0;
 }
 
+/* The form is all that can be held against it by who has no key. */
+static int check_envelope(const struct table *t, const struct field *f, struct span s,
+                          struct error *err)
+{
+	bool keys = strcmp(f->rule, "envelope_keys") == 0;
+	struct envelope e;
+
+	if (!envelope_parse(s, &e)) return refuse(err, ERR_ENVELOPE, t, f, "not an envelope");
+	if ((e.kind == ENVELOPE_KEYS) != keys)
+		return refuse(err, ERR_ENVELOPE, t, f, "an envelope of another kind");
+	return 0;
+}
+
 static int check_bytes(const struct table *t, const struct field *f, struct span s,
                        struct error *err)
 {
@@ -338,6 +352,7 @@ static int check_bytes(const struct table *t, const struct field *f, struct span
 
 	if (f->type == FIELD_REF && s.len != ID_BYTES)
 		return refuse(err, ERR_FIELD_FORM, t, f, "an id has 16 bytes");
+	if (f->rule != NULL) return check_envelope(t, f, s, err);
 	if (s.len > len_max) return refuse(err, ERR_TOO_LONG, t, f, "longer than the field");
 	return 0;
 }

@@ -237,6 +237,12 @@ static int write_one(struct call *c, struct draft *d, bool own_transaction)
 	if (d->write.table->number == TABLE_ACCOUNT)
 		return error_set(&c->error, ERR_NO_PERMISSION, d->write.table->name,
 		                 "accounts are made and changed with `account`");
+	if (d->write.table->number == TABLE_OFFICER ||
+	    d->write.table->number == TABLE_CASE_RECORD ||
+	    d->write.table->number == TABLE_CASE_KEY ||
+	    d->write.table->number == TABLE_BROKEN_GLASS)
+		return error_set(&c->error, ERR_NO_PERMISSION, d->write.table->name,
+		                 "by `case` and `officer`");
 	d->write.fields = d->fields;
 	if (own_transaction && (rc = call_begin(c))) return rc;
 	rc = replica_write(c->replica, &d->write, 1, false, author);

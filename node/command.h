@@ -158,6 +158,7 @@ int record_lines(struct call *c, FILE *in, bool atomic, json_t *items, size_t *r
                  size_t *ret_failed);
 
 extern const struct command commands_record[], commands_look[], commands_link[], commands_care[],
-        commands_hand[], commands_people[], commands_trail[], commands_privacy[];
+        commands_hand[], commands_people[], commands_trail[], commands_privacy[],
+        commands_officer[];
 
 #endif

@@ -3,8 +3,9 @@
 #include "node/serve.h"
 
 static const struct command *const tables[] = {
-        commands_record, commands_look,   commands_node,  commands_link,    commands_care,
-        commands_hand,   commands_people, commands_trail, commands_privacy, NULL,
+        commands_record,  commands_look,    commands_node,   commands_link,
+        commands_care,    commands_hand,    commands_people, commands_trail,
+        commands_privacy, commands_officer, commands_case,   NULL,
 };
 
 static const struct program program = {

@@ -10,6 +10,7 @@
 /* The place is open and owns the links.  strangers: hubs; NULL.  Returns when a signal ends it. */
 int serve_run(struct call *c, const struct reactor_strangers *strangers);
 
-extern const struct command commands_node[];
+/* The node's own: a hub has neither. */
+extern const struct command commands_node[], commands_case[];
 
 #endif

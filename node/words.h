@@ -317,7 +317,18 @@
 	W(MISSING_NO_NODE, "未入网", "no node")                                                    \
 	W(MISSING_NO_AGREEMENT, "未核对一致,上次联系 {}", "not agreed, last contact {}")           \
 	W(MISSING_NEVER, "从未联系", "never seen")                                                 \
-	W(DATA_AS_OF, "数据截至 {},缺 {} 站", "as of {}, {} sites missing")
+	W(DATA_AS_OF, "数据截至 {},缺 {} 站", "as of {}, {} sites missing")                        \
+	W(CASE_SEALED, "已密封到权益专员和离线恢复公钥",                                           \
+	  "sealed to the officers and the offline recovery key")                                   \
+	W(CASE_CLOSED, "(没有封给您)", "(not closed to you)")                                      \
+	W(CASE_UNSIGNED, "注意:作者签名不符,或没有省级证书",                                       \
+	  "look out: the author's signature does not hold, or the province has not certified it")  \
+	W(CASE_REWRAPPED, "已转封 {} 份;您打不开的 {} 份", "re-wrapped {}; closed to you {}")      \
+	W(OFFICER_REQUEST, "请把这一行交给省级,并电话告知六位数 {}:",                              \
+	  "Give this line to the province, and tell it these six digits by telephone: {}")         \
+	W(OFFICER_CERTIFIED, "已签发证书: {}", "certified for {}")                                 \
+	W(OFFICER_REVOKED, "已收回证书;已封给她的记录她仍能打开,须另行处理。",                     \
+	  "Taken back; what was sealed to that key it still opens.")
 
 enum word {
 #define WORD_NAME(NAME, ZH, EN) WORD_##NAME,

@@ -162,6 +162,9 @@ int engine_rival(struct replica *r, const uint8_t origin[16],
 int engine_went_back(struct replica *r); /* another run, kept as meta `back` */
 
 /* ---- revoke.c */
+/* Makes a revocation of our own and takes it in. */
+int engine_say_revoked(struct replica *r, const uint8_t origin[16], const uint8_t *heads,
+                       size_t heads_count, const char *reason);
 int engine_take_revocation(struct replica *r, struct span head, uint32_t from, bool *ret_new);
 int engine_cert_came(struct replica *r, const struct cert *c); /* is its device revoked? */
 /* Was the author revoked, and is this segment none of what its parent had judged before? */

@@ -279,33 +279,22 @@ static int heads_of(struct replica *r, const uint8_t origin[16], struct arena *a
 	return rc;
 }
 
-int replica_revoke(struct replica *r, const uint8_t origin[16], const char *reason)
+int engine_say_revoked(struct replica *r, const uint8_t origin[16], const uint8_t *heads,
+                       size_t heads_count, const char *reason)
 {
-	struct revocation v = {.at_ms = r->env->now_ms(r->env->ctx)};
+	struct revocation v = {
+	        .at_ms = r->env->now_ms(r->env->ctx), .heads = heads, .heads_count = heads_count};
 	struct span chain[CERT_CHAIN_MAX];
-	struct cert_row *row;
 	struct cert top;
 	struct buf b;
-	uint8_t head[32];
-	int64_t journal;
 	bool fresh = false;
 	size_t n = 0;
+	int rc;
 	if (!reason[0] || strlen(reason) > REVOKE_REASON_MAX)
 		return error_set(&r->err, ERR_USAGE, "reason", "1 to %d bytes", REVOKE_REASON_MAX);
-	int rc = store_cert_by_origin(r->st, origin, &r->tx, &row);
-	if (rc) return engine_fail(r, rc);
-	if (!row || !replica_is_own(r, row->issuer) || !memcmp(origin, r->id->origin, 16))
-		return error_set(&r->err, ERR_NOT_FOUND, "device", "not a device of this hub");
-	if (row->role != CERT_NODE)
-		return error_set(&r->err, ERR_USAGE, "device", "a hub is not revoked this way");
-	if (row->revoked_ms) return error_set(&r->err, ERR_REVOKED, "device", "it is already");
-	rc = store_journal_head(r->st, &journal, head);
-	if (!rc && r->s.applied < journal)
-		return error_set(&r->err, ERR_BUSY, "", "what came from it is not applied yet");
-	rc = rc ? rc : replica_chain(r, &r->tx, chain, &n);
+	rc = replica_chain(r, &r->tx, chain, &n);
 	if (!rc && n < 2) rc = error_set(&r->err, ERR_CERT_BAD, "", "our own chain is not whole");
 	rc = rc ? rc : cert_open(chain[n - 1], &top, &r->err);
-	rc = rc ? rc : heads_of(r, origin, &r->tx, &v.heads, &v.heads_count);
 	if (rc) return engine_fail(r, rc);
 	memcpy(v.scope, top.unit, 16);
 	memcpy(v.origin, origin, 16);
@@ -316,6 +305,39 @@ int replica_revoke(struct replica *r, const uint8_t origin[16], const char *reas
 	rc = rc ? rc : engine_take_revocation(r, buf_span(&b), 0, &fresh);
 	buf_done(&b);
 	return rc ? engine_fail(r, rc) : 0;
+}
+
+int revocation_by(struct replica *r, const uint8_t origin[16], const uint8_t hub[16], bool *ret)
+{
+	int64_t recv;
+	int rc = kept(r, origin, hub, &recv);
+	*ret = !rc && recv;
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+int replica_revoke(struct replica *r, const uint8_t origin[16], const char *reason)
+{
+	const uint8_t *heads = NULL;
+	struct cert_row *row;
+	uint8_t head[32];
+	int64_t journal;
+	size_t heads_count = 0;
+	int rc;
+	if (!reason[0] || strlen(reason) > REVOKE_REASON_MAX)
+		return error_set(&r->err, ERR_USAGE, "reason", "1 to %d bytes", REVOKE_REASON_MAX);
+	rc = store_cert_by_origin(r->st, origin, &r->tx, &row);
+	if (rc) return engine_fail(r, rc);
+	if (!row || !replica_is_own(r, row->issuer) || !memcmp(origin, r->id->origin, 16))
+		return error_set(&r->err, ERR_NOT_FOUND, "device", "not a device of this hub");
+	if (row->role != CERT_NODE)
+		return error_set(&r->err, ERR_USAGE, "device", "a hub is not revoked this way");
+	if (row->revoked_ms) return error_set(&r->err, ERR_REVOKED, "device", "it is already");
+	rc = store_journal_head(r->st, &journal, head);
+	if (!rc && r->s.applied < journal)
+		return error_set(&r->err, ERR_BUSY, "", "what came from it is not applied yet");
+	rc = rc ? rc : heads_of(r, origin, &r->tx, &heads, &heads_count);
+	if (rc) return engine_fail(r, rc);
+	return engine_say_revoked(r, origin, heads, heads_count, reason);
 }
 
 int replica_revocations(struct replica *r, struct arena *a, struct revocation **ret,

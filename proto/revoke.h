@@ -29,6 +29,8 @@ int revocation_open(struct span in, struct revocation *ret, struct error *err); 
 /* A device of ours is revoked, after all that came from it was applied.  -ERR_NOT_FOUND: not a device of ours;
  * -ERR_REVOKED: it is already; -ERR_USAGE: a hub, or no reason. */
 int replica_revoke(struct replica *r, const uint8_t origin[16], const char *reason);
+/* Did this hub revoke the holder of this origin: a device or, by the origin of its signing key, an officer (officer.h)? */
+int revocation_by(struct replica *r, const uint8_t origin[16], const uint8_t hub[16], bool *ret);
 /* All that are known here, oldest first. */
 int replica_revocations(struct replica *r, struct arena *a, struct revocation **ret,
                         size_t *ret_count);

@@ -263,6 +263,37 @@ static int check_open(const struct changeset *c, struct error *err)
 	return 0;
 }
 
+/*
+ * Who carries the sealed lane reads nothing there, so that only what is closed may stand in it: ids, and bytes that begin as an
+ * envelope does (of whatever format).  A program that put a plain word there shows it to nobody beyond the first who looks.
+ */
+static int check_sealed(const struct changeset *c, struct error *err)
+{
+	for (size_t i = 0; i < c->ops_count; i++) {
+		const struct op *op = &c->ops[i];
+
+		if (op->kind == OP_IMAGE || op->kind == OP_CUSTODY)
+			return error_set(err, ERR_CEILING, NULL,
+			                 "operation %zu of changeset %" PRIu64
+			                 " is of a kind that is not in the sealed lane",
+			                 i, c->seq);
+		for (size_t k = 0; k < op->values_count + op->olds_count; k++) {
+			const struct field_value *f = k < op->values_count
+			                                      ? &op->values[k]
+			                                      : &op->olds[k - op->values_count];
+			bool closed = f->value.type == VALUE_NULL ||
+			              (f->value.type == VALUE_BYTES &&
+			               (f->value.s.len == ID_BYTES ||
+			                (f->value.s.len > 3 && !memcmp(f->value.s.p, "JGE", 3))));
+
+			if (f->slot && !closed)
+				return error_set(err, ERR_ENVELOPE, NULL,
+				                 "a value that is not closed in the sealed lane");
+		}
+	}
+	return 0;
+}
+
 int segment_check(const struct segment *s, const uint8_t public_key[32], struct arena *a,
                   struct error *err)
 {
@@ -300,6 +331,7 @@ int segment_check_open(const struct segment *s, const uint8_t public_key[32], st
 	for (size_t i = 0; !rc && i < s->head.count; i++) {
 		rc = check_ids(&cs[i], err);
 		if (!rc && s->head.lane == LANE_OPEN) rc = check_open(&cs[i], err);
+		if (!rc && s->head.lane == LANE_SEALED) rc = check_sealed(&cs[i], err);
 	}
 	if (!rc) *ret = cs;
 	return rc;

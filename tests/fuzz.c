@@ -404,7 +404,8 @@ static const struct fuzz_target {
         {"json", fuzz_json},       {"clock", fuzz_clock},         {"peer", fuzz_peer},
         {"session", fuzz_session}, {"bundle", fuzz_bundle},       {"named", fuzz_named},
         {"person", fuzz_person},   {"root", fuzz_root},           {"revocation", fuzz_revocation},
-        {"trail", fuzz_trail},
+        {"trail", fuzz_trail},     {"envelope", fuzz_envelope},   {"dossier", fuzz_dossier},
+        {"officer", fuzz_officer},
 };
 
 #ifdef FUZZ

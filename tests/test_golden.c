@@ -18,12 +18,15 @@
 
 #include "common/base.h"
 
+#include "common/envelope.h"
 #include "common/squeeze.h"
+#include "node/dossier.h"
+#include "proto/officer.h"
 #include "proto/person.h"
 #include "tests/fuzz.c" /* NOLINT(bugprone-suspicious-include): its static targets */
 #include "tests/support/changes.h"
 
-enum { ITEMS_MAX = 80 };
+enum { ITEMS_MAX = 96 };
 
 struct item {
 	char name[48];
@@ -356,6 +359,70 @@ static void add_copies(struct golden *g)
 	changeset_pack(&signed_one, item_add(g, "changeset", "changeset-signed"));
 }
 
+static void sevens(void *ctx, void *ret, size_t len)
+{
+	uint8_t *next = ctx;
+
+	memset(ret, (*next)++, len);
+}
+
+/* Officers are those of the seeds 0x51.. (32 times that byte), the author that of 0x61; chance is 32 times 7, then 8 ... */
+static void add_sealed(struct golden *g)
+{
+	static uint8_t next;
+	static const struct envelope_chance chance = {sevens, &next};
+	struct envelope_place at = {.table = TABLE_CASE_RECORD, .field = 10};
+	uint8_t seed[32], to[3][LINK_KEY], key[SEAL_KEY], author[8], province[64];
+	struct officer_keys k, writer;
+	struct officer_request q = {.unit = {1, 2, 3}, .role = OFFICER_RIGHTS};
+	struct officer o = {.unit = {1, 2, 3},
+	                    .role = OFFICER_RIGHTS,
+	                    .not_before_ms = 1790000000000,
+	                    .not_after_ms = 1853072000000};
+	struct dossier d = {.count = 3};
+	struct buf *content = item_add(g, "dossier", "dossier");
+
+	next = 7;
+	memset(at.row, 0x11, 16);
+	memset(at.of, 0x22, 16);
+	for (uint8_t i = 0; i < 3; i++) {
+		memset(seed, 0x51 + i, sizeof(seed));
+		officer_keys(seed, &k);
+		memcpy(to[i], k.link_public, LINK_KEY);
+	}
+	memset(seed, 0x61, sizeof(seed));
+	officer_keys(seed, &writer);
+	person_of(writer.sign_public, author);
+	memcpy(d.key, writer.sign_public, 32);
+	d.fields[0] = table_field_named(&table_case_content, "kind");
+	d.values[0] = value_text("report");
+	d.fields[1] = table_field_named(&table_case_content, "text");
+	d.values[1] = value_text("当事人来访");
+	d.fields[2] = table_field_named(&table_case_content, "warning_letter");
+	d.values[2] = value_int(1);
+	assert_int_equal(dossier_pack(&d, &at, writer.sign_secret, content, NULL), 0);
+	assert_int_equal(envelope_close(&at, author, (const uint8_t(*)[LINK_KEY])to, 2,
+	                                buf_span(content), &chance,
+	                                item_add(g, "envelope", "envelope"), NULL),
+	                 0);
+	memset(key, 7, sizeof(key)); /* what chance drew first */
+	assert_int_equal(envelope_close_key(author, (const uint8_t(*)[LINK_KEY])(to + 2), 1, key,
+	                                    &chance, item_add(g, "envelope", "envelope-keys"),
+	                                    NULL),
+	                 0);
+	memset(seed, 0x51, sizeof(seed));
+	officer_keys(seed, &k);
+	memcpy(o.sign_key, k.sign_public, 32);
+	memcpy(o.link_key, k.link_public, 32);
+	memset(seed, 0x41, sizeof(seed)); /* the province */
+	sign_keypair(seed, key, province);
+	origin_of(key, o.issuer);
+	assert_int_equal(officer_make(&o, province, item_add(g, "officer", "officer"), NULL), 0);
+	memcpy(q.sign_key, k.sign_public, 32);
+	memcpy(q.link_key, k.link_public, 32);
+	officer_request_text(&q, k.sign_secret, item_add(g, "officer", "officer-request"));
+}
+
 static void add_frame(struct golden *g, const char *name, const struct message *m)
 {
 	message_pack(m, NULL, item_add(g, "hello", name));
@@ -569,6 +636,7 @@ static int golden_make(void **state)
 	add_chain(g);
 	add_revocation(g);
 	add_copies(g);
+	add_sealed(g);
 	add_messages(g);
 	add_data(g);
 	*state = g;

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""vectors.py - certificates and invitations checked by an implementation written from proto/README.md alone: other language,
+"""vectors.py - certificates, invitations, officers and envelopes checked by an implementation written from proto/README.md alone: other language,
 other libraries (OpenSSL's Ed25519, hashlib's BLAKE2b).  Prints `ok NAME` or `not ok NAME`.
 """
 import base64
@@ -13,6 +13,9 @@ import msgpack
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden")
 ROOT, HUB, NODE = 1, 2, 3
@@ -227,6 +230,179 @@ def six_digits_for_the_telephone():
     node, t = Cert(vector("cert-node")), line(vector("token").decode(), "JG1-")
     n = int.from_bytes(blake(b"jinguo code" + t[3] + node.key + node.link, 32)[:8], "little")
     assert f"{n % 1000000:06d}" == vector("token-code").decode()
+
+
+# ---- the sealed lane: HChaCha20, HSalsa20 and Salsa20 as their papers have them, the rest from OpenSSL
+
+def rotated(x, n):
+    x &= 0xffffffff
+    return (x << n | x >> 32 - n) & 0xffffffff
+
+
+def chacha_rounds(s):
+    def quarter(a, b, c, d):
+        for x, y, z, n in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
+            s[x] = s[x] + s[y] & 0xffffffff
+            s[z] = rotated(s[z] ^ s[x], n)
+    for _ in range(10):
+        for q in ((0, 4, 8, 12), (1, 5, 9, 13), (2, 6, 10, 14), (3, 7, 11, 15),
+                  (0, 5, 10, 15), (1, 6, 11, 12), (2, 7, 8, 13), (3, 4, 9, 14)):
+            quarter(*q)
+    return s
+
+
+def words(data):
+    return list(struct.unpack(f"<{len(data) // 4}I", data))
+
+
+SIGMA = words(b"expand 32-byte k")
+
+
+def hchacha(key, nonce16):
+    s = chacha_rounds(SIGMA + words(key) + words(nonce16))
+    return struct.pack("<8I", *s[0:4], *s[12:16])
+
+
+def xchacha_open(key, nonce, about, sealed):
+    return ChaCha20Poly1305(hchacha(key, nonce[:16])).decrypt(bytes(4) + nonce[16:], sealed, about)
+
+
+def salsa_block(key, sixteen):
+    k = words(key)
+    n = words(sixteen)
+    return [SIGMA[0], *k[:4], SIGMA[1], *n, SIGMA[2], *k[4:], SIGMA[3]]
+
+
+def salsa_rounds(s):
+    def quarter(a, b, c, d):
+        s[b] ^= rotated(s[a] + s[d], 7)
+        s[c] ^= rotated(s[b] + s[a], 9)
+        s[d] ^= rotated(s[c] + s[b], 13)
+        s[a] ^= rotated(s[d] + s[c], 18)
+    for _ in range(10):
+        for q in ((0, 4, 8, 12), (5, 9, 13, 1), (10, 14, 2, 6), (15, 3, 7, 11),
+                  (0, 1, 2, 3), (5, 6, 7, 4), (10, 11, 8, 9), (15, 12, 13, 14)):
+            quarter(*q)
+    return s
+
+
+def hsalsa(key, nonce16):
+    s = salsa_rounds(salsa_block(key, nonce16))
+    return struct.pack("<8I", *(s[i] for i in (0, 5, 10, 15, 6, 7, 8, 9)))
+
+
+def salsa_stream(key, nonce8, size):
+    out = b""
+    for block in range((size + 63) // 64):
+        start = salsa_block(key, nonce8 + struct.pack("<Q", block))
+        out += struct.pack("<16I", *(a + b & 0xffffffff for a, b in zip(start, salsa_rounds(list(start)))))
+    return out[:size]
+
+
+def box_open(secret, public, box):
+    """libsodium's crypto_box_seal_open."""
+    once, tag, sealed = box[:32], box[32:48], box[48:]
+    nonce = blake(once + public, 24)
+    shared = hsalsa(X25519PrivateKey.from_private_bytes(secret).exchange(X25519PublicKey.from_public_bytes(once)), bytes(16))
+    stream = salsa_stream(hsalsa(shared, nonce[:16]), nonce[16:], 32 + len(sealed))
+    Poly1305.verify_tag(stream[:32], sealed, tag)
+    return bytes(a ^ b for a, b in zip(sealed, stream[32:]))
+
+
+class Officer:
+    """The two keys that come of a seed."""
+
+    def __init__(self, seed):
+        raw = serialization.Encoding.Raw, serialization.PublicFormat.Raw
+        self.key = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes(*raw)
+        # crypto_box_seed_keypair: the first half of SHA-512 of the seed
+        self.secret = hashlib.sha512(blake(b"jinguo officer" + seed, 32)).digest()[:32]
+        self.link = X25519PrivateKey.from_private_bytes(self.secret).public_key().public_bytes(*raw)
+
+
+class Envelope:
+    def __init__(self, data):
+        if data[:4] != b"JGE\1" or data[4] not in (1, 2):
+            raise Bad("not an envelope")
+        self.kind, self.author, self.commit, n = data[4], data[5:13], data[13:45], data[45]
+        self.wraps = [data[46 + 88 * i:46 + 88 * (i + 1)] for i in range(n)]
+        ids = [x[:8] for x in self.wraps]
+        if not 1 <= n <= 16 or ids != sorted(set(ids)) or len(self.wraps[-1]) != 88:
+            raise Bad("recipients")
+        at = 46 + 88 * n
+        if self.kind == 1:
+            self.nonce, size = data[at:at + 24], struct.unpack("<I", data[at + 24:at + 28])[0]
+            at += 28
+            self.head, self.sealed = data[:at], data[at:]
+            if size != len(self.sealed) or size - 16 not in (1024, 4096, 16384, 49152):
+                raise Bad("size")
+        elif at != len(data):
+            raise Bad("bytes behind the end")
+
+    def key_for(self, officer):
+        for x in self.wraps:
+            if x[:8] == blake(officer.link, 8):
+                key = box_open(officer.secret, officer.link, x[8:])
+                if blake(b"jinguo envelope" + key, 32) != self.commit:
+                    raise Bad("commit")
+                return key
+        raise Bad("not closed to this key")
+
+    def content(self, key, place):
+        padded = xchacha_open(key, self.nonce, self.head + place, self.sealed)
+        return padded[:padded.rindex(b"\x80")]
+
+
+PLACE = struct.pack("<HB", 42, 10) + b"\x11" * 16 + b"\x22" * 16
+
+
+def officer(byte):
+    return Officer(bytes([byte]) * 32)
+
+
+@test
+def an_envelope_opens_for_its_officers():
+    e = Envelope(vector("envelope"))
+    for byte in (0x51, 0x52):
+        assert e.content(e.key_for(officer(byte)), PLACE) == vector("dossier")
+    assert refused(e.key_for, officer(0x53)) and refused(e.key_for, officer(0x61))
+    key = e.key_for(officer(0x51))
+    for i in range(len(PLACE)):
+        moved = PLACE[:i] + bytes([PLACE[i] ^ 1]) + PLACE[i + 1:]
+        try:
+            e.content(key, moved)
+        except Exception:
+            continue
+        raise AssertionError("it opens at another place")
+
+
+@test
+def keys_that_came_later_open_it():
+    e, more = Envelope(vector("envelope")), Envelope(vector("envelope-keys"))
+    assert more.kind == 2 and more.commit == e.commit
+    assert e.content(more.key_for(officer(0x53)), PLACE) == vector("dossier")
+
+
+@test
+def the_author_signed_what_is_in_it():
+    data, author = vector("dossier"), officer(0x61)
+    assert data[:32] == author.key and Envelope(vector("envelope")).author == blake(author.key, 8)
+    body = data[96:]
+    assert signed(b"JGW\1" + PLACE + body, data[32:96], author.key)
+    said = msgpack.unpackb(body, raw=False)
+    assert said == [6, "report", 14, "当事人来访", 30, 1]
+
+
+@test
+def an_officer_is_the_provinces_word():
+    data, who, province = vector("officer"), officer(0x51), officer(0x41)
+    assert data[:5] == b"JGO\1\1" and len(data) == 182
+    assert data[5:37] == who.key and data[37:69] == who.link
+    assert data[102:118] == blake(province.key, 32)[:16]
+    assert signed(data[:118], data[118:], province.key)
+    q = line(vector("officer-request").decode(), "JGK1-")
+    assert q[:2] == [who.key, who.link] and q[3] == 1
+    assert signed(b"jinguo officer request" + q[0] + q[1] + q[2] + bytes([q[3]]), q[4], who.key)
 
 
 def main():

@@ -1,5 +1,5 @@
 /*
- * fuzz.h - targets beside those of tests/fuzz.c: texts and small files (text.c), and what a peer with a
+ * fuzz.h - targets beside those of tests/fuzz.c: texts and small files (text.c), the sealed lane (sealed.c), and what a peer with a
  * valid key may say to a replica (world.c).  Each takes any bytes and aborts when a promise is broken.
  */
 #ifndef TESTS_FUZZ_FUZZ_H
@@ -26,6 +26,11 @@ int fuzz_values(const uint8_t *p, size_t len);
 int fuzz_witness(const uint8_t *p, size_t len);
 int fuzz_seed(const uint8_t *p, size_t len);
 int fuzz_person(const uint8_t *p, size_t len);
+
+/* ---- sealed.c */
+int fuzz_envelope(const uint8_t *p, size_t len);
+int fuzz_dossier(const uint8_t *p, size_t len);
+int fuzz_officer(const uint8_t *p, size_t len);
 
 /* ---- world.c */
 int fuzz_json(const uint8_t *p, size_t len);

@@ -251,9 +251,15 @@ void trio_restore(struct trio_device *d)
 void trio_lax(struct trio_device *d)
 {
 	struct trio *t = d->t;
-	const struct table *activity = trio_table("activity");
+	const struct table *activity = trio_table("activity"), *sealed = trio_table("case_record");
 
 	assert(activity->fields_count <= ARRAY_COUNT(t->lax_fields));
+	assert(sealed->fields_count <= ARRAY_COUNT(t->lax_sealed_fields));
+	memcpy(t->lax_sealed_fields, sealed->fields,
+	       sealed->fields_count * sizeof(*sealed->fields));
+	for (size_t i = 0; i < sealed->fields_count; i++) t->lax_sealed_fields[i].rule = NULL;
+	t->lax_sealed = *sealed;
+	t->lax_sealed.fields = t->lax_sealed_fields;
 	memcpy(t->lax_fields, activity->fields, activity->fields_count * sizeof(*activity->fields));
 	for (size_t i = 0; i < activity->fields_count; i++)
 		if (!strcmp(t->lax_fields[i].name, "hh_served")) t->lax_fields[i].max = INT64_MAX;
@@ -261,6 +267,7 @@ void trio_lax(struct trio_device *d)
 	t->lax_activity.fields = t->lax_fields;
 	for (size_t i = 0; i < schema_current.tables_count; i++)
 		t->lax_tables[i] = schema_current.tables[i] == activity ? &t->lax_activity
+		                   : schema_current.tables[i] == sealed ? &t->lax_sealed
 		                                                        : schema_current.tables[i];
 	t->lax = (struct schema){.version = schema_current.version,
 	                         .tables = t->lax_tables,

@@ -98,6 +98,8 @@ struct trio {
 	const struct table *lax_tables[TABLES_MAX];
 	struct table lax_activity;
 	struct field lax_fields[SLOTS_MAX];
+	struct table lax_sealed;
+	struct field lax_sealed_fields[4];
 };
 
 struct trio *trio_new(void);
@@ -116,7 +118,8 @@ void trio_backup(struct trio_device *d);
 /* Another machine with the same keys and a copy of the disk as it is now. */
 struct trio_device *trio_copy(struct trio_device *like, const char *name);
 void trio_restore(struct trio_device *d); /* what it was at the last trio_backup */
-/* A program whose rules are laxer than its hub's: activity.hh_served has no upper bound. */
+/* A program whose rules are laxer than its hub's: activity.hh_served has no upper bound, and
+ * case_record.sealed takes any bytes. */
 void trio_lax(struct trio_device *d);
 /* Enters into its own journal, as if it were its own; a peer gets it in the next session. */
 void trio_plant(struct trio_device *d, unsigned kind, unsigned lane, const uint8_t scope[16],
