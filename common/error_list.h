@@ -148,6 +148,10 @@ ERROR(APPROVAL, 4117, "approval", EXIT_REFUSED, 409,
       "等待县级核对。", "The county has to approve this computer first.",
       "请打电话把六位核对码告诉县级，再入网一次。", "Tell the county the six digits by telephone, then join again.")
 
+ERROR(FROZEN, 4118, "frozen", EXIT_REFUSED, 409,
+      "此人已撤回同意，信息已冻结：只保存，不使用。", "This person withdrew consent: what is held of them is kept and not used.",
+      "需要更正请由县级办理；本人重新同意的，用 privacy resume。", "The county can correct it; if the person consents again, use privacy resume.")
+
 ERROR(NOT_FOR_YOU, 4120, "not_for_you", EXIT_NO_PERMISSION, 403,
       "这份密封件没有封给您的密钥。", "This envelope is not closed to your key.",
       "请能开启的专员用 case rewrap 转封给您。", "Ask an officer who can open it for `case rewrap`.")

@@ -456,6 +456,16 @@ static const struct field broken_glass_fields[] = {
 	 .source = "domain study 4.1: break-glass with reason"},
 };
 
+/* Its id is a hash of the person's, so that two who write it down write the same row; deleted: consent given again. */
+static const struct field withdrawal_fields[] = {
+	{.number = 5, .type = FIELD_REF, .name = "person", .zh = "志愿者", .en = "person", .tier = 2,
+	 .required = true, .indexed = true, .ref_table = TABLE_VOLUNTEER,
+	 .source = "个人信息保护法 art.15, 47"},
+	{.number = 9, .type = FIELD_DATE, .name = "withdrawn", .zh = "撤回同意日期", .en = "consent withdrawn",
+	 .tier = 2, .required = true, .min = DAY_MIN, .max = DAY_MAX,
+	 .source = "个人信息保护法 art.15, 47"},
+};
+
 /* Inside an envelope of case_record. */
 static const struct field case_content_fields[] = {
 	{.number = 6, .type = FIELD_CODE, .name = "kind", .zh = "事项", .en = "what it is", .tier = 4,
@@ -537,6 +547,8 @@ TABLE(case_key, TABLE_CASE_KEY, TABLE_ONCE, "转封密钥", "keys for a record",
       "architecture section 6: re-wrapping");
 TABLE(broken_glass, TABLE_BROKEN_GLASS, TABLE_ONCE, "破封登记", "broken glass", WRITE_SITE,
       "domain study 4.1: break-glass with reason");
+TABLE(withdrawal, TABLE_WITHDRAWAL, TABLE_FIELD, "撤回同意", "consent withdrawn", WRITE_SITE,
+      "个人信息保护法 art.15, 47: frozen while a legal term runs");
 
 const struct table table_case_content = {
         .number = 1,
@@ -558,6 +570,7 @@ static const struct table *const tables_current[] = {
         &table_recovery_key, &table_person_cert,   &table_review_step,
         &table_arrival,      &table_officer,       &table_restricted_case,
         &table_case_record,  &table_case_key,      &table_broken_glass,
+        &table_withdrawal,
 };
 
 const struct schema schema_current = {

@@ -6,6 +6,7 @@
 #include "node/command.h"
 
 #include "common/ident.h"
+#include "proto/privacy.h"
 
 enum { WHERE_MAX = 16, PAGE = 500, SHOW_BYTES_MAX = 1 << 20 };
 
@@ -24,6 +25,15 @@ static void show_value(const struct call *c, const struct field *f, struct value
 }
 
 /* ---- list */
+
+/* Did the person withdraw consent?  Then whoever looks is told so. */
+static bool is_frozen(const struct call *c, const struct table *t, const struct row_view *v)
+{
+	bool frozen = false;
+
+	return t->number == TABLE_VOLUNTEER && !replica_frozen(c->replica, v->id, &frozen) &&
+	       frozen;
+}
 
 static json_t *row_json(struct call *c, const struct table *t, const struct row_view *v)
 {
@@ -47,6 +57,8 @@ static json_t *row_json(struct call *c, const struct table *t, const struct row_
 	}
 	json_object_set_new(j, "org_id", json_id(scope));
 	json_object_set_new(j, "alive", json_boolean(!v->dead));
+	if (t->number == TABLE_VOLUNTEER)
+		json_object_set_new(j, "frozen", json_boolean(is_frozen(c, t, v)));
 	return j;
 }
 
@@ -62,6 +74,7 @@ static void row_line(const struct call *c, struct buf *b, const struct table *t,
 		buf_print(b, "\t%s=", t->fields[i].name);
 		show_value(c, &t->fields[i], v->values[i], b);
 	}
+	if (is_frozen(c, t, v)) buf_print(b, "\t%s", word_text(c->language, WORD_FROZEN));
 	buf_text(b, "\n");
 }
 
@@ -181,8 +194,10 @@ static void show_text(struct call *c, const struct table *t, const struct row_vi
 	struct buf b;
 
 	buf_init(&b, SHOW_BYTES_MAX);
-	buf_print(&b, "%s %s%s%s\n", label(c, t->zh, t->en), call_id(c, v->id), v->dead ? " " : "",
+	buf_print(&b, "%s %s%s%s", label(c, t->zh, t->en), call_id(c, v->id), v->dead ? " " : "",
 	          v->dead ? word_text(c->language, WORD_DELETED) : "");
+	if (is_frozen(c, t, v)) buf_print(&b, " %s", word_text(c->language, WORD_FROZEN));
+	buf_text(&b, "\n");
 	for (size_t i = 0; i < t->fields_count; i++) {
 		const struct field *f = &t->fields[i];
 		if (v->values[i].type == VALUE_NULL) continue;

@@ -9,6 +9,7 @@
 #include "node/command.h"
 
 #include "common/ident.h"
+#include "proto/privacy.h"
 
 enum { READS_PAGE = 500, ROWS_MAX = 100000 };
 
@@ -151,7 +152,7 @@ static void say_count(struct buf *b, const struct call *c, enum word w, size_t n
 	buf_text(b, "\n");
 }
 
-static void print_text(struct report *r, json_t *held)
+static void print_text(struct report *r, json_t *held, bool frozen)
 {
 	struct call *c = r->c;
 	struct buf b;
@@ -159,6 +160,7 @@ static void print_text(struct report *r, json_t *held)
 	json_t *j;
 
 	buf_init(&b, 1 << 20);
+	if (frozen) buf_print(&b, "%s\n", word_text(c->language, WORD_FROZEN));
 	say_count(&b, c, WORD_PRIVACY_FIELDS, json_array_size(r->fields));
 	json_array_foreach(r->fields, i, j)
 	{
@@ -192,6 +194,7 @@ static int run_report(struct call *c)
 {
 	struct report r = {.c = c};
 	json_t *held, *j;
+	bool frozen = false;
 	int rc = call_open(c, 0);
 
 	rc = rc ? rc : call_find_row(c, c->args[0], &r.table, r.id);
@@ -204,11 +207,13 @@ static int run_report(struct call *c)
 	rc = rc ? rc : referring_to(&r);
 	rc = rc ? rc : changes_of(&r);
 	rc = rc ? rc : reads_of(&r);
+	rc = rc ? rc : replica_frozen(c->replica, r.id, &frozen);
 	held = held_by(&r);
-	if (!rc && !c->json) print_text(&r, held);
+	if (!rc && !c->json) print_text(&r, held, frozen);
 	j = json_object();
 	json_object_set_new(j, "id", json_id(r.id));
 	json_object_set_new(j, "table", json_string(r.table->name));
+	json_object_set_new(j, "frozen", json_boolean(frozen));
 	json_object_set_new(j, "fields", r.fields);
 	json_object_set_new(j, "referring", r.referring);
 	json_object_set_new(j, "entries", json_integer((json_int_t)r.entries));
@@ -220,6 +225,89 @@ static int run_report(struct call *c)
 	else
 		json_decref(j);
 	return rc;
+}
+
+/* ---- withdraw, resume */
+
+static int find_person(struct call *c, uint8_t ret[16], uint8_t ret_scope[16])
+{
+	const struct table *t = NULL;
+	struct row_view *v = NULL;
+	struct scope s;
+	int rc = call_find_row(c, c->args[0], &t, ret);
+
+	if (rc) return rc;
+	if (t->number != TABLE_VOLUNTEER) return call_usage(c, "ID", "the id of a volunteer");
+	rc = store_row_view(c->store, t, ret, &c->arena, &v);
+	rc = rc || !v ? rc : store_scope_get(c->store, v->scope, &s);
+	if (rc) return call_failed(c, rc);
+	if (!v) return error_set(&c->error, ERR_NOT_FOUND, "ID", "no such record here");
+	memcpy(ret_scope, s.id, 16);
+	return 0;
+}
+
+static int write_one(struct call *c, struct write *w, enum word said)
+{
+	int rc = call_begin(c);
+
+	if (rc) return rc;
+	rc = replica_write(c->replica, w, 1, false, c->person.id);
+	rc = rc ? call_undo(c, rc) : call_commit(c);
+	if (!rc && c->json)
+		call_json(c, json_pack("{s:o, s:b}", "id", json_id(w->row), "frozen",
+		                       said == WORD_PRIVACY_WITHDRAWN));
+	else if (!rc)
+		call_say_text(c, word_text(c->language, said));
+	return rc;
+}
+
+/* The day in +08:00, the one zone of the domain. */
+static int64_t day_here(int64_t ms)
+{
+	return (ms + INT64_C(8) * 60 * 60 * 1000) / (INT64_C(24) * 60 * 60 * 1000);
+}
+
+static int run_withdraw(struct call *c)
+{
+	const struct table *t = schema_table(&schema_current, TABLE_WITHDRAWAL);
+	const char *on = call_option(c, "on");
+	struct field_write f[2] = {{table_field_named(t, "person"), value_null()},
+	                           {table_field_named(t, "withdrawn"), value_null()}};
+	struct write w = {.kind = WRITE_INSERT, .table = t, .has_id = true, .fields = f};
+	struct row_view *before = NULL;
+	uint8_t person[16];
+	int rc = call_open(c, 0);
+
+	rc = rc ? rc : find_person(c, person, w.scope);
+	if (rc) return rc;
+	f[0].value = value_bytes(person, 16);
+	f[1].value = value_int(day_here(env_wall_ms()));
+	if (on) rc = call_parse_value(c, t, f[1].field, on, &f[1].value);
+	if (rc) return rc;
+	w.fields_count = ARRAY_COUNT(f);
+	withdrawal_id(person, w.row);
+	rc = store_row_view(c->store, t, w.row, &c->arena, &before);
+	if (rc) return call_failed(c, rc);
+	if (before && !before->dead)
+		return error_set(&c->error, ERR_EXISTS, "ID", "consent was withdrawn before");
+	if (before) { /* given again since: the row that said so lives again */
+		w.kind = WRITE_RESTORE;
+		w.fields_count = 0;
+	}
+	return write_one(c, &w, WORD_PRIVACY_WITHDRAWN);
+}
+
+static int run_resume(struct call *c)
+{
+	struct write w = {.kind = WRITE_DELETE,
+	                  .table = schema_table(&schema_current, TABLE_WITHDRAWAL)};
+	uint8_t person[16], scope[16];
+	int rc = call_open(c, 0);
+
+	rc = rc ? rc : find_person(c, person, scope);
+	if (rc) return rc;
+	withdrawal_id(person, w.row);
+	return write_one(c, &w, WORD_PRIVACY_RESUMED);
 }
 
 const struct command commands_privacy[] = {
@@ -234,5 +322,27 @@ const struct command commands_privacy[] = {
          .args_min = 1,
          .args_max = 1,
          .run = run_report},
+        {.name = "privacy withdraw",
+         .trail = TRAIL_WRITE,
+         .may = MAY_WRITE,
+         .args = "ID",
+         .zh = "登记志愿者撤回同意:其信息冻结,只保存不使用。",
+         .en = "A volunteer withdrew consent: what is held of them is frozen, kept and not used.",
+         .options = "on=",
+         .examples = "privacy withdraw 0191d3f0-5c1e-7a02-8f3a-1b2c3d4e5f60 --on 2026-03-01 "
+                     "--dir jinguo",
+         .args_min = 1,
+         .args_max = 1,
+         .run = run_withdraw},
+        {.name = "privacy resume",
+         .trail = TRAIL_WRITE,
+         .may = MAY_WRITE,
+         .args = "ID",
+         .zh = "登记志愿者重新同意:解除冻结。",
+         .en = "The volunteer consents again: no longer frozen.",
+         .examples = "privacy resume 0191d3f0-5c1e-7a02-8f3a-1b2c3d4e5f60 --dir jinguo",
+         .args_min = 1,
+         .args_max = 1,
+         .run = run_resume},
         {.name = NULL},
 };

@@ -311,6 +311,11 @@
 	W(PRIVACY_ENTRIES, "流水里有 {} 条提到;按规则还存在:",                                     \
 	  "{} entries of the journal speak of it; by rule it is also at:")                         \
 	W(PRIVACY_READS, "本机记下的查看 {} 次:", "{} times it was read here:")                    \
+	W(FROZEN, "(已撤回同意,冻结)", "(consent withdrawn: frozen)")                              \
+	W(PRIVACY_WITHDRAWN, "已冻结:只保存,不使用;同步后各处都不再接受对此人的登记和修改。",      \
+	  "frozen: kept and not used; once synced, no place takes records or edits of this "       \
+	  "person.")                                                                               \
+	W(PRIVACY_RESUMED, "已解除冻结。", "no longer frozen.")                                    \
 	W(MASKED, "***", "***")                                                                    \
 	W(SUMMARY_MORE, "另有 {} 站缺 (--json 列全)", "{} more are missing (--json lists all)")    \
 	W(SUMMARY_MISSING, "缺: {} {} ({})", "missing: {} {} ({})")                                \

@@ -72,6 +72,11 @@ struct replica {
 		        looked_ms; /* when the first of them is due; when all were looked at */
 		bool looked;
 	} heads;
+	struct named_rows { /* persons who are frozen, sorted: privacy.c */
+		uint8_t (*ids)[16];
+		size_t count, room;
+		bool known; /* read in this transaction, and nothing of it changed since */
+	} frozen;
 	struct hurt_row { /* a row that could not be read or merged: rebuilt at the next begin */
 		bool set;
 		uint16_t table;
@@ -272,6 +277,10 @@ int heads_state(struct replica *r); /* writes what is due */
 void heads_forget(
         struct replica *r); /* a transaction was rolled back: what was stated in it was not */
 void heads_done(struct replica *r);
+
+/* ---- privacy.c */
+void privacy_changed(struct replica *r, uint16_t table); /* a row of this table was written */
+void privacy_done(struct replica *r);
 
 /* ---- aside.c */
 /* A changeset of the tail does not read: it is kept aside and named. */

@@ -578,6 +578,7 @@ int lane_edit(struct replica *r, unsigned lane, const struct op *op, uint64_t ru
 		return 0;
 	memcpy(row.id, op->row, 16);
 	const struct arena_mark memory = arena_mark(&r->scratch);
+	privacy_changed(r, op->table);
 	int rc = store_row_join(r->st, op->table, lane, &row, op->slots, &e.join, ret_done);
 	if (!rc && *ret_done) rc = store_state_add(r->st, scope, lane, e.delta);
 	arena_rewind(&r->scratch, &memory);
@@ -587,6 +588,7 @@ int lane_edit(struct replica *r, unsigned lane, const struct op *op, uint64_t ru
 int lane_save(struct replica *r, struct lane_state *l, uint64_t touched)
 {
 	struct buf clock, extra;
+	privacy_changed(r, l->number);
 	buf_init(&clock, CLOCK_BYTES_MAX);
 	buf_init(&extra, EXTRA_BYTES_MAX);
 	int rc = clock_store(r->st, l->id, &l->clock, &clock);
@@ -617,6 +619,7 @@ int lane_put(struct replica *r, struct lane_state *l)
 {
 	struct buf clock, extra;
 	bool fresh;
+	privacy_changed(r, l->number);
 	int rc = store_candidates_set(r->st, l->number, l->id, l->lane, NULL, 0);
 	rc = rc ? rc : store_row_drop(r->st, l->number, l->lane, l->id);
 	if (rc || !l->exists) return rc ? engine_fail(r, rc) : 0;
@@ -680,6 +683,7 @@ int lane_created(struct replica *r, const struct table *t, unsigned lane, const 
 	struct cell cells[FIGURE_CELLS_MAX];
 	size_t n = engine_custodian(r) ? figure_cells(t, lane, row->v, d) : 0;
 	assert(t->number != TABLE_ORG_UNIT && t->number != TABLE_FIGURE);
+	privacy_changed(r, t->number);
 	clock_hash(t->number, lane, row->id, &none, hash);
 	int rc = store_state_add(r->st, row->scope, lane, hash);
 	for (size_t i = 0; i < n; i++)
@@ -694,6 +698,7 @@ int lane_created(struct replica *r, const struct table *t, unsigned lane, const 
 int lane_drop(struct replica *r, struct lane_state *l)
 {
 	if (!l->exists) return 0;
+	privacy_changed(r, l->number);
 	l->exists = false;
 	l->candidates_count = 0;
 	int rc = save_state(r, l);

@@ -202,6 +202,7 @@ void replica_close(struct replica *r)
 	if (!r) return;
 	opened_done(r);
 	heads_done(r);
+	privacy_done(r);
 	arena_done(&r->tx);
 	arena_done(&r->scratch);
 	buf_done(&r->clock);
@@ -275,6 +276,7 @@ int replica_begin(struct replica *r)
 	arena_reset(&r->scratch);
 	memset(&r->err, 0, sizeof(r->err));
 	r->admitting = NULL;
+	r->frozen.known = false; /* another process may have written */
 	int rc = store_begin(r->st);
 	if (rc) return engine_fail(r, rc);
 	rc = state_load(r);
@@ -324,6 +326,7 @@ void replica_rollback(struct replica *r)
 	r->admitting = NULL;
 	r->seen = NULL;
 	r->stale = false;
+	r->frozen.known = false;
 	heads_forget(r);
 }
 

@@ -15,6 +15,7 @@
 #include "hub/enrol.h"
 #include "hub/judge.h"
 #include "node/place.h"
+#include "proto/privacy.h"
 #include "tests/support/found.h"
 
 struct world {
@@ -307,6 +308,68 @@ static void an_update_waits_for_its_row(void **state)
 	assert_memory_equal(j.wait, t.op.row, 16);
 }
 
+/* A row of the county lane as it would have been merged here, were this hub one that holds that lane. */
+static void put_closed(struct world *w, const char *table, const uint8_t scope[16],
+                       const uint8_t id[16], const char *field, struct value said_value, bool alive)
+{
+	struct value v[SLOTS_MAX] = {value_int(alive)};
+	struct row row = {.v = v};
+	uint64_t mask = 1;
+	bool fresh;
+
+	v[field_slot(table_field_named(table_of(table), field))] = said_value;
+	memcpy(row.id, id, 16);
+	assert_int_equal(replica_begin(w->r), 0);
+	assert_int_equal(store_scope_ord(replica_store(w->r), scope, true, &row.scope), 0);
+	assert_int_equal(store_rows_insert(replica_store(w->r), table_of(table)->number,
+	                                   LANE_COUNTY, &row, 1, &fresh),
+	                 0);
+	if (!fresh)
+		assert_int_equal(store_rows_update(replica_store(w->r), table_of(table)->number,
+		                                   LANE_COUNTY, &row, &mask, 1),
+		                 0);
+	assert_int_equal(replica_commit(w->r), 0);
+}
+
+/* A site's words about the person are refused, the county's are not. */
+static void who_withdrew_is_frozen(void **state)
+{
+	struct world *w = *state;
+	const struct field *of = table_field_named(table_of("participation"), "volunteer");
+	uint8_t person[16], id[16], other[16];
+	struct trial t;
+
+	env_random(person, 16);
+	env_random(other, 16);
+	put_closed(w, "volunteer", w->site, person, "name", value_text("陈桂兰"), true);
+	withdrawal_id(person, id);
+	w->author.level = LEVEL_COMMUNITY;
+	/* of a person of this scope, under the id that is hers */
+	trial(w, &t, OP_INSERT, "withdrawal", "person", value_bytes(person, 16));
+	assert_int_equal(ask(w, &t).code, ERR_FIELD_FORM);
+	memcpy(t.op.row, id, 16);
+	assert_int_equal(ask(w, &t).accepted, 1);
+	memcpy(t.j.scope, w->county, 16);
+	assert_int_equal(ask(w, &t).code, ERR_NOT_YOURS);
+	/* What speaks of another than its id says freezes nobody. */
+	put_closed(w, "withdrawal", w->site, other, "person", value_bytes(person, 16), true);
+	for (int frozen = 0; frozen < 3; frozen++) {
+		if (frozen)
+			put_closed(w, "withdrawal", w->site, id, "person", value_bytes(person, 16),
+			           frozen == 1);
+		trial(w, &t, OP_UPDATE, "volunteer", "phone", value_text("13800138000"));
+		memcpy(t.op.row, person, 16);
+		assert_int_equal(ask(w, &t).code, frozen == 1 ? ERR_FROZEN : 0);
+		trial(w, &t, OP_INSERT, "participation", "volunteer", value_bytes(person, 16));
+		assert_int_equal(ask(w, &t).code, frozen == 1 ? ERR_FROZEN : 0);
+		assert_int_equal(ask(w, &t).field, frozen == 1 ? of->number : 0);
+		w->author.level = LEVEL_COUNTY;
+		assert_int_equal(ask(w, &t).accepted, 1);
+		w->author.level = LEVEL_COMMUNITY;
+	}
+	w->author.level = LEVEL_COUNTY;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +384,7 @@ int main(void)
 	        cmocka_unit_test(a_missing_reference_is_waited_for),
 	        cmocka_unit_test(once_means_once),
 	        cmocka_unit_test(an_update_waits_for_its_row),
+	        cmocka_unit_test(who_withdrew_is_frozen),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
