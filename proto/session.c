@@ -82,6 +82,8 @@ struct session {
 
 	uint32_t met_seen;
 	bool told_other; /* WELCOME has said that two of the peer are alive */
+	bool named_asked,
+	        named_due; /* who of its copies survives: until that came, we do not leave */
 	bool doubt; /* the peer's run may be that of a copy: to be believed once it has answered */
 	uint64_t peer_last, met_before; /* the peer's run that was met last when WELCOME went out */
 
@@ -791,9 +793,9 @@ static int end_if_done(struct session *s, struct session_actions *a)
 	struct message m = {.type = MSG_BYE};
 	if (s->c.parent || s->c.stay || s->state != SESSION_OPEN || !s->p.idle) return 0;
 	/* Equal digests are not enough: an admission on its way to us changes no row. */
-	if (!s->heard_idle || s->heard_acked < s->out_last) return 0;
+	if (!s->heard_idle || s->heard_acked < s->out_last || s->named_due) return 0;
 	m.bye.session = s->nonce;
-	if (s->p.entries_in || s->p.entries_out || s->looked ||
+	if (s->p.entries_in || s->p.entries_out || s->looked || s->named_asked ||
 	    !s->p.agreed) /* nothing to do: one round trip, not a message more */
 		send_message(s, a, &m, FRAME_BULK);
 	else
@@ -827,10 +829,23 @@ static int greet_peer(struct session *s, int64_t clock_ms, uint32_t schema, uint
 	return rc ? rc : store_peer_put(s->r->st, &p);
 }
 
+/* It takes its run for new to us, and we had heard of it: it may have gone back under it. */
+static bool may_be_back(const struct session *s)
+{
+	return s->peer_last != s->p.peer_run && s->marks_count && !s->marks_moved;
+}
+
+/* Whose run of now may be one that it lost is sent what came from that run too: its cursor passes all that is left out. */
+static int feed_now(struct session *s, struct feed *ret)
+{
+	bool back = s->c.parent && may_be_back(s);
+	return feed_for(s->r, &s->c.peer, back ? 0 : s->peer_ord, ret);
+}
+
 static int open_feed(struct session *s)
 {
 	s->feeds_seen = s->r->feeds_changed;
-	return feed_for(s->r, &s->c.peer, s->peer_ord, &s->feed);
+	return feed_now(s, &s->feed);
 }
 
 static int begin_work(struct session *s)
@@ -963,6 +978,7 @@ static int ask_named(struct session *s, struct session_actions *a)
 {
 	struct message m = {.type = MSG_ASK};
 	m.ask = (struct msg_ask){.session = s->nonce, .what = ASK_NAMED};
+	s->named_asked = s->named_due = true;
 	send_message(s, a, &m, FRAME_CONTROL);
 	return 0;
 }
@@ -988,6 +1004,7 @@ static int on_named(struct session *s, const struct msg_named *n, struct session
 		return replica_own_copies_keep(s->r, &own);
 	}
 	if (memcmp(origin, s->peer_origin, 16) != 0) return refuse(s, a, ERR_SIGNATURE);
+	s->named_due = false;
 	int rc = replica_copies(s->r, s->peer_origin, &c);
 	if (rc || number <= c.survivor) return rc;
 	c.survivor = number;
@@ -1565,9 +1582,7 @@ static int on_ask(struct session *s, const struct msg_ask *k, struct session_act
 {
 	if (++s->asks > ASKS_MAX) return refuse(s, a, ERR_LIMIT);
 	if (k->what == ASK_MARKS) {
-		/* It took its run for new to us, and we had heard of it: it may have gone back under it. */
-		if (s->peer_last != s->p.peer_run && s->marks_count && !s->marks_moved)
-			ask_run(s, a);
+		if (may_be_back(s)) ask_run(s, a);
 		return send_marks(s, a);
 	}
 	if (k->what == ASK_NAMED) return on_ask_named(s, a);
@@ -1723,7 +1738,7 @@ static int on_feeds(struct session *s, struct session_actions *a)
 	struct feed now;
 	if (s->state != SESSION_OPEN || s->feeds_seen == s->r->feeds_changed) return 0;
 	s->feeds_seen = s->r->feeds_changed;
-	int rc = feed_for(s->r, &s->c.peer, s->peer_ord, &now);
+	int rc = feed_now(s, &now);
 	if (rc || !memcmp(now.id, s->feed.id, 8)) return rc;
 	env_trace(s->r->env, "session: feed changed");
 	struct message m = {.type = MSG_REFUSE};

@@ -65,6 +65,14 @@ static const struct {
         {2000178, "tiers=3 counties=1 sites=1 devices=2 writes=4 calm=4 hours=1 latency_ms=389 "
                   "cut=393 offline=773 refuse=555 hold=185 command=96 crowd=1 twin=478 whole=100 "
                   "restore=4 clone=2 late_segment=2"},
+        /* A machine resumed as of a minute ago, its cursor told under another run: what the hub held back as its run's own
+         * never came home, for the cursor passed it before the hub could say which run this was. */
+        {2000678,
+         "tiers=3 counties=1 sites=1 devices=1 writes=7 calm=4 hours=3 latency_ms=362 "
+         "rate_bytes=40 "
+         "stall=36 loss=232 offline=867 fault=37 refuse=363 hold=139 command=165 mixed=300 crowd=1 "
+         "piece=187 clock=682 upgrade=510 speak=691 deaf=725 whole=130 quota=36 restore=2 "
+         "resume=3"},
 };
 
 static void worlds_that_were_found(void **state)

@@ -985,6 +985,8 @@ void device_turn(struct device *d)
 		}
 		if (d->apply_due) device_turn_at(w, d, w->now_ms + 1);
 	}
+	/* Whatever else called this turn before its time: a seal that is due is not forgotten with it. */
+	if (d->joined && d->seal_at_ms != 0) device_turn_at(w, d, d->seal_at_ms);
 	for (size_t i = 0; i < d->ends_count; i++)
 		if (end_has_work(d, &d->ends[i].conn->ends[d->ends[i].side])) {
 			device_turn_at(w, d, w->now_ms + 1);

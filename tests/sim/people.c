@@ -276,9 +276,11 @@ static void check_arrived(struct world *w, struct device *d)
 	arena_done(&a);
 }
 
-/* Nothing of its own is parked or refused at the parent. */
-static void check_held(struct world *w, struct device *d)
+/* Nothing of its own is parked or refused at the parent.  What it lost when it was restored it cannot know of until that
+ * comes home. */
+static void check_held(struct world *w, const struct view *v)
 {
+	struct device *d = v->device;
 	struct device *p = d->parent;
 	struct arena a;
 	struct held *held_there = NULL;
@@ -294,6 +296,12 @@ static void check_held(struct world *w, struct device *d)
 		if (store_run_get(p->keeper, held_there[i].run, &info) < 0 ||
 		    memcmp(info.origin, d->identity.origin, 16) != 0)
 			continue;
+		struct name x = {.table = held_there[i].table,
+		                 .lane = held_there[i].lane,
+		                 .run = info.run,
+		                 .stamp = held_there[i].stamp};
+		memcpy(x.row, held_there[i].row, 16);
+		if (d->restored && !view_holds(v, &x)) continue;
 		world_fail(w, "complete",
 		           "%s says so: a record of it is parked at %s with cause %d", d->label,
 		           p->label, held_there[i].cause);
@@ -394,9 +402,9 @@ void people_check(struct world *w, struct chest *c, struct device *d)
 	if (d->parent != NULL) {
 		check_agreed(w, d, d);
 		check_arrived(w, d);
-		check_held(w, d);
 	}
 	if (view_load(c, d, &v) == 0) {
+		if (d->parent != NULL) check_held(w, &v);
 		check_own(w, &v);
 		view_done(&v);
 	}
