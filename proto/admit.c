@@ -604,10 +604,9 @@ static int merge_again(struct replica *r, uint16_t table, unsigned lane, const u
 	struct lane_state *l = ARENA_ARRAY(&a, struct lane_state, 1);
 	int rc = lane_load(r, table, lane, row, l);
 	rc = rc ? rc : admit_ops_of_rows(r, lane, scope, &one, &a, &ops, &n, &unread);
-	if (!rc &&
-	    unread) { /* not without all that is known: when the bytes are whole again, audit does it */
+	if (!rc && unread) { /* not without all that is known: when the bytes are whole again */
 		arena_done(&a);
-		return 0;
+		return repair_row_later(r, scope, lane, table, row);
 	}
 	rc = rc ? rc : lane_drop(r, l);
 	rc = rc ? rc : lane_load(r, table, lane, row, l);

@@ -80,6 +80,14 @@ int segment_here(struct replica *r, const uint8_t hash[32], bool *ret)
 	return rc;
 }
 
+/* An entry names a segment that is not here: it is asked for (descent.c) until it comes. */
+static int open_gap(struct replica *r, const uint8_t missing[32], int64_t recv)
+{
+	r->wants_changed++;
+	env_trace(r->env, "gap: opened before entry %" PRId64, recv);
+	return store_gap_add(r->st, missing, recv);
+}
+
 /* Chains go on over holes: `hash` is the segment's, also where only its header is kept. */
 static int close_gaps(struct replica *r, const uint8_t hash[32], const uint8_t prev[32],
                       int64_t recv, bool *ret_closed)
@@ -91,10 +99,7 @@ static int close_gaps(struct replica *r, const uint8_t hash[32], const uint8_t p
 	if (ret_closed) *ret_closed = closed;
 	if (!rc && closed) env_trace(r->env, "gap: closed");
 	if (!rc && memcmp(prev, zero, 32) != 0) rc = segment_here(r, prev, &before);
-	if (rc || before) return rc;
-	r->wants_changed++;
-	env_trace(r->env, "gap: opened before entry %" PRId64, recv);
-	return store_gap_add(r->st, prev, recv);
+	return rc || before ? rc : open_gap(r, prev, recv);
 }
 
 static int journal_one(struct replica *r, struct entry *e, bool *ret_new)
@@ -269,8 +274,14 @@ static int append_admission(struct replica *r, struct span bytes, uint32_t from,
 	rc = engine_scope_named(r, m.scope, m.hub, &e.scope);
 	if (rc || !e.scope) return rc;
 	rc = journal_one(r, &e, ret_new);
-	for (size_t i = 0; i < m.items_count && !rc && *ret_new; i++)
-		rc = store_word_add(r->st, m.items[i].segment, e.recv);
+	/* A peer whose copy of a segment was damaged has passed over it, and where nothing follows in its stream the word on it
+	 * alone tells that it is missing. */
+	for (size_t i = 0; i < m.items_count && !rc && *ret_new; i++) {
+		bool here;
+		rc = segment_here(r, m.items[i].segment, &here);
+		rc = rc ? rc : store_word_add(r->st, m.items[i].segment, e.recv);
+		rc = rc || here ? rc : open_gap(r, m.items[i].segment, e.recv);
+	}
 	return rc ? engine_fail(r, rc) : 0;
 }
 

@@ -296,6 +296,10 @@ int repair_tail_damaged(struct replica *r, const struct tail_item *item);
  * were not.  tables: of each, or 0 where not known. */
 int repair_rows(struct replica *r, uint32_t scope, unsigned lane, const struct named_row *rows,
                 size_t count, size_t *ret_mended);
+/* Names a row that cannot be made what the journal says while an entry of its scope and lane does not read: rebuilt when that
+ * is whole again. */
+int repair_row_later(struct replica *r, uint32_t scope, unsigned lane, uint16_t table,
+                     const uint8_t id[16]);
 /* State hash and cells of a scope, counted anew from its rows; *ret_off: how many were not what they should be. */
 int repair_sums(struct replica *r, uint32_t scope, size_t *ret_off);
 /* The same without a word, where nothing is wrong: what counts here has changed. */

@@ -424,22 +424,33 @@ struct mending {
 	struct buf *report; /* NULL: none */
 };
 
-static int row_note(struct mending *m, uint16_t table, const uint8_t id[16], unsigned outcome)
+static int row_keep(struct replica *r, uint32_t scope, unsigned lane, uint16_t table,
+                    const uint8_t id[16], unsigned outcome)
 {
 	struct repair x = {.what = REPAIR_ROW,
 	                   .outcome = (uint8_t)outcome,
-	                   .lane = (uint8_t)m->lane,
+	                   .lane = (uint8_t)lane,
 	                   .table = table,
 	                   .cause = ERR_DIFFERS};
-	char text[ID_TEXT];
 	memcpy(x.id, id, 16);
+	int rc = engine_scope_id(r, scope, x.scope);
+	return rc ? rc : note(r, x);
+}
+
+int repair_row_later(struct replica *r, uint32_t scope, unsigned lane, uint16_t table,
+                     const uint8_t id[16])
+{
+	return row_keep(r, scope, lane, table, id, REPAIR_OPEN);
+}
+
+static int row_note(struct mending *m, uint16_t table, const uint8_t id[16], unsigned outcome)
+{
+	char text[ID_TEXT];
 	id_text(id, text);
 	if (m->report)
 		buf_print(m->report, "row %s of table %u lane %u is not what the journal says\n",
 		          text, (unsigned)table, m->lane);
-	if (m->look) return 0;
-	int rc = engine_scope_id(m->r, m->scope, x.scope);
-	return rc ? rc : note(m->r, x);
+	return m->look ? 0 : row_keep(m->r, m->scope, m->lane, table, id, outcome);
 }
 
 /* Does the row lie in another scope, by an insert that stands there?  Then what is said of it in this one has no part in it:

@@ -244,6 +244,13 @@ static void gather(struct view *v, const struct known_entry *known, size_t n)
 	free(words);
 }
 
+/* Named by an entry that is here; whether it is here itself is seen at the end. */
+static void note_missing(struct view *v, const uint8_t segment[32])
+{
+	v->missing = mem_grow(v->missing, (v->missing_count + 1) * 32);
+	memcpy(v->missing[v->missing_count++], segment, 32);
+}
+
 static int load_journal(struct chest *c, struct device *d, struct view *v)
 {
 	struct arena a;
@@ -289,11 +296,12 @@ static int load_journal(struct chest *c, struct device *d, struct view *v)
 		    speaks(d->world, author, known[n].x->ops[0].scope, author) == ~0u)
 			known[n].base |= WORD_HUB;
 		if (author == NULL || author->hostile) known[n].base |= WORD_EVIL;
+		if (e->kind == ENTRY_SEGMENT && memcmp(e->prev, none, 32) != 0)
+			note_missing(v, e->prev);
+		const struct admission *words = &known[n].x->admission;
+		for (size_t k = 0; known[n].x->is_admission && k < words->items_count; k++)
+			note_missing(v, words->items[k].segment);
 		n++;
-		if (e->kind == ENTRY_SEGMENT && memcmp(e->prev, none, 32) != 0) {
-			v->missing = mem_grow(v->missing, (v->missing_count + 1) * 32);
-			memcpy(v->missing[v->missing_count++], e->prev, 32);
-		}
 	}
 	qsort(known, n, sizeof(*known), compare_known);
 	for (size_t i = 0, all = v->missing_count; i < all; i++)

@@ -35,7 +35,8 @@ struct view {
 	struct oracle oracle; /* of those that ought to be merged */
 	bool clash;           /* one name, different bytes */
 	int64_t entries, segments, holes;
-	uint8_t (*missing)[32]; /* segments before those that are here, and not here themselves */
+	uint8_t (*missing)
+	        [32]; /* segments that entries here follow or speak of, and not here themselves */
 	size_t missing_count;
 };
 
