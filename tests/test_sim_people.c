@@ -73,6 +73,23 @@ static const struct {
          "stall=36 loss=232 offline=867 fault=37 refuse=363 hold=139 command=165 mixed=300 crowd=1 "
          "piece=187 clock=682 upgrade=510 speak=691 deaf=725 whole=130 quota=36 restore=2 "
          "resume=3"},
+        /* A child with nothing else to do asked who of two copies survives, and left before the answer: each time anew. */
+        {2003019, "tiers=3 counties=2 sites=3 devices=1 writes=10 hours=593 real=300 "
+                  "latency_ms=117 rate_bytes=34 cut=84 "
+                  "offline=723 crash=24 fault=27 reboot=627 hold=222 twin=226 deaf=171 whole=100 "
+                  "restore=5 clone=1"},
+        /* A county passed over a segment that was damaged there; nothing followed in its stream, and a site never asked. */
+        {2001624, "tiers=3 counties=1 sites=1 devices=2 writes=12 calm=4 hours=2 latency_ms=137 "
+                  "cut=181 offline=758 "
+                  "crash=25 fault=31 reboot=561 refuse=198 hold=520 command=12 window=22528 "
+                  "crowd=1 piece=188 damage=2 "
+                  "slow=2672 load=3 whole=416"},
+        /* A refused change that could not be annulled over a damaged entry stood until the next audit. */
+        {2001169, "tiers=2 counties=1 sites=1 devices=2 writes=84 hours=6 latency_ms=373 "
+                  "rate_bytes=1 cut=485 "
+                  "half_open=175 offline=714 fault=35 refuse=143 hold=783 late=467 crowd=1 "
+                  "piece=205 twin=107 damage=5 "
+                  "upgrade=763 whole=100 life=60"},
 };
 
 static void worlds_that_were_found(void **state)
