@@ -410,6 +410,13 @@ static const struct code list_referral[] = {
 	{"counselling", "心理咨询", "counselling", 4},
 };
 LIST(referral, "referral", "反家庭暴力法 art.13-18, 23");
+
+static const struct code list_erasure[] = {
+	{"term", "保存期满", "the legal term is over", 1},
+	{"request", "本人要求", "the person asked for it", 1},
+	{"order", "主管部门责令", "ordered by the authority", 1},
+};
+LIST(erasure, "erasure", "个人信息保护法 art.47");
 /* clang-format on */
 
 const struct code_list *const code_lists[] = {
@@ -445,5 +452,6 @@ const struct code_list *const code_lists[] = {
         &codes_case_state,
         &codes_case_kind,
         &codes_referral,
+        &codes_erasure,
 };
 const size_t code_lists_count = ARRAY_COUNT(code_lists);

@@ -38,7 +38,8 @@ extern const struct code_list codes_member_role;
 extern const struct code_list codes_metric; /* kinds of figures, open and closed */
 extern const struct code_list codes_cause;  /* causes of corrections */
 extern const struct code_list codes_case_risk, codes_case_state, codes_case_kind,
-        codes_referral; /* restricted cases, all tier 3 up */
+        codes_referral, /* restricted cases, all tier 3 up */
+        codes_erasure;
 
 /* All lists, for the data dictionary and the checks. */
 extern const struct code_list *const code_lists[];

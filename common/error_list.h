@@ -152,6 +152,10 @@ ERROR(FROZEN, 4118, "frozen", EXIT_REFUSED, 409,
       "此人已撤回同意，信息已冻结：只保存，不使用。", "This person withdrew consent: what is held of them is kept and not used.",
       "需要更正请由县级办理；本人重新同意的，用 privacy resume。", "The county can correct it; if the person consents again, use privacy resume.")
 
+ERROR(ERASED, 4119, "erased", EXIT_REFUSED, 410,
+      "这条记录的内容已依法删除，只留编号和计数。", "What this record said was erased by law; its number and what it counts in stay.",
+      "不能再修改；确有需要请作为新的记录登记。", "It cannot be edited; enter a new record if there is a reason to.")
+
 ERROR(NOT_FOR_YOU, 4120, "not_for_you", EXIT_NO_PERMISSION, 403,
       "这份密封件没有封给您的密钥。", "This envelope is not closed to your key.",
       "请能开启的专员用 case rewrap 转封给您。", "Ask an officer who can open it for `case rewrap`.")

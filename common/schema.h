@@ -112,7 +112,8 @@ enum table_number {
 	TABLE_CASE_RECORD = 42,
 	TABLE_CASE_KEY = 43,
 	TABLE_BROKEN_GLASS = 44,
-	TABLE_WITHDRAWAL = 50
+	TABLE_WITHDRAWAL = 50,
+	TABLE_ERASURE = 51
 };
 
 /* A build's view of the schema: tests run older and newer ones side by side (schema_mix). */

@@ -297,6 +297,15 @@ int store_journal_scan(struct store *st, const struct feed_filter *f, int64_t af
                        size_t bytes_max, struct arena *a, struct entry **ret, size_t *ret_count);
 /* Puts the true bytes in the place of damaged ones: the caller has checked them against the entry's hash. */
 int store_journal_mend(struct store *st, int64_t recv, struct span head, struct span body);
+/* Another kind of entry in its place, under the same hash: a segment becomes a hole. */
+int store_journal_cut(struct store *st, int64_t recv, unsigned kind, struct span head,
+                      struct span body);
+/*
+ * What this transaction takes out is to lie nowhere: freed pages are overwritten in any case (secure_delete), the log is
+ * emptied after the commit.  Where a reader holds the log it is tried again after later commits, of this process or
+ * another.
+ */
+int store_scrub(struct store *st);
 /* Segments and holes of one scope and lane, by recv. */
 int store_journal_scope(struct store *st, uint32_t scope, unsigned lane, int64_t after,
                         size_t limit, struct arena *a, struct entry **ret, size_t *ret_count);

@@ -264,6 +264,10 @@ ORDER BY recv LIMIT ?4
 
 -- name: journal_mend
 UPDATE journal SET head = ?2, body = ?3 WHERE recv = ?1
+-- name: journal_cut
+UPDATE journal SET kind = ?2, head = ?3, body = ?4 WHERE recv = ?1
+-- name: meta_remove
+DELETE FROM meta WHERE key = ?1
 -- name: gap_list
 SELECT DISTINCT missing FROM gap ORDER BY missing LIMIT ?1
 -- name: candidate_recount

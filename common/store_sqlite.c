@@ -851,6 +851,49 @@ static int run_fixed(struct store *st, enum fixed which)
 	return rc != 0 ? rc : step_done(st, st->fixed[which]);
 }
 
+/* ---- emptying the log */
+
+static const char scrub_key[] = "scrub";
+
+int store_scrub(struct store *st)
+{
+	st->scrub = SCRUB_DUE;
+	return store_meta_put(st, scrub_key, span_of("1", 1));
+}
+
+/* Is it due, since another process, or this one before it ended, could not? */
+static int scrub_look(struct store *st)
+{
+	sqlite3_stmt *s = query(st, Q_META_GET);
+	int rc;
+
+	bind_text(s, 1, scrub_key);
+	rc = step(st, s);
+	if (rc < 0) return rc;
+	if (rc == 1) sqlite3_reset(s);
+	st->scrub = rc == 1 ? SCRUB_DUE : SCRUB_NONE;
+	return 0;
+}
+
+static int scrub_unmark(struct store *st)
+{
+	sqlite3_stmt *s = query(st, Q_META_REMOVE);
+
+	bind_text(s, 1, scrub_key);
+	return step_done(st, s);
+}
+
+/* Nobody is waited for: a later commit tries again. */
+static void scrub_now(struct store *st)
+{
+	int rc;
+
+	(void)sqlite3_busy_timeout(st->db, 0);
+	rc = sqlite3_wal_checkpoint_v2(st->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	(void)sqlite3_busy_timeout(st->db, BUSY_MS);
+	if (rc == SQLITE_OK) st->scrub = SCRUB_DONE;
+}
+
 static int begin(struct store *st, enum fixed which)
 {
 	int64_t version = 0;
@@ -869,6 +912,7 @@ static int begin(struct store *st, enum fixed which)
 	if (version != st->version_seen) {
 		drop_caches(st);
 		rc = rest_look(st);
+		rc = rc != 0 ? rc : scrub_look(st);
 		if (rc != 0) {
 			sqlite3_exec(st->db, "ROLLBACK", NULL, NULL, NULL);
 			return rc;
@@ -893,14 +937,18 @@ int store_begin_read(struct store *st)
 
 int store_commit(struct store *st)
 {
+	bool unmark = st->scrub == SCRUB_DONE;
 	int rc;
 
 	STORE_ENTER_WRITE(st);
 	assert(st->later.rows_count == 0); /* they are borrowed: whoever lent them settles */
 	rc = later_sums(st);
+	if (rc == 0 && unmark) rc = scrub_unmark(st);
 	if (rc != 0) return rc;
 	rc = run_fixed(st, FIXED_COMMIT);
 	if (rc == 0) st->in_transaction = false;
+	if (rc == 0 && unmark) st->scrub = SCRUB_NONE;
+	if (rc == 0 && st->scrub == SCRUB_DUE) scrub_now(st);
 	if (rc != 0 && rc != -ERR_DISK_FULL && rc != -ERR_BUSY) st->lost = true;
 	return rc;
 }

@@ -615,6 +615,34 @@ int store_journal_mend(struct store *st, int64_t recv, struct span head, struct 
 	return step_done(st, s);
 }
 
+int store_journal_cut(struct store *st, int64_t recv, unsigned kind, struct span head,
+                      struct span body)
+{
+	sqlite3_stmt *s = query(st, Q_JOURNAL_GET);
+	uint8_t hash[32] = {0};
+	unsigned lane = 0;
+	int rc;
+
+	STORE_ENTER_WRITE(st);
+	bind_int(s, 1, recv);
+	rc = step(st, s);
+	if (rc < 0) return rc;
+	if (rc == 1) {
+		lane = col_u8(s, 2);
+		col_fixed(s, 11, hash, sizeof(hash));
+		sqlite3_reset(s);
+	}
+	if (lane != LANE_OPEN && rest_ready(st) != 0) return -ERR_CLOSED;
+	rest_begin(st);
+	rest_entry(st, kind, lane, hash, &head, &body);
+	s = query(st, Q_JOURNAL_CUT);
+	bind_int(s, 1, recv);
+	bind_int(s, 2, (int64_t)kind);
+	bind_span(s, 3, head.p, head.len);
+	bind_span(s, 4, body.p, body.len);
+	return step_done(st, s);
+}
+
 static void read_hash(sqlite3_stmt *s, void *item, struct arena *a)
 {
 	(void)a;

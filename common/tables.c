@@ -18,6 +18,7 @@ enum {
 	WRITE_SITE = 1 << LEVEL_PREFECTURE | 1 << LEVEL_COUNTY | 1 << LEVEL_TOWNSHIP |
 	             1 << LEVEL_COMMUNITY,
 	WRITE_ANY = WRITE_SITE | 1 << LEVEL_PROVINCE,
+	WRITE_ERASURE = 1 << LEVEL_PREFECTURE | 1 << LEVEL_COUNTY, /* who holds the county lane */
 	WRITE_CUSTODIAN = 1 << LEVEL_PROVINCE | 1 << LEVEL_PREFECTURE | 1 << LEVEL_COUNTY
 };
 
@@ -466,6 +467,14 @@ static const struct field withdrawal_fields[] = {
 	 .source = "个人信息保护法 art.15, 47"},
 };
 
+/* Whose contents go, by id alone; its own id is a hash of that one, so that two who erase a row write one record. */
+static const struct field erasure_fields[] = {
+	{.number = 4, .type = FIELD_BYTES, .name = "target", .zh = "记录编号", .en = "record erased", .tier = 1,
+	 .required = true, .len_max = 16, .source = "个人信息保护法 art.47"},
+	{.number = 8, .type = FIELD_CODE, .name = "cause", .zh = "删除原因", .en = "cause", .tier = 1,
+	 .required = true, .codes = &codes_erasure, .source = "个人信息保护法 art.47"},
+};
+
 /* Inside an envelope of case_record. */
 static const struct field case_content_fields[] = {
 	{.number = 6, .type = FIELD_CODE, .name = "kind", .zh = "事项", .en = "what it is", .tier = 4,
@@ -549,6 +558,8 @@ TABLE(broken_glass, TABLE_BROKEN_GLASS, TABLE_ONCE, "破封登记", "broken glas
       "domain study 4.1: break-glass with reason");
 TABLE(withdrawal, TABLE_WITHDRAWAL, TABLE_FIELD, "撤回同意", "consent withdrawn", WRITE_SITE,
       "个人信息保护法 art.15, 47: frozen while a legal term runs");
+TABLE(erasure, TABLE_ERASURE, TABLE_ONCE, "依法删除", "erasure", WRITE_ERASURE,
+      "个人信息保护法 art.47; architecture section 6");
 
 const struct table table_case_content = {
         .number = 1,
@@ -570,7 +581,7 @@ static const struct table *const tables_current[] = {
         &table_recovery_key, &table_person_cert,   &table_review_step,
         &table_arrival,      &table_officer,       &table_restricted_case,
         &table_case_record,  &table_case_key,      &table_broken_glass,
-        &table_withdrawal,
+        &table_withdrawal,   &table_erasure,
 };
 
 const struct schema schema_current = {

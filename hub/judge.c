@@ -103,51 +103,60 @@ static bool reaches(struct replica *r, uint16_t number)
 	return false;
 }
 
-/* Is a withdrawal of consent one of a person of this very scope, under the id that speaks of him? */
-static int judge_withdrawal(struct replica *r, const struct judged *j, struct judgement *ret,
-                            bool *ret_decided)
+/* A withdrawal of consent or an erasure: of a row of this very scope, as far as that is known here, under the id that speaks of it. */
+static int judge_speaks_of(struct replica *r, const struct judged *j, struct judgement *ret,
+                           bool *ret_decided)
 {
 	struct store *st = replica_store(r);
-	const struct table *t = schema_table(store_schema(st), TABLE_WITHDRAWAL);
-	const struct field *f = table_field_named(t, "person");
+	const struct table *t = schema_table(store_schema(st), j->op->table);
+	bool erases = t->number == TABLE_ERASURE;
+	const struct field *f = table_field_named(t, erases ? "target" : "person");
 	uint32_t ord;
 	int rc = store_scope_ord(st, j->scope, false, &ord);
 
 	*ret_decided = true;
 	for (size_t i = 0; i < j->op->values_count && !rc; i++) {
 		struct value v = j->op->values[i].value;
+		uint16_t tables[TABLES_MAX];
 		uint8_t id[16], ids[1][16];
-		struct arena a;
-		struct row *row = NULL;
-		bool elsewhere;
+		size_t count = 0;
 
 		if (table_slot(t, j->lane, j->op->values[i].slot) != f) continue;
 		if (v.type != VALUE_BYTES || v.s.len != 16)
 			return refuse(ret, ERR_FIELD_FORM, f->number);
-		withdrawal_id(v.s.p, id);
+		if (erases)
+			erasure_id(v.s.p, id);
+		else
+			withdrawal_id(v.s.p, id);
 		if (memcmp(id, j->op->row, 16) != 0) return refuse(ret, ERR_FIELD_FORM, f->number);
 		memcpy(ids[0], v.s.p, 16);
-		arena_init(&a, 0);
-		rc = store_rows_get(st, TABLE_VOLUNTEER, LANE_COUNTY, (const uint8_t(*)[16])ids, 1,
-		                    &a, &row);
-		elsewhere = !rc && row && row->scope != ord;
-		arena_done(&a);
-		if (elsewhere) return refuse(ret, ERR_NOT_YOURS, f->number);
+		rc = store_row_tables(st, ids[0], tables, &count);
+		for (size_t k = 0; k < count && !rc; k++) {
+			struct row *row = NULL;
+			struct arena a;
+			bool elsewhere;
+
+			arena_init(&a, 0);
+			rc = store_rows_get(st, tables[k], LANE_COUNTY, (const uint8_t(*)[16])ids,
+			                    1, &a, &row);
+			elsewhere = !rc && row && row->scope != ord;
+			arena_done(&a);
+			if (elsewhere) return refuse(ret, ERR_NOT_YOURS, f->number);
+		}
 	}
 	*ret_decided = false;
 	return rc;
 }
 
-static int judge_frozen(struct replica *r, const struct judged *j, struct judgement *ret,
-                        bool *ret_decided)
+static int judge_private(struct replica *r, const struct judged *j, struct judgement *ret,
+                         bool *ret_decided)
 {
 	uint8_t field = 0;
-	int rc;
+	int code = 0;
+	int rc = replica_may_say(r, j->op, j->lane, j->author->level, &code, &field);
 
-	*ret_decided = false;
-	if (level_thaws(j->author->level)) return 0;
-	rc = replica_frozen_op(r, j->op, j->lane, &field, ret_decided);
-	return rc || !*ret_decided ? rc : refuse(ret, ERR_FROZEN, field);
+	*ret_decided = !rc && code;
+	return rc || !code ? rc : refuse(ret, code, field);
 }
 
 static int judge_value(struct replica *r, const struct judged *j, const struct table *t,
@@ -202,8 +211,9 @@ static int judge_op(void *ctx, struct replica *r, const struct judged *j, struct
 		rc = review_judge(r, j, &code);
 		if (rc || code) return rc ? rc : refuse(ret, code, 0);
 	}
-	if (op->table == TABLE_WITHDRAWAL) rc = judge_withdrawal(r, j, ret, &decided);
-	rc = rc || decided ? rc : judge_frozen(r, j, ret, &decided);
+	if (op->table == TABLE_WITHDRAWAL || op->table == TABLE_ERASURE)
+		rc = judge_speaks_of(r, j, ret, &decided);
+	rc = rc || decided ? rc : judge_private(r, j, ret, &decided);
 	if (rc || decided) return rc;
 	if (op->kind == OP_UPDATE && !j->row) return hold(ret, ERR_MISSING_ROW, 0, op->row);
 	if (changes_once(t, op)) return refuse(ret, ERR_NO_PERMISSION, 0);

@@ -35,6 +35,13 @@ static bool is_frozen(const struct call *c, const struct table *t, const struct 
 	       frozen;
 }
 
+static bool is_erased(const struct call *c, const struct row_view *v)
+{
+	bool erased = false;
+
+	return !replica_erased(c->replica, v->id, v->scope, &erased) && erased;
+}
+
 static json_t *row_json(struct call *c, const struct table *t, const struct row_view *v)
 {
 	uint8_t scope[16] = {0};
@@ -57,6 +64,7 @@ static json_t *row_json(struct call *c, const struct table *t, const struct row_
 	}
 	json_object_set_new(j, "org_id", json_id(scope));
 	json_object_set_new(j, "alive", json_boolean(!v->dead));
+	json_object_set_new(j, "erased", json_boolean(is_erased(c, v)));
 	if (t->number == TABLE_VOLUNTEER)
 		json_object_set_new(j, "frozen", json_boolean(is_frozen(c, t, v)));
 	return j;
@@ -75,6 +83,7 @@ static void row_line(const struct call *c, struct buf *b, const struct table *t,
 		show_value(c, &t->fields[i], v->values[i], b);
 	}
 	if (is_frozen(c, t, v)) buf_print(b, "\t%s", word_text(c->language, WORD_FROZEN));
+	if (is_erased(c, v)) buf_print(b, "\t%s", word_text(c->language, WORD_ERASED));
 	buf_text(b, "\n");
 }
 
@@ -197,6 +206,7 @@ static void show_text(struct call *c, const struct table *t, const struct row_vi
 	buf_print(&b, "%s %s%s%s", label(c, t->zh, t->en), call_id(c, v->id), v->dead ? " " : "",
 	          v->dead ? word_text(c->language, WORD_DELETED) : "");
 	if (is_frozen(c, t, v)) buf_print(&b, " %s", word_text(c->language, WORD_FROZEN));
+	if (is_erased(c, v)) buf_print(&b, " %s", word_text(c->language, WORD_ERASED));
 	buf_text(&b, "\n");
 	for (size_t i = 0; i < t->fields_count; i++) {
 		const struct field *f = &t->fields[i];

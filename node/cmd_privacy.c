@@ -194,7 +194,7 @@ static int run_report(struct call *c)
 {
 	struct report r = {.c = c};
 	json_t *held, *j;
-	bool frozen = false;
+	bool frozen = false, erased = false;
 	int rc = call_open(c, 0);
 
 	rc = rc ? rc : call_find_row(c, c->args[0], &r.table, r.id);
@@ -208,12 +208,14 @@ static int run_report(struct call *c)
 	rc = rc ? rc : changes_of(&r);
 	rc = rc ? rc : reads_of(&r);
 	rc = rc ? rc : replica_frozen(c->replica, r.id, &frozen);
+	rc = rc ? rc : replica_erased(c->replica, r.id, 0, &erased);
 	held = held_by(&r);
 	if (!rc && !c->json) print_text(&r, held, frozen);
 	j = json_object();
 	json_object_set_new(j, "id", json_id(r.id));
 	json_object_set_new(j, "table", json_string(r.table->name));
 	json_object_set_new(j, "frozen", json_boolean(frozen));
+	json_object_set_new(j, "erased", json_boolean(erased));
 	json_object_set_new(j, "fields", r.fields);
 	json_object_set_new(j, "referring", r.referring);
 	json_object_set_new(j, "entries", json_integer((json_int_t)r.entries));
@@ -310,6 +312,123 @@ static int run_resume(struct call *c)
 	return write_one(c, &w, WORD_PRIVACY_RESUMED);
 }
 
+/* ---- erase */
+
+enum { ERASE_MAX = 4096 }; /* records of one person in one transaction */
+
+struct erasing_call {
+	struct call *c;
+	const struct table *table;
+	const char *cause;
+	struct write *writes;
+	size_t count;
+	bool more;
+};
+
+/* One record named, unless it was before. */
+static int name_row(struct erasing_call *x, const uint8_t id[16], uint32_t scope)
+{
+	struct call *c = x->c;
+	struct field_write *f;
+	struct write *w;
+	struct scope s;
+	bool erased;
+	int rc = replica_erased(c->replica, id, scope, &erased);
+
+	if (rc || erased) return rc;
+	for (size_t i = 0; i < x->count; i++)
+		if (!memcmp(x->writes[i].fields[0].value.s.p, id, 16)) return 0;
+	if (x->count == ERASE_MAX) {
+		x->more = true;
+		return 0;
+	}
+	rc = store_scope_get(c->store, scope, &s);
+	if (rc) return rc;
+	f = ARENA_ARRAY(&c->arena, struct field_write, 2);
+	f[0] = (struct field_write){table_field_named(x->table, "target"),
+	                            value_bytes(arena_copy(&c->arena, id, 16), 16)};
+	f[1] = (struct field_write){table_field_named(x->table, "cause"), value_text(x->cause)};
+	w = &x->writes[x->count++];
+	*w = (struct write){.kind = WRITE_INSERT,
+	                    .table = x->table,
+	                    .has_id = true,
+	                    .fields = f,
+	                    .fields_count = 2};
+	erasure_id(id, w->row);
+	memcpy(w->scope, s.id, 16);
+	return 0;
+}
+
+/* Does an erasure blank anything in a row of this table? */
+static bool says_of_persons(const struct table *t)
+{
+	return (table_slots(t, LANE_COUNTY) & erasable_slots(t, LANE_COUNTY)) != 0;
+}
+
+/* Her own row, and what refers to her and says more than that it does. */
+static int name_rows(struct erasing_call *x, const struct table *of, const uint8_t id[16])
+{
+	struct row_view *own = NULL;
+	int rc = store_row_view(x->c->store, of, id, &x->c->arena, &own);
+
+	if (!rc && own) rc = name_row(x, id, own->scope);
+	for (size_t i = 0; i < schema_current.tables_count && !rc; i++) {
+		const struct table *t = schema_current.tables[i];
+		for (size_t k = 0; k < t->fields_count && !rc && says_of_persons(t); k++) {
+			struct row_where where = {&t->fields[k], value_bytes(id, 16)};
+			struct row_view *rows = NULL;
+			size_t n = 0;
+
+			/* A team has a leader, an activity one in charge: what it says is not of her. */
+			if (t->fields[k].type != FIELD_REF ||
+			    t->fields[k].ref_table != of->number || !t->fields[k].required)
+				continue;
+			rc = store_rows_view(x->c->store, t, &where, 1, 0, /* all= */ true, NULL,
+			                     ROWS_MAX, &x->c->arena, &rows, &n);
+			for (size_t r = 0; r < n && !rc; r++)
+				rc = name_row(x, rows[r].id, rows[r].scope);
+		}
+	}
+	return rc ? call_failed(x->c, rc) : 0;
+}
+
+static int run_erase(struct call *c)
+{
+	const char *cause = call_option(c, "cause");
+	struct erasing_call x = {
+	        .c = c, .table = schema_table(&schema_current, TABLE_ERASURE), .cause = cause};
+	const struct table *of = NULL;
+	uint8_t id[16];
+	int rc = call_open(c, 0);
+
+	rc = rc ? rc : call_find_row(c, c->args[0], &of, id);
+	if (!rc && !cause)
+		rc = error_set(&c->error, ERR_MISSING_OPTION, "cause", "term, request or order");
+	if (rc) return rc;
+	x.writes = ARENA_ARRAY(&c->arena, struct write, ERASE_MAX);
+	rc = name_rows(&x, of, id);
+	if (!rc && !x.count) rc = error_set(&c->error, ERR_ERASED, "ID", "it was erased before");
+	if (!rc && !call_ask(c, WORD_ASK_ERASE))
+		rc = error_set(&c->error, ERR_USAGE, "", "not confirmed; scripts use --yes");
+	rc = rc ? rc : call_begin(c);
+	if (rc) return rc;
+	rc = replica_write(c->replica, x.writes, x.count, false, c->person.id);
+	rc = rc ? call_undo(c, rc) : call_commit(c);
+	rc = rc ? rc : call_note(c, TRAIL_ERASE, 0, of, id, cause);
+	if (rc) return rc;
+	if (c->json) {
+		call_json(c, json_pack("{s:o, s:i, s:b}", "id", json_id(id), "records",
+		                       (int)x.count, "more", x.more));
+		return 0;
+	}
+	struct buf b;
+	buf_init(&b, 1024);
+	say_count(&b, c, WORD_PRIVACY_ERASED, x.count);
+	call_print(c, &b);
+	buf_done(&b);
+	return 0;
+}
+
 const struct command commands_privacy[] = {
         {.name = "privacy report",
          .trail = TRAIL_WRITE,
@@ -344,5 +463,18 @@ const struct command commands_privacy[] = {
          .args_min = 1,
          .args_max = 1,
          .run = run_resume},
+        {.name = "privacy erase",
+         .trail = TRAIL_WRITE,
+         .may = MAY_MANAGE,
+         .args = "ID",
+         .zh = "依法删除一个人的信息(县级):内容在各处清除,编号和计数保留,不可恢复。",
+         .en = "Erases by law what is held of a person (county): gone everywhere, numbers and "
+               "counts stay; it cannot be undone.",
+         .options = "cause= yes",
+         .examples = "privacy erase 0191d3f0-5c1e-7a02-8f3a-1b2c3d4e5f60 --cause term --yes "
+                     "--dir jinguo",
+         .args_min = 1,
+         .args_max = 1,
+         .run = run_erase},
         {.name = NULL},
 };

@@ -243,9 +243,9 @@ static int write_one(struct call *c, struct draft *d, bool own_transaction)
 	    d->write.table->number == TABLE_BROKEN_GLASS)
 		return error_set(&c->error, ERR_NO_PERMISSION, d->write.table->name,
 		                 "by `case` and `officer`");
-	if (d->write.table->number == TABLE_WITHDRAWAL)
+	if (d->write.table->number == TABLE_WITHDRAWAL || d->write.table->number == TABLE_ERASURE)
 		return error_set(&c->error, ERR_NO_PERMISSION, d->write.table->name,
-		                 "by `privacy withdraw` and `privacy resume`");
+		                 "by `privacy withdraw`, `resume` and `erase`");
 	d->write.fields = d->fields;
 	if (own_transaction && (rc = call_begin(c))) return rc;
 	rc = replica_write(c->replica, &d->write, 1, false, author);

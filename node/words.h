@@ -315,6 +315,13 @@
 	W(PRIVACY_WITHDRAWN, "已冻结:只保存,不使用;同步后各处都不再接受对此人的登记和修改。",      \
 	  "frozen: kept and not used; once synced, no place takes records or edits of this "       \
 	  "person.")                                                                               \
+	W(ERASED, "(内容已依法删除)", "(what it said was erased)")                                 \
+	W(PRIVACY_ERASED,                                                                          \
+	  "已删除 {} 条记录的内容,编号和计数保留;其他各处同步后照办。旧备份里的仍在,到期须销毁。", \
+	  "what {} records said is erased here, their numbers and counts stay; every other place " \
+	  "does so when it syncs. Old backups still hold it until they are destroyed.")            \
+	W(ASK_ERASE, "删除后不可恢复。确定删除这个人的信息吗?",                                    \
+	  "This cannot be undone. Erase what is held of this person?")                             \
 	W(PRIVACY_RESUMED, "已解除冻结。", "no longer frozen.")                                    \
 	W(MASKED, "***", "***")                                                                    \
 	W(SUMMARY_MORE, "另有 {} 站缺 (--json 列全)", "{} more are missing (--json lists all)")    \

@@ -411,18 +411,18 @@ static int gather_segment(struct replica *r, struct gathering *g, const struct e
 	struct cert author;
 	size_t n;
 	bool known;
-	if (e->kind != ENTRY_SEGMENT) return 0;
+	if (!entry_is_segment(e)) return 0;
 	if (!entry_sound(e)) {
 		(*ret_unread)++;
 		return 0;
 	}
-	int rc = segment_open(e->head, e->body, &s, &r->err);
+	int rc = entry_segment(e, &s, &r->err);
 	if (!rc && segment_changesets(&s, spare, &cs, &n, NULL)) { /* no program of ours wrote it */
 		(*ret_unread)++;
 		return 0;
 	}
 	if (rc || !any_chosen(cs, n, c)) return rc;
-	s.body = arena_span(a, e->body);
+	s.body = arena_span(a, s.body);
 	rc = segment_changesets(&s, a, &cs, &n, &r->err);
 	rc = rc ? rc : engine_cert_of(r, e->origin, &author, &known);
 	rc = rc ? rc : words_load(r, e->hash, &author, e->scope, a, &w);

@@ -176,6 +176,14 @@ struct changeset *opened_find(struct replica *r, const uint8_t hash[32])
 	return NULL;
 }
 
+void opened_forget(struct replica *r)
+{
+	for (size_t i = 0; r->opened && i < OPENED_MAX; i++) {
+		r->opened[i].cs = NULL;
+		arena_reset(&r->opened[i].arena);
+	}
+}
+
 void opened_done(struct replica *r)
 {
 	for (size_t i = 0; r->opened && i < OPENED_MAX; i++) arena_done(&r->opened[i].arena);
@@ -237,8 +245,20 @@ static int append_segment(struct replica *r, struct span head, struct span body,
 	memcpy(e.origin, s.head.origin, 16);
 	memcpy(e.hash, s.hash, 32);
 	memcpy(e.prev, s.head.prev, 32);
-	rc = remember_runs(r, &s.head);
+	struct buf hole;
+	uint8_t hole_hash[32];
+	bool cut = false;
+	buf_init(&hole, MESSAGE_BYTES_MAX);
+	rc = erase_arriving(r, &s, head, scope, &hole, hole_hash, &cut);
+	if (!rc && cut) {
+		opened_forget(r);
+		e.kind = ENTRY_HOLE;
+		e.head = buf_span(&hole);
+		e.body = span_of(hole_hash, 32);
+	}
+	rc = rc ? rc : remember_runs(r, &s.head);
 	rc = rc ? rc : journal_one(r, &e, ret_new);
+	buf_done(&hole);
 	int64_t gaps = 0;
 	bool closed = false;
 	if (!rc && *ret_new) rc = store_journal_gaps(r->st, &gaps);
@@ -295,6 +315,58 @@ static int may_cut(struct replica *r, const struct hole *h, const struct cert *a
 	return rc || *ret ? rc : engine_stands_above(r, h->remover, &r->cert, ret);
 }
 
+/* Its body was restated without what is erased: it stands for the segment from then on, under the segment's hash; e->hash is the
+ * hole's own.  What is erased here besides goes at once. */
+static int append_restated(struct replica *r, const struct hole *h, struct entry *e, bool *ret_new)
+{
+	struct segment s;
+	struct buf b;
+	uint8_t hash[32];
+	bool cut = false;
+	int rc = hole_segment(h, &r->scratch, &s, &r->err);
+	if (rc) return rc;
+	memcpy(hash, e->hash, 32);
+	memcpy(e->hash, h->segment_hash, 32);
+	memcpy(e->prev, h->segment.prev, 32);
+	buf_init(&b, MESSAGE_BYTES_MAX);
+	rc = erase_arriving(r, &s, h->head, e->scope, &b, hash, &cut);
+	if (!rc && cut) e->head = buf_span(&b);
+	e->body = span_of(hash, 32);
+	rc = rc ? rc : remember_runs(r, &h->segment);
+	rc = rc ? rc : journal_one(r, e, ret_new);
+	e->head = e->body = span_of(NULL, 0);
+	buf_done(&b);
+	if (rc || !*ret_new) return rc ? engine_fail(r, rc) : 0;
+	rc = close_gaps(r, e->hash, e->prev, e->recv, NULL);
+	rc = rc ? rc : heads_note(r, e->origin, e->lane, e->seal);
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+/* The segment is here; if its bytes are damaged, what is left of it elsewhere takes its place. */
+static int mend_by_hole(struct replica *r, const struct hole *h, struct span bytes,
+                        const uint8_t hash[32], bool *ret_new)
+{
+	struct entry *own = NULL;
+	struct segment s;
+	int64_t recv;
+	int rc = store_journal_find(r->st, h->segment_hash, &recv);
+	if (!rc && recv) rc = store_journal_get(r->st, recv, &r->scratch, &own);
+	if (rc || !own || !entry_is_segment(own) || entry_sound(own))
+		return rc ? engine_fail(r, rc) : 0;
+	rc = hole_segment(h, &r->scratch, &s, &r->err);
+	rc = rc ? rc : store_journal_cut(r->st, recv, ENTRY_HOLE, bytes, span_of(hash, 32));
+	rc = rc ? rc : erase_entry(r, recv);
+	*ret_new = !rc;
+	return rc ? engine_fail(r, rc) : repair_entry_mended(r, own);
+}
+
+/* A device may restate what a device of the same unit said: it holds no less of it. */
+static bool may_restate(const struct hole *h, const struct cert *remover, const struct cert *author)
+{
+	return h->restated.len && !memcmp(remover->unit, author->unit, 16) &&
+	       author->role != CERT_HUB;
+}
+
 static int append_foreign_hole(struct replica *r, struct span bytes, uint32_t from, bool *ret_new)
 {
 	struct hole h;
@@ -320,8 +392,10 @@ static int append_foreign_hole(struct replica *r, struct span bytes, uint32_t fr
 	bool may = false, here = false;
 	rc = rc ? rc : may_cut(r, &h, &author, &may);
 	if (rc) return rc;
+	may = may || may_restate(&h, &remover, &author);
 	if (!may) return alarm_kept_nowhere(r, "a hole by a device that may not cut there");
 	rc = segment_here(r, h.segment_hash, &here);
+	if (!rc && here && h.restated.len) return mend_by_hole(r, &h, bytes, e.hash, ret_new);
 	if (rc || here) return rc ? engine_fail(r, rc) : 0;
 	e.lane = h.segment.lane;
 	e.seq_first = h.segment.seq_first;
@@ -330,6 +404,7 @@ static int append_foreign_hole(struct replica *r, struct span bytes, uint32_t fr
 	memcpy(e.origin, h.segment.origin, 16);
 	rc = engine_scope_named(r, h.segment.scope, h.segment.origin, &e.scope);
 	if (rc || !e.scope) return rc;
+	if (h.restated.len) return append_restated(r, &h, &e, ret_new);
 	rc = journal_one(r, &e, ret_new);
 	if (!rc && *ret_new) {
 		rc = store_word_add(r->st, h.segment_hash, e.recv);

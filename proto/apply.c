@@ -901,8 +901,8 @@ static int record_at(struct replica *r, const struct held *h, struct record *rec
 	bool known;
 	*ret_found = false;
 	int rc = store_journal_get(r->st, h->recv, &r->scratch, &e);
-	if (rc || !e || e->kind != ENTRY_SEGMENT || !entry_sound(e)) return rc;
-	rc = segment_open(e->head, e->body, &s, &r->err);
+	if (rc || !e || !entry_is_segment(e) || !entry_sound(e)) return rc;
+	rc = entry_segment(e, &s, &r->err);
 	rc = rc ? rc : segment_changesets(&s, &r->scratch, &cs, &n, &r->err);
 	rc = rc ? rc : engine_cert_of(r, e->origin, author, &known);
 	for (size_t i = 0; i < n && !rc; i++) {
@@ -951,8 +951,8 @@ static int record_held(struct applying *x, const struct held *h, struct record *
 		s->recv = 0;
 		arena_reset(&s->arena);
 		rc = store_journal_get(r->st, h->recv, &s->arena, &e);
-		if (rc || !e || e->kind != ENTRY_SEGMENT || !entry_sound(e)) return rc;
-		rc = segment_open(e->head, e->body, &s->s, &r->err);
+		if (rc || !e || !entry_is_segment(e) || !entry_sound(e)) return rc;
+		rc = entry_segment(e, &s->s, &r->err);
 		rc = rc ? rc : segment_changesets(&s->s, &s->arena, &s->cs, &s->n, &r->err);
 		rc = rc ? rc : engine_cert_of(r, e->origin, &s->author, &known);
 		if (rc) return rc;
@@ -1232,7 +1232,7 @@ struct opened {
 static int open_entry(struct replica *r, const struct entry *e, struct opened *ret)
 {
 	bool known;
-	int rc = segment_open(e->head, e->body, &ret->s, &r->err);
+	int rc = entry_segment(e, &ret->s, &r->err);
 	ret->cs = rc ? NULL : opened_find(r, e->hash);
 	ret->n = ret->s.head.count;
 	if (!rc && !ret->cs)
@@ -1483,7 +1483,7 @@ static int take_admission(struct applying *x, const struct entry *e)
 		if (rc || !recv || recv > r->s.applied) continue;
 		rc = store_journal_get(r->st, recv, &r->scratch, &s);
 		rc = rc ? rc : store_words(r->st, m.items[i].segment, &r->scratch, &recvs, &words);
-		if (rc || !s || s->kind != ENTRY_SEGMENT) continue;
+		if (rc || !s || !entry_is_segment(s)) continue;
 		bool first = s->merged;
 		for (size_t k = 0; k < i; k++)
 			first &= memcmp(m.items[k].segment, m.items[i].segment, 32) != 0;
@@ -1506,14 +1506,8 @@ static int take_admission(struct applying *x, const struct entry *e)
 
 static int take_entry(struct applying *x, const struct entry *e)
 {
-	switch (e->kind) {
-	case ENTRY_SEGMENT:
-		return e->merged ? 0 : take_segment(x, e);
-	case ENTRY_ADMISSION:
-		return take_admission(x, e);
-	default:
-		return 0;
-	}
+	if (entry_is_segment(e)) return e->merged ? 0 : take_segment(x, e);
+	return e->kind == ENTRY_ADMISSION ? take_admission(x, e) : 0;
 }
 
 int engine_wake(struct replica *r, const uint8_t id[16])
@@ -1531,7 +1525,7 @@ int engine_retake(struct replica *r, int64_t recv)
 	struct applying x = {.r = r};
 	struct entry *e;
 	int rc = store_journal_get(r->st, recv, &r->tx, &e);
-	if (!rc && e && e->kind == ENTRY_SEGMENT && !(e->merged && replica_is_hub(r)))
+	if (!rc && e && entry_is_segment(e) && !(e->merged && replica_is_hub(r)))
 		rc = take_segment(&x, e); /* of our own: words may have come meanwhile */
 	else if (!rc && e)
 		rc = take_entry(&x, e);

@@ -55,7 +55,7 @@ static bool fields_mask(const struct field_value *v, size_t count, uint64_t *ret
 static int check_insert(const struct op *op, struct error *err)
 {
 	if (op->olds_count) return error_set(err, ERR_PROTOCOL, NULL, "an insert with old values");
-	for (size_t i = 0; i < op->values_count; i++)
+	for (size_t i = 0; i < op->values_count && id_is_created(op->row); i++)
 		if (op->values[i].value.type == VALUE_NULL)
 			return error_set(err, ERR_PROTOCOL, NULL, "an insert that writes null");
 	if (id_is_created(op->row)) {

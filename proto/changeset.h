@@ -53,7 +53,7 @@ struct field_value {
  * without empty masks; the own run's earlier stamps and the creation of a v7 row are not said; empty:
  * "still as created").
  * values: sorted by slot, one for each bit of `slots`; an INSERT leaves out fields that are null (absent
- * means default) and writes alive (slot 0) as value_int(1) without saying it: bit 0 is never set in an
+ * means default; of a derived id a null may stand where a value was erased: the clock says that it was written) and writes alive (slot 0) as value_int(1) without saying it: bit 0 is never set in an
  * INSERT of a v7 row; an INSERT of a derived id says it only if it is not 1.
  * olds: for slots that are figure inputs and are changed by an UPDATE: the value before, sorted by slot.
  */

@@ -954,6 +954,13 @@ static bool hash_of_again(const struct msg_again *m, uint8_t ret[32])
 		memcpy(ret, s.hash, 32);
 		return true;
 	}
+	if (m->kind == ENTRY_HOLE && m->body.len) { /* it stands for the segment */
+		struct hole h;
+		uint8_t own[32], sign[SIGN_BYTES];
+		if (hole_open(m->head, &h, own, sign, NULL)) return false;
+		memcpy(ret, h.segment_hash, 32);
+		return true;
+	}
 	if ((m->kind != ENTRY_ADMISSION && m->kind != ENTRY_HOLE) || m->head.len <= SIGN_BYTES)
 		return false;
 	hash_of(span_of(m->head.p, m->head.len - SIGN_BYTES), ret, 32);

@@ -72,11 +72,16 @@ struct replica {
 		        looked_ms; /* when the first of them is due; when all were looked at */
 		bool looked;
 	} heads;
-	struct named_rows { /* persons who are frozen, sorted: privacy.c */
-		uint8_t (*ids)[16];
+	struct named_rows { /* sorted by id: privacy.c */
+		struct named_row_of {
+			uint8_t id[16];
+			uint32_t scope;
+		} * rows;
 		size_t count, room;
 		bool known; /* read in this transaction, and nothing of it changed since */
-	} frozen;
+	} frozen, erased;
+	struct erasing
+	        *erasing; /* merged in this transaction: carried out before it is committed */
 	struct hurt_row { /* a row that could not be read or merged: rebuilt at the next begin */
 		bool set;
 		uint16_t table;
@@ -189,6 +194,7 @@ struct changeset *
 opened_find(struct replica *r,
             const uint8_t hash[32]); /* NULL: not kept; good until the next append */
 void opened_done(struct replica *r);
+void opened_forget(struct replica *r);
 
 /* ---- write.c */
 /* first: of a person's transaction */
@@ -280,7 +286,23 @@ void heads_done(struct replica *r);
 
 /* ---- privacy.c */
 void privacy_changed(struct replica *r, uint16_t table); /* a row of this table was written */
+void privacy_forget(struct replica *r); /* a transaction begins, or was rolled back */
 void privacy_done(struct replica *r);
+
+/* ---- erase.c */
+/* Is it a segment, whole or with a body that was restated?  Then what it says can be read (entry_segment). */
+bool entry_is_segment(const struct entry *e);
+int entry_segment(const struct entry *e, struct segment *ret, struct error *err);
+bool hole_sound(const struct entry *e); /* a segment in its restated form: does it fit itself? */
+/* An erasure was merged: in the row's own values by slot. */
+void erase_seen(struct replica *r, uint16_t table, uint32_t scope, const struct value *v);
+int engine_erase(struct replica *r); /* carries out what was seen; before the commit */
+/* If a segment that has come says what is erased: the hole that takes its place, in b; *ret_cut false: it may stay. */
+int erase_arriving(struct replica *r, const struct segment *s, struct span head, uint32_t scope,
+                   struct buf *b, uint8_t ret_hash[32], bool *ret_cut);
+int erase_entry(struct replica *r, int64_t recv); /* one of the journal, whose bytes came again */
+/* The segment that a hole restates, if it can be read and says no more than one may. */
+int hole_segment(const struct hole *h, struct arena *a, struct segment *ret, struct error *err);
 
 /* ---- aside.c */
 /* A changeset of the tail does not read: it is kept aside and named. */
@@ -289,6 +311,8 @@ int aside_count(struct replica *r, uint32_t scope, unsigned lane, size_t *ret);
 
 /* ---- repair.c */
 bool entry_sound(const struct entry *e); /* do the bytes fit the hash under which it is kept? */
+/* Its bytes came again and stand in its place. */
+int repair_entry_mended(struct replica *r, const struct entry *e);
 /* Names an entry whose bytes are damaged. */
 int repair_entry_damaged(struct replica *r, const struct entry *e);
 int repair_tail_damaged(struct replica *r, const struct tail_item *item);

@@ -119,7 +119,8 @@ struct hole {
 	int cause; /* enum error_code */
 	uint8_t remover[16];
 	int64_t at_ms;
-	struct span restated; /* body restated by the remover; empty */
+	struct span
+	        restated; /* body restated by the remover: its plain length u32, then squeezed; empty */
 };
 int hole_make(const struct hole *h, const uint8_t sign_secret[64], struct buf *out,
               uint8_t ret_hash[32], struct error *err);

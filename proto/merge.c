@@ -610,6 +610,7 @@ int lane_save(struct replica *r, struct lane_state *l, uint64_t touched)
 	rc = rc ? rc : save_cells(r, l);
 	if (!rc && l->number == TABLE_ORG_UNIT) rc = engine_org_changed(r, l->id);
 	if (!rc && l->number == TABLE_TRAIL && !l->existed) rc = trail_seen(r, l->id);
+	if (!rc) erase_seen(r, l->number, l->scope, l->v);
 	buf_done(&clock);
 	buf_done(&extra);
 	return rc ? engine_fail(r, rc) : 0;
@@ -635,6 +636,7 @@ int lane_put(struct replica *r, struct lane_state *l)
 		rc = store_candidates_set(r->st, l->number, l->id, l->lane, l->candidates,
 		                          l->candidates_count);
 	if (!rc && l->number == TABLE_ORG_UNIT) rc = engine_org_changed(r, l->id);
+	if (!rc) erase_seen(r, l->number, l->scope, l->v);
 	/* What it says may be of a time before the last correction, which did not see it. */
 	if (!rc && l->number == TABLE_CORRECTION) rc = save_cells(r, l);
 	buf_done(&clock);
@@ -670,6 +672,7 @@ int lane_save_adopted(struct replica *r, struct lane_state *l)
 	memcpy(row.id, l->id, 16);
 	rc = rc ? rc : store_rows_insert(r->st, l->number, l->lane, &row, 1, &fresh);
 	rc = rc ? rc : save_cells(r, l);
+	if (!rc) erase_seen(r, l->number, l->scope, l->v);
 	buf_done(&clock);
 	buf_done(&extra);
 	return rc ? engine_fail(r, rc) : 0;
@@ -684,6 +687,7 @@ int lane_created(struct replica *r, const struct table *t, unsigned lane, const 
 	size_t n = engine_custodian(r) ? figure_cells(t, lane, row->v, d) : 0;
 	assert(t->number != TABLE_ORG_UNIT && t->number != TABLE_FIGURE);
 	privacy_changed(r, t->number);
+	erase_seen(r, t->number, row->scope, row->v);
 	clock_hash(t->number, lane, row->id, &none, hash);
 	int rc = store_state_add(r->st, row->scope, lane, hash);
 	for (size_t i = 0; i < n; i++)

@@ -177,6 +177,7 @@ bool entry_sound(const struct entry *e)
 		return !memcmp(s.hash, e->hash, 32) && !memcmp(s.head.body_hash, is, 32);
 	case ENTRY_ADMISSION:
 	case ENTRY_HOLE:
+		if (e->kind == ENTRY_HOLE && entry_is_segment(e)) return hole_sound(e);
 		if (e->head.len <= SIGN_BYTES) return false;
 		hash_of(span_of(e->head.p, e->head.len - SIGN_BYTES), is, sizeof(is));
 		return !memcmp(is, e->hash, 32);
@@ -220,6 +221,17 @@ int repair_tail_damaged(struct replica *r, const struct tail_item *item)
 
 static int open_rows(struct replica *r, uint32_t scope, unsigned lane);
 
+int repair_entry_mended(struct replica *r, const struct entry *e)
+{
+	uint32_t scope = e->scope;
+	unsigned lane = e->lane;
+	int64_t recv = e->recv;
+	int rc = entry_note(r, e, REPAIR_PEER);
+	if (rc || recv > r->s.applied) return rc;
+	rc = engine_retake(r, recv);
+	return rc ? rc : open_rows(r, scope, lane);
+}
+
 int repair_entry(struct replica *r, unsigned kind, struct span head, struct span body,
                  uint32_t from, bool *ret_new)
 {
@@ -240,19 +252,17 @@ int repair_entry(struct replica *r, unsigned kind, struct span head, struct span
 	if (rc) return engine_fail(r, rc);
 	if (!recv) return replica_append(r, kind, head, body, from, ret_new);
 	rc = store_journal_get(r->st, recv, &r->scratch, &own);
-	if (rc || !own || own->kind != kind || entry_sound(own)) return rc ? engine_fail(r, rc) : 0;
+	bool alike = own && (own->kind == kind || (kind == ENTRY_SEGMENT && entry_is_segment(own)));
+	if (rc || !alike || entry_sound(own)) return rc ? engine_fail(r, rc) : 0;
 	/* The hash that was kept decides, not who sends: what fits it is what stood here. */
 	if (!entry_sound(&again)) return 0;
 	*ret_new = true;
 	own->head = head;
 	own->body = body;
-	rc = store_journal_mend(r->st, recv, head, body);
-	rc = rc ? engine_fail(r, rc) : entry_note(r, own, REPAIR_PEER);
-	if (rc || recv > r->s.applied) return rc;
-	uint32_t scope = own->scope;
-	unsigned lane = own->lane;
-	rc = engine_retake(r, recv);
-	return rc ? rc : open_rows(r, scope, lane);
+	rc = own->kind == ENTRY_HOLE ? store_journal_cut(r->st, recv, kind, head, body)
+	                             : store_journal_mend(r->st, recv, head, body);
+	rc = rc ? rc : erase_entry(r, recv);
+	return rc ? engine_fail(r, rc) : repair_entry_mended(r, own);
 }
 
 /* ---- what a row should be */

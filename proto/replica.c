@@ -276,7 +276,7 @@ int replica_begin(struct replica *r)
 	arena_reset(&r->scratch);
 	memset(&r->err, 0, sizeof(r->err));
 	r->admitting = NULL;
-	r->frozen.known = false; /* another process may have written */
+	privacy_forget(r); /* another process may have written */
 	int rc = store_begin(r->st);
 	if (rc) return engine_fail(r, rc);
 	rc = state_load(r);
@@ -302,6 +302,7 @@ int replica_commit(struct replica *r)
 	r->env->boot_id(r->env->ctx, w.boot);
 	int rc = r->stale ? engine_feeds(r) : 0;
 	r->stale = false;
+	rc = rc ? rc : engine_erase(r);
 	rc = rc ? rc : state_save(r);
 	if (!rc) {
 		/* Before the commit: if the commit fails, or the machine stops between the two, the next begin finds no
@@ -326,7 +327,7 @@ void replica_rollback(struct replica *r)
 	r->admitting = NULL;
 	r->seen = NULL;
 	r->stale = false;
-	r->frozen.known = false;
+	privacy_forget(r);
 	heads_forget(r);
 }
 

@@ -203,7 +203,7 @@ static int covered(struct replica *r, const struct revocation *v, const uint8_t 
 			if (rc || *ret || !recv) break;
 			arena_reset(&a);
 			rc = store_journal_get(r->st, recv, &a, &e);
-			if (!rc && (!e || e->kind != ENTRY_SEGMENT)) break;
+			if (!rc && (!e || !entry_is_segment(e))) break;
 			if (!rc) memcpy(at, e->prev, 32);
 		}
 	}
@@ -251,7 +251,7 @@ static int heads_of(struct replica *r, const uint8_t origin[16], struct arena *a
 		                        &n);
 		for (size_t i = 0; i < n && !rc; i++) {
 			at = entries[i].recv;
-			if (entries[i].kind != ENTRY_SEGMENT ||
+			if (!entry_is_segment(&entries[i]) ||
 			    memcmp(entries[i].origin, origin, 16) != 0)
 				continue;
 			if (count == room) {

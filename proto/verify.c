@@ -97,6 +97,10 @@ static int verify_signed(struct verifying *v, const struct entry *e)
 			finding(v, "hole cannot be read", e->recv);
 			return 0;
 		}
+		if (entry_is_segment(e)) {
+			note_followed(v, e);
+			if (!entry_sound(e)) finding(v, "restated segment is not whole", e->recv);
+		}
 		int rc = engine_cert_of(v->r, h.remover, &by, &known);
 		if (!rc && (!known || entry_check_sign(e->head, by.origin_key, &err)))
 			finding(v, "hole does not verify", e->recv);

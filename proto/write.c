@@ -435,25 +435,26 @@ static struct draft *draft_of(struct draft *drafts, size_t *count, uint32_t scop
 	return &drafts[(*count)++];
 }
 
-/* A person who withdrew consent is not written of, but by a level that corrects. */
-static int check_frozen(struct replica *r, const struct write *w, const struct target *x)
+/* Nothing is written of what was erased, nor, but by a level that corrects, of a person who withdrew consent. */
+static int check_private(struct replica *r, const struct write *w, const struct target *x)
 {
 	struct field_value *values = ARENA_ARRAY(&r->scratch, struct field_value, SLOTS_MAX);
 	int rc = 0;
-	if (level_thaws((unsigned)own_level(r))) return 0;
 	for (unsigned lane = 0; lane < LANE_RESERVED && !rc; lane++) {
 		struct op op = {.table = w->table->number, .values = values};
 		uint8_t number;
-		bool frozen;
+		int code;
 		if (w->kind != WRITE_INSERT) memcpy(op.row, w->row, 16);
 		for (unsigned slot = 1; slot < SLOTS_MAX; slot++)
 			if (x->slots[lane] >> slot & 1)
 				values[op.values_count++] =
 				        (struct field_value){(uint8_t)slot, x->v[lane][slot]};
-		rc = replica_frozen_op(r, &op, lane, &number, &frozen);
-		if (!rc && frozen)
+		rc = replica_may_say(r, &op, lane, (unsigned)own_level(r), &code, &number);
+		if (!rc && code)
 			rc = refuse(r, w->table, number ? table_field(w->table, number) : NULL,
-			            ERR_FROZEN, "this person withdrew consent");
+			            code,
+			            code == ERR_ERASED ? "what it said was erased"
+			                               : "this person withdrew consent");
 	}
 	return rc;
 }
@@ -463,7 +464,7 @@ static int resolve(struct replica *r, struct write *w, struct target *x)
 	x->w = w;
 	x->stamp = engine_stamp(r);
 	int rc = check_fields(r, w, x);
-	rc = rc ? rc : check_frozen(r, w, x);
+	rc = rc ? rc : check_private(r, w, x);
 	if (!rc && w->kind == WRITE_INSERT)
 		rc = resolve_insert(r, w, x);
 	else if (!rc)

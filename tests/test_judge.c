@@ -370,6 +370,49 @@ static void who_withdrew_is_frozen(void **state)
 	w->author.level = LEVEL_COUNTY;
 }
 
+/* The county, in the row's scope, under the id that is the row's; from then on nobody says anything of it. */
+static void who_erases(void **state)
+{
+	struct world *w = *state;
+	uint8_t target[16], id[16];
+	struct trial t;
+
+	env_random(target, 16);
+	erasure_id(target, id);
+	put_closed(w, "volunteer", w->site, target, "name", value_text("陈桂兰"), true);
+	trial(w, &t, OP_INSERT, "erasure", "target", value_bytes(target, 16));
+	assert_int_equal(ask(w, &t).code, ERR_FIELD_FORM);
+	memcpy(t.op.row, id, 16);
+	assert_int_equal(ask(w, &t).accepted, 1);
+	w->author.level = LEVEL_COMMUNITY;
+	assert_int_equal(ask(w, &t).code, ERR_NO_PERMISSION);
+	w->author.level = LEVEL_COUNTY;
+	memcpy(t.j.scope, w->county, 16);
+	assert_int_equal(ask(w, &t).code, ERR_NOT_YOURS);
+	trial(w, &t, OP_UPDATE, "volunteer", "phone", value_text("13800138000"));
+	memcpy(t.op.row, target, 16);
+	assert_int_equal(ask(w, &t).accepted, 1);
+	assert_int_equal(replica_begin(w->r), 0);
+	uint32_t ord = 0;
+	const struct field *f = table_field_named(table_of("erasure"), "target");
+	struct value v[SLOTS_MAX] = {value_int(1)};
+	struct row row = {.v = v};
+	bool fresh;
+	assert_int_equal(store_scope_ord(replica_store(w->r), w->site, true, &ord), 0);
+	row.scope = ord;
+	memcpy(row.id, id, 16);
+	v[field_slot(f)] = value_bytes(target, 16);
+	assert_int_equal(
+	        store_rows_insert(replica_store(w->r), TABLE_ERASURE, LANE_OPEN, &row, 1, &fresh),
+	        0);
+	assert_int_equal(replica_commit(w->r), 0);
+	assert_int_equal(replica_begin(w->r), 0);
+	assert_int_equal(ask(w, &t).code, ERR_ERASED);
+	trial(w, &t, OP_INSERT, "participation", "volunteer", value_bytes(target, 16));
+	assert_int_equal(ask(w, &t).code, ERR_ERASED);
+	assert_int_equal(replica_commit(w->r), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -385,6 +428,7 @@ int main(void)
 	        cmocka_unit_test(once_means_once),
 	        cmocka_unit_test(an_update_waits_for_its_row),
 	        cmocka_unit_test(who_withdrew_is_frozen),
+	        cmocka_unit_test(who_erases),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

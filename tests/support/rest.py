@@ -93,6 +93,9 @@ class Rest:
                        (self.value(number(b"c", t, lane, slot) + row, v), t, row, lane, n))
         found = db.execute("SELECT recv, lane, hash, body FROM journal WHERE lane > 0 AND length(body) > 0").fetchall()
         db.executemany("UPDATE journal SET body = ? WHERE recv = ?", [(self.body(l, h, b), r) for r, l, h, b in found])
+        found = db.execute("SELECT recv, lane, hash, head FROM journal WHERE lane > 0 AND kind = 3").fetchall()
+        db.executemany("UPDATE journal SET head = ? WHERE recv = ?",
+                       [(self.bytes(b"h" + h, b) if l else b, r) for r, l, h, b in found])
         found = db.execute("SELECT id, scope, lane, run, changeset FROM tail WHERE lane > 0").fetchall()
         db.executemany("UPDATE tail SET changeset = ? WHERE id = ?", [(self.changeset(s, l, u, c), i) for i, s, l, u, c in found])
         db.commit()
