@@ -23,7 +23,7 @@ enum {
 	STORE_VFS =
 	        16 /* path is VFS:PATH, a file of the SQLite VFS of that name: tests of disk faults */
 };
-enum { STORE_FORMAT = 2 }; /* of the file; a newer one is refused with ERR_NEWER_FILE */
+enum { STORE_FORMAT = 3 }; /* of the file; a newer one is refused with ERR_NEWER_FILE */
 enum { ROLLING_BYTES = 16, STATE_BYTES = 16 };
 
 struct store;
@@ -417,6 +417,25 @@ struct stated {
 };
 int store_cells_stated(struct store *st, int64_t from, int64_t to, unsigned kind_max,
                        unsigned standing, struct arena *a, struct stated **ret, size_t *ret_count);
+
+/* ---- what is kept of these for coverage: communities, devices, numbers and corrections by place, which is of a community
+ * its parent, of every other unit itself (store_fold.sql).  Kept with the rows, in their transaction. */
+struct fold {
+	uint32_t place; /* scope */
+	uint8_t id[16]; /* its unit */
+	uint32_t up;    /* its own place, where it is a community itself; else 0 */
+	int64_t sites, with_device,
+	        active; /* communities; with a device not revoked; with activities from..to */
+	int64_t volunteers, activities, participations,
+	        minutes;   /* corrected; volunteers of all months up to `to` */
+	int64_t unsettled; /* cells that are, of these */
+};
+enum { FOLD_AMOUNT_BITS = 40 };          /* a larger amount counts as nothing, and as unsettled */
+bool store_folds_kept(struct store *st); /* no: a schema without units, devices or corrections */
+int store_folds(struct store *st, int64_t from, int64_t to, struct arena *a, struct fold **ret,
+                size_t *ret_count);                        /* by place */
+int store_folds_check(struct store *st, int64_t *ret_off); /* rows that are not what the rows say */
+int store_folds_rebuild(struct store *st);
 
 /* ---- cursors: my place in a peer's journal, by the peer's run; newest last */
 struct mark {

@@ -34,7 +34,7 @@ enum {
 };
 
 /* steps[i] is the block that takes a file from format i to i+1. */
-static const char *const format_steps[] = {"format_1", "format_2"};
+static const char *const format_steps[] = {"format_1", "format_2", "format_3"};
 static_assert(ARRAY_COUNT(format_steps) == STORE_FORMAT, "every format has its step");
 
 static const char *const query_names[] = {
@@ -299,7 +299,7 @@ int store_prepare(struct store *st, const char *sql, size_t len, sqlite3_stmt **
 }
 
 /* Runs statements one after the other; rows are thrown away. */
-static int run_sql(struct store *st, struct span sql)
+int store_run(struct store *st, struct span sql)
 {
 	const char *p = (const char *)sql.p, *end = p + sql.len;
 
@@ -322,7 +322,7 @@ static int run_sql(struct store *st, struct span sql)
 
 static int run_text(struct store *st, const char *sql)
 {
-	return run_sql(st, span_of(sql, strlen(sql)));
+	return store_run(st, span_of(sql, strlen(sql)));
 }
 
 static int pragma_int(struct store *st, const char *sql, int64_t *ret)
@@ -358,14 +358,14 @@ static bool is_name(struct span name, const char *text)
 	return name.len == strlen(text) && strncasecmp((const char *)name.p, text, name.len) == 0;
 }
 
-static struct span block_named(const char *wanted)
+struct span store_block(const char *text, const char *wanted)
 {
-	const char *p = sql_text;
+	const char *p = text;
 	struct span name, sql;
 	bool found = false;
 
 	while (!found && next_block(&p, &name, &sql)) found = is_name(name, wanted);
-	assert(found); /* the steps are named in this file */
+	assert(found); /* all that are asked for are named in the program */
 	return sql;
 }
 
@@ -461,7 +461,7 @@ static int run_steps(struct store *st, int64_t format, const char *const *steps,
 
 	for (size_t i = (size_t)format; i < steps_count && rc == 0; i++)
 		rc = i < ARRAY_COUNT(format_steps) && steps[i] == format_steps[i]
-		             ? run_sql(st, block_named(steps[i]))
+		             ? store_run(st, store_block(sql_text, steps[i]))
 		             : run_text(st, steps[i]);
 	if (rc != 0) return rc;
 	(void)snprintf(mark, sizeof(mark), "PRAGMA application_id = %d", (int)APPLICATION_ID);
@@ -529,7 +529,7 @@ static int add_missing(struct store *st, sqlite3 *template)
 	sqlite3_finalize(want);
 	sqlite3_finalize(have);
 	assert(!todo.full);
-	if (rc == 0) rc = run_sql(st, buf_span(&todo));
+	if (rc == 0) rc = store_run(st, buf_span(&todo));
 	buf_done(&todo);
 	return rc;
 }
@@ -590,7 +590,8 @@ static int bring_up(struct store *st, const char *const *steps, size_t steps_cou
 	if (rc == 0) rc = check_kind(st, &k, steps_count);
 	if (rc == 0 && k.format < (int64_t)steps_count)
 		rc = run_steps(st, k.format, steps, steps_count);
-	if (rc == 0) rc = is_empty(&k) ? run_sql(st, buf_span(ddl)) : bring_domain(st, ddl);
+	if (rc == 0) rc = is_empty(&k) ? store_run(st, buf_span(ddl)) : bring_domain(st, ddl);
+	if (rc == 0) rc = store_fold_bring(st);
 	if (rc == 0) rc = keep_hash(st, hash);
 	if (rc == 0) rc = run_text(st, "COMMIT");
 	if (rc != 0 && sqlite3_get_autocommit(st->db) == 0)
@@ -792,6 +793,7 @@ void store_close(struct store *st)
 	sqlite3_finalize(st->data_version);
 	store_rows_close(st);
 	rest_done(st);
+	for (size_t i = 0; i < FOLD_COUNT; i++) sqlite3_finalize(st->folds[i]);
 	if (st->db != NULL) {
 		int rc = sqlite3_close(st->db); /* rolls back */
 

@@ -53,6 +53,17 @@ enum {
 	CACHED_MAX = 64
 };
 
+/* Of store_fold.sql; made when first used. */
+enum fold_query {
+	FOLD_CHECK,
+	FOLD_SITES,
+	FOLD_TOP,
+	FOLD_SUMS,
+	FOLD_BEFORE,
+	FOLD_BUSY_YEAR,
+	FOLD_BUSY_YEARS,
+	FOLD_COUNT
+};
 enum fixed { FIXED_BEGIN, FIXED_BEGIN_READ, FIXED_COMMIT, FIXED_COUNT };
 
 /* Of one lane of one table; the last (LATER_ROWS creations) is made when first used. */
@@ -138,6 +149,7 @@ struct store {
 	sqlite3_stmt *queries[Q_COUNT], *feeds[FEEDS_MAX], *data_version;
 	struct span sql[Q_COUNT]; /* of store.sql */
 	sqlite3_stmt *fixed[FIXED_COUNT];
+	sqlite3_stmt *folds[FOLD_COUNT];
 	struct table_rows *tables[TABLES_MAX];
 	struct cached cached[CACHED_MAX];
 	uint64_t cached_tick;
@@ -179,6 +191,11 @@ int store_entered(struct store *st, const char *what);
 
 /* Translates the connection's last error (or the given result code), keeps it in st->err. */
 int store_fail(struct store *st, int sqlite_rc, const char *what);
+int store_run(struct store *st,
+              struct span sql); /* statements one after the other; rows are thrown away */
+struct span store_block(const char *text,
+                        const char *wanted); /* the SQL behind `-- name: wanted` */
+int store_fold_bring(struct store *st); /* what store_fold.sql makes, where it is not there yet */
 int store_fail_arena(struct store *st); /* the caller's arena is full */
 int store_prepare(struct store *st, const char *sql, size_t len, sqlite3_stmt **ret);
 int store_feed_prepare(struct store *st, size_t i); /* st->feeds[i]; made before: nothing */

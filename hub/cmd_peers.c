@@ -348,12 +348,40 @@ static void say_as_of(struct call *c, size_t missing)
 	buf_done(&b);
 }
 
+/* Of communities themselves the long way: one by one is what was asked for. */
+static int coverage_of_communities(struct call *c, int64_t from, int64_t to, struct tree *ret_tree,
+                                   struct coverage_item **ret, size_t *ret_count,
+                                   size_t *ret_missing)
+{
+	struct summary sum = {0};
+	struct missing *missing = NULL;
+	int rc = tree_load(c->store, &c->arena, ret_tree);
+
+	rc = rc ? rc : summary_cells(c->store, from, to, FIGURE_MINUTES, &c->arena, &sum);
+	rc = rc ? rc
+	        : coverage_make(ret_tree, &sum, LEVEL_COMMUNITY, from, to, &c->arena, ret,
+	                        ret_count);
+	return rc ? rc : summary_missing(c->replica, ret_tree, &c->arena, &missing, ret_missing);
+}
+
+static int coverage_of_places(struct call *c, unsigned level, int64_t from, int64_t to,
+                              struct tree *ret_tree, struct coverage_item **ret, size_t *ret_count,
+                              size_t *ret_missing)
+{
+	struct fold *folds = NULL;
+	size_t n = 0;
+	int rc = store_folds(c->store, from, to, &c->arena, &folds, &n);
+
+	rc = rc ? rc : tree_load_places(c->store, folds, n, &c->arena, ret_tree);
+	rc = rc ? rc : coverage_make_folded(ret_tree, folds, n, level, &c->arena, ret, ret_count);
+	return rc ? rc
+	          : summary_missing_count(c->replica, ret_tree, folds, n, &c->arena, ret_missing);
+}
+
 static int run_coverage(struct call *c)
 {
 	struct tree tree = {0};
-	struct summary sum = {0};
 	struct coverage_item *x = NULL;
-	struct missing *missing = NULL;
 	size_t count = 0, missing_count = 0;
 	unsigned level = LEVEL_COUNTY;
 	int64_t from, to;
@@ -364,10 +392,9 @@ static int run_coverage(struct call *c)
 	rc = rc ? rc : parse_period(c, &from, &to);
 	rc = rc ? rc : call_open(c, 0);
 	if (rc) return rc;
-	rc = tree_load(c->store, &c->arena, &tree);
-	rc = rc ? rc : summary_cells(c->store, from, to, FIGURE_MINUTES, &c->arena, &sum);
-	rc = rc ? rc : coverage_make(&tree, &sum, level, from, to, &c->arena, &x, &count);
-	rc = rc ? rc : summary_missing(c->replica, &tree, &c->arena, &missing, &missing_count);
+	rc = level == LEVEL_COMMUNITY
+	             ? coverage_of_communities(c, from, to, &tree, &x, &count, &missing_count)
+	             : coverage_of_places(c, level, from, to, &tree, &x, &count, &missing_count);
 	if (rc) return call_failed(c, rc);
 	if (c->json) {
 		items = json_array();

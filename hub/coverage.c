@@ -42,12 +42,14 @@ static void add_cell(struct rolling *r, const struct summary_cell *c, int64_t fr
 {
 	int32_t unit = c->scope <= r->scopes ? r->unit_of_scope[c->scope] : -1;
 	int32_t item = unit >= 0 ? r->item_of[unit] : -1;
-	int64_t n = c->stated + c->corrected;
+	int64_t n = (int64_t)((uint64_t)c->stated + (uint64_t)c->corrected);
+	bool absurd = n > AMOUNT_MAX || n < -AMOUNT_MAX;
 	struct coverage_item *x;
 
 	if (item < 0 || c->month > to || (c->month < from && c->kind != FIGURE_VOLUNTEERS)) return;
 	x = &r->items[item];
-	if (!c->settled) x->settled = false;
+	if (!c->settled || absurd) x->settled = false;
+	if (absurd) return;
 	switch (c->kind) {
 	case FIGURE_VOLUNTEERS:
 		x->volunteers += n;
@@ -116,6 +118,56 @@ int coverage_make(const struct tree *t, const struct summary *s, unsigned level,
 	start(&r, t, level, a);
 	for (size_t i = 0; i < s->count; i++) add_cell(&r, &s->cells[i], from, to);
 	add_communities(&r);
+	sort(&r, a);
+	*ret = r.items;
+	*ret_count = r.count;
+	return 0;
+}
+
+/* The unit of a place; of a community, into which others are folded, the one that it is folded into itself. */
+static const struct unit *unit_of_place(const struct tree *t, const struct fold *folds,
+                                        size_t count, const struct fold *f)
+{
+	for (unsigned depth = 0; depth < 16; depth++) {
+		size_t low = 0, high = count;
+		if (!f->up) return tree_find(t, f->id);
+		while (low < high) {
+			size_t middle = (low + high) / 2;
+			if (folds[middle].place < f->up)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		if (low == count || folds[low].place != f->up) return NULL;
+		f = &folds[low];
+	}
+	return NULL;
+}
+
+int coverage_make_folded(const struct tree *t, const struct fold *folds, size_t folds_count,
+                         unsigned level, struct arena *a, struct coverage_item **ret,
+                         size_t *ret_count)
+{
+	struct rolling r = {0};
+
+	assert(level < LEVEL_COMMUNITY);
+	start(&r, t, level, a);
+	for (size_t i = 0; i < folds_count; i++) {
+		const struct fold *f = &folds[i];
+		const struct unit *u = unit_of_place(t, folds, folds_count, f);
+		int32_t item = u ? r.item_of[u - t->units] : -1;
+		struct coverage_item *x;
+		if (item < 0) continue;
+		x = &r.items[item];
+		x->sites += f->sites;
+		x->with_node += f->with_device;
+		x->active += f->active;
+		x->volunteers += f->volunteers;
+		x->activities += f->activities;
+		x->participations += f->participations;
+		x->minutes += f->minutes;
+		if (f->unsettled) x->settled = false;
+	}
 	sort(&r, a);
 	*ret = r.items;
 	*ret_count = r.count;

@@ -21,4 +21,9 @@ struct coverage_item {
 int coverage_make(const struct tree *t, const struct summary *s, unsigned level, int64_t from,
                   int64_t to, struct arena *a, struct coverage_item **ret, size_t *ret_count);
 
+/* The same of townships and above, from what is kept by place; t: tree_load_places. */
+int coverage_make_folded(const struct tree *t, const struct fold *folds, size_t folds_count,
+                         unsigned level, struct arena *a, struct coverage_item **ret,
+                         size_t *ret_count);
+
 #endif

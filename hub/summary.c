@@ -99,12 +99,14 @@ static void cell_sum(struct summary_cell *cell)
 	cell->settled = true;
 	for (size_t i = 0; i < cell->parts_count; i++) {
 		const struct summary_part *p = &cell->parts[i];
-		if (p->correction) {
+		if (!p->correction) {
+			cell->stated = (int64_t)((uint64_t)cell->stated + (uint64_t)p->value);
+		} else if (p->value > AMOUNT_MAX || p->value < -AMOUNT_MAX) {
+			cell->settled = false;
+		} else {
 			cell->corrected += p->value;
 			/* A correction of nothing says nothing. */
 			if (p->value && p->base != cell->stated) cell->settled = false;
-		} else {
-			cell->stated += p->value;
 		}
 	}
 }
@@ -229,6 +231,36 @@ int summary_missing(struct replica *r, const struct tree *t, struct arena *a, st
 			list[count++] = (struct missing){(int32_t)i, MISSING_NO_NODE, 0};
 	rc = add_children(r, t, a, list, &count);
 	*ret = list;
+	*ret_count = count;
+	return rc;
+}
+
+int summary_missing_count(struct replica *r, const struct tree *t, const struct fold *folds,
+                          size_t folds_count, struct arena *a, size_t *ret_count)
+{
+	const struct cert *own = replica_cert(r);
+	struct unit *top = own ? tree_find(t, own->unit) : NULL;
+	struct cert_row *rows = NULL;
+	size_t rows_count = 0, count = 0;
+	int rc = own ? replica_children(r, a, &rows, &rows_count) : 0;
+
+	for (size_t i = 0; i < folds_count; i++) {
+		const struct unit *u = tree_find(t, folds[i].id);
+		if (!top ||
+		    (u && tree_below(t, (int32_t)(u - t->units), (int32_t)(top - t->units))))
+			count += (size_t)(folds[i].sites - folds[i].with_device);
+	}
+	for (size_t i = 0; !rc && i < rows_count; i++) {
+		struct row_view *unit = NULL;
+		struct peer peer = {0};
+		bool seen = false, same = false;
+		struct cert c;
+		if (rows[i].revoked_ms || cert_open(rows[i].body, &c, NULL)) continue;
+		rc = store_row_view(replica_store(r), schema_table(&schema_current, TABLE_ORG_UNIT),
+		                    rows[i].unit, a, &unit);
+		if (!rc && unit && !unit->dead) rc = status_child(r, &c, &seen, &peer, &same);
+		count += !rc && unit && !unit->dead && !same;
+	}
 	*ret_count = count;
 	return rc;
 }

@@ -12,6 +12,9 @@
 
 struct tree;
 
+/* A larger number is nobody's work: a correction by it is left out, and the cell is unsettled. */
+#define AMOUNT_MAX (INT64_C(1) << FOLD_AMOUNT_BITS)
+
 struct summary_part { /* one F or one K */
 	uint32_t scope;
 	int64_t month;
@@ -54,5 +57,8 @@ struct missing {
 /* Communities without a device, and direct children's devices that do not agree now. */
 int summary_missing(struct replica *r, const struct tree *t, struct arena *a, struct missing **ret,
                     size_t *ret_count);
+/* How many those are, from what is kept by place. */
+int summary_missing_count(struct replica *r, const struct tree *t, const struct fold *folds,
+                          size_t folds_count, struct arena *a, size_t *ret_count);
 
 #endif

@@ -100,6 +100,59 @@ struct unit *tree_find(const struct tree *t, const uint8_t id[16])
 	return t->count ? bsearch(&key, t->units, t->count, sizeof key, compare_units) : NULL;
 }
 
+static void find_parents(struct tree *t)
+{
+	if (t->count) qsort(t->units, t->count, sizeof *t->units, compare_units);
+	for (size_t i = 0; i < t->count; i++) {
+		struct unit *parent = id_is_zero(t->units[i].parent_id)
+		                              ? NULL
+		                              : tree_find(t, t->units[i].parent_id);
+		t->units[i].parent = parent ? (int32_t)(parent - t->units) : -1;
+	}
+}
+
+/* The unit with this id, if it is alive here. */
+static int load_one(struct store *st, struct loading *l, const uint8_t id[16], uint32_t scope)
+{
+	struct row_view *v = NULL;
+	size_t before = l->tree->count;
+	struct arena a;
+	int rc;
+
+	arena_init(&a, 0);
+	rc = store_row_view(st, l->table, id, &a, &v);
+	if (!rc && v && !v->dead) rc = load_unit(l, v);
+	if (!rc && l->tree->count > before) l->tree->units[before].scope = scope;
+	arena_done(&a);
+	return rc;
+}
+
+int tree_load_places(struct store *st, const struct fold *folds, size_t count, struct arena *a,
+                     struct tree *ret)
+{
+	struct tree t = {NULL, 0};
+	struct loading l = {&t, a, 0, schema_table(&schema_current, TABLE_ORG_UNIT)};
+	size_t before = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < count && !rc; i++)
+		if (!folds[i].up) rc = load_one(st, &l, folds[i].id, folds[i].place);
+	find_parents(&t);
+	while (!rc && t.count > before) {
+		size_t known = t.count;
+		for (size_t i = 0; i < known && !rc; i++) {
+			const struct unit u = t.units[i];
+			if (u.parent < 0 && !id_is_zero(u.parent_id) &&
+			    !tree_find(&(struct tree){t.units, known}, u.parent_id))
+				rc = load_one(st, &l, u.parent_id, 0);
+		}
+		before = known;
+		find_parents(&t);
+	}
+	if (!rc) *ret = t;
+	return rc;
+}
+
 int tree_load(struct store *st, struct arena *a, struct tree *ret)
 {
 	struct tree t = {NULL, 0};
@@ -109,13 +162,7 @@ int tree_load(struct store *st, struct arena *a, struct tree *ret)
 	int rc = tree_rows(st, l.table, load_unit, &l);
 
 	if (rc) return rc;
-	if (t.count) qsort(t.units, t.count, sizeof *t.units, compare_units);
-	for (size_t i = 0; i < t.count; i++) {
-		struct unit *parent = id_is_zero(t.units[i].parent_id)
-		                              ? NULL
-		                              : tree_find(&t, t.units[i].parent_id);
-		t.units[i].parent = parent ? (int32_t)(parent - t.units) : -1;
-	}
+	find_parents(&t);
 	rc = store_scopes(st, a, &scopes, &scopes_count);
 	for (size_t i = 0; !rc && i < scopes_count; i++) {
 		struct unit *u = tree_find(&t, scopes[i].id);

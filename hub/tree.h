@@ -23,6 +23,10 @@ struct tree {
 };
 
 int tree_load(struct store *st, struct arena *a, struct tree *ret);
+/* Only the units whose numbers are their own (those of communities are folded into what they stand under): a province has
+ * some 1,200.  Communities among them are those that a unit stands under, which no order of levels knows. */
+int tree_load_places(struct store *st, const struct fold *folds, size_t count, struct arena *a,
+                     struct tree *ret);
 struct unit *tree_find(const struct tree *t, const uint8_t id[16]); /* NULL: unknown */
 /* The unit itself or the nearest one above it that has this level; -1: none. */
 int32_t tree_at_level(const struct tree *t, int32_t index, unsigned level);

@@ -287,7 +287,7 @@ static bool insert_one(struct place *p, uint16_t table, unsigned lane, const str
 static void older_formats_are_taken_up(void **state)
 {
 	static const char *const steps[] = {
-	        "never run", "never run", "CREATE TABLE made_up(x); INSERT INTO made_up VALUES(7);",
+	        "never run", "never run", "never run", "CREATE TABLE made_up(x); INSERT INTO made_up VALUES(7);",
 	        "INSERT INTO meta SELECT 'made', x FROM made_up; DROP TABLE made_up;"};
 	struct place *p = *state;
 	struct error err = {0};
@@ -299,9 +299,9 @@ static void older_formats_are_taken_up(void **state)
 	store_close(p->st);
 	p->st = NULL;
 	assert_int_equal(
-	        store_open_steps(p->path, &new_schema, STORE_READ_ONLY, steps, 4, &p->st, &err),
+	        store_open_steps(p->path, &new_schema, STORE_READ_ONLY, steps, 5, &p->st, &err),
 	        -ERR_STORAGE);
-	OK(store_open_steps(p->path, &new_schema, 0, steps, 4, &p->st, &err));
+	OK(store_open_steps(p->path, &new_schema, 0, steps, 5, &p->st, &err));
 	OK(store_meta_get(p->st, "k", &p->a, &s));
 	assert_int_equal(s.len, 1);
 	OK(store_meta_get(p->st, "made", &p->a, &s));
@@ -312,11 +312,11 @@ static void older_formats_are_taken_up(void **state)
 	assert_int_equal(store_open(p->path, &new_schema, 0, &p->st, &err), -ERR_NEWER_FILE);
 	/* A step that fails leaves the file as it was. */
 	{
-		static const char *const bad[] = {"", "", "", "", "CREATE TABLE half(x); NONSENSE"};
+		static const char *const bad[] = {"", "", "", "", "", "CREATE TABLE half(x); NONSENSE"};
 
-		assert_int_equal(store_open_steps(p->path, &new_schema, 0, bad, 5, &p->st, &err),
+		assert_int_equal(store_open_steps(p->path, &new_schema, 0, bad, 6, &p->st, &err),
 		                 -ERR_STORAGE);
-		OK(store_open_steps(p->path, &new_schema, 0, steps, 4, &p->st, &err));
+		OK(store_open_steps(p->path, &new_schema, 0, steps, 5, &p->st, &err));
 	}
 }
 

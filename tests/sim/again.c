@@ -9,6 +9,7 @@
 #include "common/ident.h"
 #include "hub/summary.h"
 #include "proto/figure.h"
+#include "tests/sim/folds.h"
 
 enum { MARKS_ROOM = 4096 };
 
@@ -513,5 +514,7 @@ void again_summary(struct world *w, const struct view *v)
 			check_cell(w, v, &s.cells[i], scope.id);
 	}
 	check_kept(w, v, &s, &a);
+	const char *why = folds_differ(v->device->keeper, &a);
+	if (why != NULL) world_fail(w, "summary", "%s: %s", v->device->label, why);
 	arena_done(&a);
 }
