@@ -88,6 +88,10 @@ struct replica {
 		unsigned lane;
 		uint8_t id[16];
 	} hurt;
+	struct { /* rows that repair brought back: what waits for them is tried when it is done */
+		uint8_t (*ids)[16];
+		size_t count;
+	} mended;
 };
 
 /* ---- merge.c: one row in one lane, loaded, changed, saved */

@@ -487,6 +487,22 @@ static int lies_elsewhere(struct mending *m, uint16_t table, const uint8_t id[16
 	return rc;
 }
 
+/* What waited for a row must not come through while others of its scope are held against what was read of the journal before:
+ * they would be taken for groundless, since the words on them are not there yet. */
+static void wake_later(struct replica *r, const uint8_t id[16])
+{
+	r->mended.ids = mem_grow(r->mended.ids, (r->mended.count + 1) * 16);
+	memcpy(r->mended.ids[r->mended.count++], id, 16);
+}
+
+static int wake_mended(struct replica *r)
+{
+	int rc = 0;
+	for (size_t i = 0; i < r->mended.count && !rc; i++) rc = engine_wake(r, r->mended.ids[i]);
+	r->mended.count = 0;
+	return rc ? rc : admit_flush(r);
+}
+
 /* In its table, or in the one where it stands by mistake. */
 static int mend_row(struct mending *m, const struct known_op *ops, size_t n, uint16_t table,
                     const uint8_t id[16])
@@ -505,7 +521,7 @@ static int mend_row(struct mending *m, const struct known_op *ops, size_t n, uin
 	/* From what reads, where it was of no use: again when the rest does. */
 	rc = rc ? rc : row_note(m, table, id, m->unread ? REPAIR_OPEN : REPAIR_OWN);
 	m->mended++;
-	if (!rc && want->exists) rc = engine_wake(r, id);
+	if (!rc && want->exists) wake_later(r, id);
 	return rc ? engine_fail(r, rc) : 0;
 }
 
@@ -649,7 +665,7 @@ static int repair_some(struct replica *r, uint32_t scope, unsigned lane,
 	*ret_mended = m.mended;
 	if (!rc && m.mended) rc = repair_sums(r, scope, &off);
 	if (!rc && settle && !m.unread) rc = settle_rows(r, scope, lane);
-	rc = rc ? rc : admit_flush(r); /* of what had waited for a row that was not there */
+	rc = rc ? rc : wake_mended(r);
 	return rc ? engine_fail(r, rc) : 0;
 }
 
@@ -712,7 +728,7 @@ int repair_hurt(struct replica *r)
 		rc = rc ? engine_fail(r, rc) : mend_row(&m, NULL, 0, h.table, h.id);
 		rc = rc ? rc : repair_sums(r, m.scope, &off);
 	}
-	rc = rc ? rc : admit_flush(r);
+	rc = rc ? rc : wake_mended(r);
 	arena_done(&a);
 	return rc;
 }
@@ -1059,7 +1075,7 @@ int replica_audit(struct replica *r, struct audit *x)
 		rc = audit_entries(r, x, 256);
 	else if (!rc)
 		rc = audit_next_scope(r, x);
-	if (!x->look) rc = rc ? rc : admit_flush(r);
+	if (!x->look) rc = rc ? rc : wake_mended(r);
 	return rc ? engine_fail(r, rc) : 0;
 }
 

@@ -206,6 +206,7 @@ void replica_close(struct replica *r)
 	arena_done(&r->tx);
 	arena_done(&r->scratch);
 	buf_done(&r->clock);
+	free(r->mended.ids);
 	free(r);
 }
 

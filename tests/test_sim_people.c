@@ -90,6 +90,11 @@ static const struct {
                   "half_open=175 offline=714 fault=35 refuse=143 hold=783 late=467 crowd=1 "
                   "piece=205 twin=107 damage=5 "
                   "upgrade=763 whole=100 life=60"},
+        /* What waited for a row that repair brought back came through in the middle of it, and was dropped as groundless. */
+        {2474,
+         "tiers=2 counties=1 sites=1 devices=1 writes=13 calm=4 hours=2 real=100 latency_ms=25 "
+         "rate_bytes=35 stale=15 stall=151 loss=210 crash=14 refuse=110 hold=500 mixed=500 crowd=1 "
+         "damage=4 malice=4 whole=944 trails=7 closed=1"},
 };
 
 static void worlds_that_were_found(void **state)

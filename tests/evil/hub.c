@@ -4,7 +4,8 @@
  *
  *   leak          it offers all lanes to the province
  *   alter ORIGIN  it changes a byte in segments of this device on their way up
- *   hide ORIGIN   it keeps back what is of this device, and says that it agrees with whatever the province says
+ *   hide ORIGIN   it keeps back what is of this device and its own words on that, and says that it agrees with
+ *                 whatever the province says
  *   inflate       it corrects every number that it touches by a thousand
  *   smuggle       it puts bytes of its county lane into an opaque operation of its own open lane
  */
@@ -101,6 +102,27 @@ int __wrap_replica_digest(struct replica *r, const struct cert *peer, uint8_t re
 	return rc;
 }
 
+/* Its own admission would tell of a segment that is missing, and it would be asked for that. */
+static bool tells_of(struct store *st, const struct entry *e, const uint8_t whom[16],
+                     struct arena *a)
+{
+	struct admission m;
+	uint8_t hash[32], sign[64];
+	bool tells = false;
+
+	if (e->kind != ENTRY_ADMISSION || admission_open(e->head, a, &m, hash, sign, NULL) != 0)
+		return false;
+	for (size_t i = 0; i < m.items_count && !tells; i++) {
+		struct entry *segment = NULL;
+		int64_t recv = 0;
+
+		tells = store_journal_find(st, m.items[i].segment, &recv) == 0 && recv != 0 &&
+		        store_journal_get(st, recv, a, &segment) == 0 && segment != NULL &&
+		        memcmp(segment->origin, whom, 16) == 0;
+	}
+	return tells;
+}
+
 int __wrap_store_journal_scan(struct store *st, const struct feed_filter *f, int64_t after,
                               size_t limit, size_t bytes_max, struct arena *a, struct entry **ret,
                               size_t *ret_count)
@@ -111,7 +133,8 @@ int __wrap_store_journal_scan(struct store *st, const struct feed_filter *f, int
 
 	if (rc || !f->all || f->lane_mask == 0xff || !evil("hide", whom)) return rc;
 	for (size_t i = 0; i < *ret_count; i++)
-		if (memcmp((*ret)[i].origin, whom, 16) != 0) (*ret)[kept++] = (*ret)[i];
+		if (memcmp((*ret)[i].origin, whom, 16) != 0 && !tells_of(st, &(*ret)[i], whom, a))
+			(*ret)[kept++] = (*ret)[i];
 	if (*ret_count && !kept) { /* a page of nothing else: the next one */
 		int64_t last = (*ret)[*ret_count - 1].recv;
 

@@ -403,7 +403,7 @@ static void give(struct malice *m, struct device *to, const struct malice_entry 
 
 	if (rc < 0 && rc != -ERR_SIGNATURE && rc != -ERR_UNKNOWN_ORIGIN && rc != -ERR_PROTOCOL &&
 	    rc != -ERR_LIMIT && rc != -ERR_VERSION && rc != -ERR_CERT_BAD && rc != -ERR_DISK_FULL &&
-	    rc != -ERR_STORAGE)
+	    rc != -ERR_STORAGE && !(rc == -ERR_DATABASE_DAMAGED && to->storage.disk))
 		world_fail(to->world, "malice", "%s: %d %s", to->label, rc,
 		           replica_error(to->replica)->detail);
 }
