@@ -279,9 +279,7 @@ SELECT recv FROM journal INDEXED BY journal_scope WHERE scope = ?1 AND lane = ?2
 	AND kind IN (1, 3)
 ORDER BY recv LIMIT ?4
 
--- name: journal_mend
-UPDATE journal SET head = ?2, body = ?3 WHERE recv = ?1
--- name: journal_cut
+-- name: journal_replace
 UPDATE journal SET kind = ?2, head = ?3, body = ?4 WHERE recv = ?1
 -- name: meta_remove
 DELETE FROM meta WHERE key = ?1

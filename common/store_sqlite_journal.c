@@ -588,35 +588,9 @@ int store_journal_own(struct store *st, int64_t after, unsigned lanes, int64_t *
 	return count_by(st, s, after, ret_changesets);
 }
 
-int store_journal_mend(struct store *st, int64_t recv, struct span head, struct span body)
-{
-	sqlite3_stmt *s = query(st, Q_JOURNAL_GET);
-	uint8_t hash[32] = {0};
-	unsigned kind = 0, lane = 0;
-	int rc;
-
-	STORE_ENTER_WRITE(st);
-	bind_int(s, 1, recv);
-	rc = step(st, s);
-	if (rc < 0) return rc;
-	if (rc == 1) {
-		kind = col_u8(s, 1);
-		lane = col_u8(s, 2);
-		col_fixed(s, 11, hash, sizeof(hash));
-		sqlite3_reset(s);
-	}
-	if (lane != LANE_OPEN && rest_ready(st) != 0) return -ERR_CLOSED;
-	rest_begin(st);
-	rest_entry(st, kind, lane, hash, &head, &body);
-	s = query(st, Q_JOURNAL_MEND);
-	bind_int(s, 1, recv);
-	bind_span(s, 2, head.p, head.len);
-	bind_span(s, 3, body.p, body.len);
-	return step_done(st, s);
-}
-
-int store_journal_cut(struct store *st, int64_t recv, unsigned kind, struct span head,
-                      struct span body)
+/* Other bytes in the place of an entry, under its hash; kind 0: of the kind that it has. */
+static int journal_replace(struct store *st, int64_t recv, unsigned kind, struct span head,
+                           struct span body)
 {
 	sqlite3_stmt *s = query(st, Q_JOURNAL_GET);
 	uint8_t hash[32] = {0};
@@ -626,21 +600,31 @@ int store_journal_cut(struct store *st, int64_t recv, unsigned kind, struct span
 	STORE_ENTER_WRITE(st);
 	bind_int(s, 1, recv);
 	rc = step(st, s);
-	if (rc < 0) return rc;
-	if (rc == 1) {
-		lane = col_u8(s, 2);
-		col_fixed(s, 11, hash, sizeof(hash));
-		sqlite3_reset(s);
-	}
+	if (rc <= 0) return rc;
+	if (!kind) kind = col_u8(s, 1);
+	lane = col_u8(s, 2);
+	col_fixed(s, 11, hash, sizeof(hash));
+	sqlite3_reset(s);
 	if (lane != LANE_OPEN && rest_ready(st) != 0) return -ERR_CLOSED;
 	rest_begin(st);
 	rest_entry(st, kind, lane, hash, &head, &body);
-	s = query(st, Q_JOURNAL_CUT);
+	s = query(st, Q_JOURNAL_REPLACE);
 	bind_int(s, 1, recv);
 	bind_int(s, 2, (int64_t)kind);
 	bind_span(s, 3, head.p, head.len);
 	bind_span(s, 4, body.p, body.len);
 	return step_done(st, s);
+}
+
+int store_journal_mend(struct store *st, int64_t recv, struct span head, struct span body)
+{
+	return journal_replace(st, recv, 0, head, body);
+}
+
+int store_journal_cut(struct store *st, int64_t recv, unsigned kind, struct span head,
+                      struct span body)
+{
+	return journal_replace(st, recv, kind, head, body);
 }
 
 static void read_hash(sqlite3_stmt *s, void *item, struct arena *a)

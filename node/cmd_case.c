@@ -21,7 +21,7 @@
 
 enum {
 	INPUT_MAX = 64 * 1024,
-	RECORDS_MAX = 1000,
+	PAGE = 1000,
 	SHOW_MAX = 1 << 20,
 	ROLES_CASES = ROLE_LIAISON | ROLE_RIGHTS
 };
@@ -288,13 +288,30 @@ struct reader_key {
 	bool recovery;
 };
 
+/* All of them, however many somebody may have added: an officer's own must not lie behind a limit. */
 static int rows_of(struct call *c, const struct table *t, const uint8_t of[16],
                    struct row_view **ret, size_t *ret_count)
 {
 	struct row_where where = {table_field_named(t, "of"), value_bytes(of, 16)};
-	int rc = store_rows_view(c->store, t, &where, 1, /* scope= */ 0, /* all= */ true, NULL,
-	                         RECORDS_MAX, &c->arena, ret, ret_count);
+	struct row_view *all = NULL, *page;
+	const uint8_t *after = NULL;
+	size_t count = 0, n = PAGE;
+	int rc = 0;
 
+	while (n == PAGE) {
+		rc = store_rows_view(c->store, t, &where, 1, /* scope= */ 0, /* all= */ true, after,
+		                     PAGE, &c->arena, &page, &n);
+		if (rc) break;
+		struct row_view *more = ARENA_ARRAY(&c->arena, struct row_view, count + n + 1);
+
+		if (all) memcpy(more, all, count * sizeof *all);
+		if (n) memcpy(more + count, page, n * sizeof *page);
+		all = more;
+		count += n;
+		if (n) after = page[n - 1].id;
+	}
+	*ret = all;
+	*ret_count = count;
 	return rc ? call_failed(c, rc) : 0;
 }
 

@@ -392,12 +392,23 @@ static int name_rows(struct erasing_call *x, const struct table *of, const uint8
 	return rc ? call_failed(x->c, rc) : 0;
 }
 
+static int erase_named(struct erasing_call *x)
+{
+	struct call *c = x->c;
+	int rc = call_begin(c);
+
+	if (rc) return rc;
+	rc = replica_write(c->replica, x->writes, x->count, false, c->person.id);
+	return rc ? call_undo(c, rc) : call_commit(c);
+}
+
 static int run_erase(struct call *c)
 {
 	const char *cause = call_option(c, "cause");
 	struct erasing_call x = {
 	        .c = c, .table = schema_table(&schema_current, TABLE_ERASURE), .cause = cause};
 	const struct table *of = NULL;
+	size_t erased = 0;
 	uint8_t id[16];
 	int rc = call_open(c, 0);
 
@@ -410,20 +421,26 @@ static int run_erase(struct call *c)
 	if (!rc && !x.count) rc = error_set(&c->error, ERR_ERASED, "ID", "it was erased before");
 	if (!rc && !call_ask(c, WORD_ASK_ERASE))
 		rc = error_set(&c->error, ERR_USAGE, "", "not confirmed; scripts use --yes");
-	rc = rc ? rc : call_begin(c);
-	if (rc) return rc;
-	rc = replica_write(c->replica, x.writes, x.count, false, c->person.id);
-	rc = rc ? call_undo(c, rc) : call_commit(c);
+	/* What is more than one transaction takes is named by the next; killed between, the command is given again. */
+	while (!rc && x.count) {
+		rc = erase_named(&x);
+		erased += rc ? 0 : x.count;
+		x.count = 0;
+		if (!rc && x.more) {
+			x.more = false;
+			rc = name_rows(&x, of, id);
+		}
+	}
 	rc = rc ? rc : call_note(c, TRAIL_ERASE, 0, of, id, cause);
 	if (rc) return rc;
 	if (c->json) {
-		call_json(c, json_pack("{s:o, s:i, s:b}", "id", json_id(id), "records",
-		                       (int)x.count, "more", x.more));
+		call_json(c, json_pack("{s:o, s:I}", "id", json_id(id), "records",
+		                       (json_int_t)erased));
 		return 0;
 	}
 	struct buf b;
 	buf_init(&b, 1024);
-	say_count(&b, c, WORD_PRIVACY_ERASED, x.count);
+	say_count(&b, c, WORD_PRIVACY_ERASED, erased);
 	call_print(c, &b);
 	buf_done(&b);
 	return 0;

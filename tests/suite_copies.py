@@ -10,11 +10,10 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 import world as w  # noqa: E402
+from region import Region, SITE_B  # noqa: E402
 from suite import run, test  # noqa: E402
 from world import must, wait_for  # noqa: E402
 
-PROVINCE, COUNTY = "350000000000", "350104000000"
-SITE_A, SITE_B = "350104001003", "350104002001"
 REFUSED, PARTLY = 4, 10
 
 
@@ -27,25 +26,13 @@ def states(items):
     return [s["state"] for s in items["states"]]
 
 
-class Two:
+class Two(Region):
     """A province, a county and its copy, two sites."""
 
     def __init__(self, world):
-        self.world = world
-        self.province, self.county, self.copy = world.hub("province"), world.hub("county"), world.hub("copy")
-        self.province.root(PROVINCE, "福建省", "--listen", f"tcp://127.0.0.1:{world.port()}")
-        self.province.run("org", "import", w.DIVISIONS)
-        self.province.start()
-        self.ports = world.port(), world.port()
-        self.county.init("--listen", f"tcp://127.0.0.1:{self.ports[0]}")
-        self.county.join(self.province, COUNTY)
-        self.county.start()
-        wait_for(lambda: self.county.status()["own_complete"], 20, "the county has its part of the tree")
-        self.a, self.b = world.node("a"), world.node("b")
-        for node, code in ((self.a, SITE_A), (self.b, SITE_B)):
-            node.init()
-            node.join(self.county, code)
-            node.run("sync")
+        super().__init__(world)
+        self.copy = world.hub("copy")
+        self.ports = self.county_port, world.port()
 
     def at(self, node, port):
         """From now on the site goes to this copy."""

@@ -20,11 +20,10 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 import world as w  # noqa: E402
+from region import Region, COUNTY, PROVINCE, SITE_A, SITE_B, SITE_C  # noqa: E402
 from suite import run, test  # noqa: E402
 from world import must, wait_for  # noqa: E402
 
-PROVINCE, COUNTY = "350000000000", "350104000000"
-SITE_A, SITE_B, SITE_C = "350104001003", "350104002001", "350104003003"
 SPARE = ("350104004001", "350104004006", "350104004007", "350104004008", "350104005001", "350104005005",
          "350104005006", "350104005007", "350104006002", "350104006003", "350104006004", "350104003004",
          "350104003006", "350104002002", "350104002004", "350104001005", "350104001006", "350104001008")
@@ -50,27 +49,11 @@ def id_bytes(text):
 # ---- three tiers with the real divisions of Fujian
 
 
-class Tiers:
+class Tiers(Region):
     def __init__(self, world):
-        self.world = world
-        self.province, self.county = world.hub("province"), world.hub("county")
-        self.province.root(PROVINCE, "福建省", "--listen", f"tcp://127.0.0.1:{world.port()}")
-        self.province.run("org", "import", w.DIVISIONS)
-        self.province.start()
-        self.county_port = world.port()
-        self.county.init("--listen", f"tcp://127.0.0.1:{self.county_port}")
-        self.county.join(self.province, COUNTY)
-        self.county.start()
-        wait_for(lambda: self.county.status()["own_complete"], 20, "the county has its part of the tree")
-        self.a, self.b, self.c = (self.node(n, code) for n, code in (("a", SITE_A), ("b", SITE_B), ("c", SITE_C)))
+        super().__init__(world, sites={"a": SITE_A, "b": SITE_B, "c": SITE_C})
         self.spare = list(SPARE)
         self.lines = {}
-
-    def node(self, name, code):
-        node = self.world.node(name)
-        node.init()
-        node.join(self.county, code)
-        return node
 
     def one_more(self, name):
         return self.node(name, self.spare.pop())

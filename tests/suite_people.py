@@ -11,11 +11,10 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 import world as w  # noqa: E402
+from region import Region, COUNTY, SITE_A, SITE_B  # noqa: E402
 from suite import run, test  # noqa: E402
 from world import must, wait_for  # noqa: E402
 
-PROVINCE, COUNTY = "350000000000", "350104000000"
-SITE_A, SITE_B = "350104001003", "350104002001"
 USAGE, NOT_FOUND, REFUSED, CONFLICT, NO_PERMISSION = 2, 3, 4, 5, 8
 # Argon2id as cheap as the program allows; sessions that end while a test waits.
 PEOPLE = {"people": {"argon_kib": 8, "argon_passes": 1, "lock_after": 3, "lock_ms": 1000}}
@@ -28,25 +27,9 @@ def volunteer(name, **more):
                       ensure_ascii=False)
 
 
-class People:
+class People(Region):
     def __init__(self, world):
-        self.world = world
-        self.province, self.county = world.hub("province"), world.hub("county")
-        self.province.root(PROVINCE, "福建省", "--listen", f"tcp://127.0.0.1:{world.port()}")
-        self.province.run("org", "import", w.DIVISIONS)
-        self.province.settings(PEOPLE)
-        self.province.start()
-        self.county.init("--listen", f"tcp://127.0.0.1:{world.port()}")
-        self.county.settings(PEOPLE)
-        self.county.join(self.province, COUNTY)
-        self.county.start()
-        wait_for(lambda: self.county.status()["own_complete"], 20, "the county has its part of the tree")
-        self.a, self.b = world.node("a"), world.node("b")
-        for node, code in ((self.a, SITE_A), (self.b, SITE_B)):
-            node.init()
-            node.settings(PEOPLE)
-            node.join(self.county, code)
-            node.run("sync")
+        super().__init__(world, everywhere=PEOPLE)
 
     def as_person(self, login):
         """The surroundings of somebody with a session of her own."""

@@ -12,11 +12,10 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 import world as w  # noqa: E402
+from region import Region, SITE_A  # noqa: E402
 from suite import run, test  # noqa: E402
 from world import must, wait_for  # noqa: E402
 
-PROVINCE, COUNTY = "350000000000", "350104000000"
-SITE_A, SITE_B = "350104001003", "350104002001"
 REFUSED, CONFLICT, NOT_FOUND, NO_PERMISSION = 4, 5, 3, 8
 
 
@@ -64,23 +63,7 @@ def figures_of(place):
     return place.json("summary")["items"]
 
 
-class Privacy:
-    def __init__(self, world):
-        self.world = world
-        self.province, self.county = world.hub("province"), world.hub("county")
-        self.province.root(PROVINCE, "福建省", "--listen", f"tcp://127.0.0.1:{world.port()}")
-        self.province.run("org", "import", w.DIVISIONS)
-        self.province.start()
-        self.county.init("--listen", f"tcp://127.0.0.1:{world.port()}")
-        self.county.join(self.province, COUNTY)
-        self.county.start()
-        wait_for(lambda: self.county.status()["own_complete"], 20, "the county has its part of the tree")
-        self.a, self.b = world.node("a"), world.node("b")
-        for node, code in ((self.a, SITE_A), (self.b, SITE_B)):
-            node.init()
-            node.join(self.county, code)
-            node.run("sync")
-
+class Privacy(Region):
     def settled(self, node):
         """What the county says of the node's work has come back to it."""
         def done():

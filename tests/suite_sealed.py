@@ -11,11 +11,10 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 import world as w  # noqa: E402
+from region import Region  # noqa: E402
 from suite import run, test  # noqa: E402
 from world import must, wait_for  # noqa: E402
 
-PROVINCE, COUNTY = "350000000000", "350104000000"
-SITE_A, SITE_B = "350104001003", "350104002001"
 NOT_FOUND, REFUSED, CONFLICT, NO_PERMISSION = 3, 4, 5, 8
 PEOPLE = {"people": {"argon_kib": 8, "argon_passes": 1}}
 # Nothing else in the world says this.
@@ -24,26 +23,10 @@ CONTENT = f"kind=report\ntext={CANARY}\\n第二行\npersons={CANARY}甲\nreporte
 REASON = "专员离职,当事人有危险"
 
 
-class Sealed:
+class Sealed(Region):
     def __init__(self, world):
-        self.world = world
-        self.province, self.county = world.hub("province"), world.hub("county")
-        self.province.root(PROVINCE, "福建省", "--listen", f"tcp://127.0.0.1:{world.port()}")
-        self.province.run("org", "import", w.DIVISIONS)
-        self.province.settings(PEOPLE)
-        self.province.start()
-        self.county.init("--listen", f"tcp://127.0.0.1:{world.port()}")
-        self.county.settings(PEOPLE)
-        self.county.join(self.province, COUNTY)
-        self.county.start()
-        wait_for(lambda: self.county.status()["own_complete"], 20, "the county has its part of the tree")
+        super().__init__(world, everywhere=PEOPLE)
         self.desk = world.node("county")  # the node's program on the hub's directory
-        self.a, self.b = world.node("a"), world.node("b")
-        for node, code in ((self.a, SITE_A), (self.b, SITE_B)):
-            node.init()
-            node.settings(PEOPLE)
-            node.join(self.county, code)
-            node.run("sync")
         for node, people in ((self.a, (("lin", "head"), ("zhou", "liaison"), ("chen", "recorder"))),
                              (self.county, (("gao", "admin"), ("shen", "rights"), ("lu", "rights")))):
             first = None

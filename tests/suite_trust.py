@@ -10,11 +10,10 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 import world as w  # noqa: E402
+from region import Region, SITE_A, SITE_B, SITE_C  # noqa: E402
 from suite import run, test  # noqa: E402
 from world import must, wait_for  # noqa: E402
 
-PROVINCE, COUNTY = "350000000000", "350104000000"
-SITE_A, SITE_B, SITE_C = "350104001003", "350104002001", "350104003003"
 REFUSED, UNREACHABLE = 4, 6
 
 
@@ -28,29 +27,11 @@ def activity(title):
                       ensure_ascii=False)
 
 
-class Tiers:
+class Tiers(Region):
     """A province, a county, a site."""
 
     def __init__(self, world):
-        self.world = world
-        self.province, self.county = world.hub("province"), world.hub("county")
-        self.made = self.province.root(PROVINCE, "福建省", "--listen", f"tcp://127.0.0.1:{world.port()}")
-        self.province.run("org", "import", w.DIVISIONS)
-        self.province.start()
-        self.port = world.port()
-        self.county.init("--listen", f"tcp://127.0.0.1:{self.port}")
-        self.county.settings({"hub": {"hold_restored": 1}})
-        self.county.join(self.province, COUNTY)
-        self.county.start()
-        wait_for(lambda: self.county.status()["own_complete"], 20, "the county has its part of the tree")
-        self.a = self.node("a", SITE_A)
-
-    def node(self, name, code):
-        node = self.world.node(name)
-        node.init()
-        node.join(self.county, code)
-        node.run("sync")
-        return node
+        super().__init__(world, at_county={"hub": {"hold_restored": 1}}, sites={"a": SITE_A})
 
 
 @test
@@ -98,7 +79,7 @@ def the_spare_root_takes_over(t):
 @test
 def a_county_moves_and_its_sites_follow(t):
     """Its new address is in its certificate before it moves; afterwards the sites find it and remember."""
-    old, new = t.port, t.world.port()
+    old, new = t.county_port, t.world.port()
     t.county.stop()
     t.county.settings({"link": {"public": f"tcp://127.0.0.1:{new}"}})
     t.county.start()
@@ -114,7 +95,7 @@ def a_county_moves_and_its_sites_follow(t):
     must(w.has(t.county, "volunteer", ids, 1), "the county that moved does not have it", r.err)
     with open(os.path.join(t.a.dir, "jinguo.ini")) as f:
         must(f"127.0.0.1:{new}" in f.read(), "the site does not remember where the county is")
-    t.port = new
+    t.county_port = new
 
 
 def set_listen(place, port):

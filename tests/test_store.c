@@ -287,7 +287,8 @@ static bool insert_one(struct place *p, uint16_t table, unsigned lane, const str
 static void older_formats_are_taken_up(void **state)
 {
 	static const char *const steps[] = {
-	        "never run", "never run", "never run", "CREATE TABLE made_up(x); INSERT INTO made_up VALUES(7);",
+	        "never run", "never run", "never run",
+	        "CREATE TABLE made_up(x); INSERT INTO made_up VALUES(7);",
 	        "INSERT INTO meta SELECT 'made', x FROM made_up; DROP TABLE made_up;"};
 	struct place *p = *state;
 	struct error err = {0};
@@ -312,7 +313,8 @@ static void older_formats_are_taken_up(void **state)
 	assert_int_equal(store_open(p->path, &new_schema, 0, &p->st, &err), -ERR_NEWER_FILE);
 	/* A step that fails leaves the file as it was. */
 	{
-		static const char *const bad[] = {"", "", "", "", "", "CREATE TABLE half(x); NONSENSE"};
+		static const char *const bad[] = {"", "", "",
+		                                  "", "", "CREATE TABLE half(x); NONSENSE"};
 
 		assert_int_equal(store_open_steps(p->path, &new_schema, 0, bad, 6, &p->st, &err),
 		                 -ERR_STORAGE);
