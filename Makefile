@@ -148,7 +148,7 @@ test:
 	@$(again) check
 test-asan: # fewer worlds: each takes several times as long
 	@deploy/deps build test
-	@SIM_SEEDS=$${SIM_SEEDS:-15} $(MAKE) --no-print-directory VARIANT=asan check
+	@SIM_SEEDS=$${SIM_SEEDS:-12} $(MAKE) --no-print-directory VARIANT=asan check
 test-tsan:
 	@deploy/deps build test
 	@$(MAKE) --no-print-directory VARIANT=tsan check-threads
