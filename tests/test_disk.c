@@ -16,6 +16,7 @@
 #include "common/base.h"
 
 #include "tests/sim/play.h"
+#include "tests/support/slower.h"
 
 enum { CALLS_MAX = 3000, PLATTERS = 3 };
 
@@ -344,7 +345,7 @@ static void walk_deaths(struct scene *sc)
 		for (uint64_t i = 0; i < PLATTERS; i++)
 			assert_true(
 			        die_at(sc, DISK_POWER_CUT, calls, (uint64_t)calls * PLATTERS + i));
-		calls++;
+		calls += SLOWER;
 	}
 	for (uint64_t i = 0; i < 4 * PLATTERS; i++)
 		assert_false(die_at(sc, DISK_POWER_CUT, calls, i));
@@ -428,7 +429,7 @@ static void walk_errors(struct scene *sc, enum disk_fault fault, unsigned kinds,
 	int64_t calls = 0;
 
 	scene_begin(sc);
-	while (calls < CALLS_MAX && fail_at(sc, fault, kinds, calls, times, &lost)) calls++;
+	while (calls < CALLS_MAX && fail_at(sc, fault, kinds, calls, times, &lost)) calls += SLOWER;
 	print_message("%s: fault %d at each of %" PRId64 " calls, %u commits of unknown outcome\n",
 	              sc->name, (int)fault, calls, lost);
 	assert_true(calls < CALLS_MAX);
