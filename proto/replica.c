@@ -571,9 +571,12 @@ static int left_root(struct replica *r, const struct cert *issuer, bool *ret)
 	return rc;
 }
 
-/* A newer certificate for our own keys is ours from now on. */
-static int adopt_own(struct replica *r, const struct cert *c, struct span body)
+/* A newer certificate for our own keys is ours from now on; but not before that which issued it is here, or nobody would
+ * know any more who our parent is. */
+static int adopt_own(struct replica *r, const struct cert *c, const struct cert_row *issuer,
+                     struct span body)
 {
+	if (memcmp(c->issuer, issuer->id, 16) != 0) return 0;
 	if (!r->has_cert || memcmp(c->origin_key, r->id->sign_public, 32) != 0 ||
 	    memcmp(c->link_key, r->id->link_public, 32) != 0 || c->role != r->cert.role ||
 	    memcmp(c->unit, r->cert.unit, 16) != 0 || c->not_before_ms <= r->cert.not_before_ms)
@@ -669,8 +672,20 @@ int engine_take_cert(struct replica *r, struct span body, uint32_t from, bool *r
 	if (rival) engine_alarm(r, "a certificate for what its issuer does not answer for");
 	if (rival || !unit) return 0;
 	rc = cert_keep(r, &c, body);
-	rc = rc ? rc : adopt_own(r, &c, body);
+	rc = rc ? rc : adopt_own(r, &c, row, body);
 	return rc ? rc : cert_journal(r, &c, body, from, ret_new);
+}
+
+int replica_issuer(struct replica *r, struct span body, struct arena *a, struct span *ret)
+{
+	struct cert_row *row = NULL;
+	struct cert c;
+	*ret = span_of(NULL, 0);
+	int rc = cert_open(body, &c, &r->err);
+	if (rc || !memcmp(c.issuer, r->cert.id, 16)) return rc;
+	rc = store_cert_by_id(r->st, c.issuer, a, &row);
+	if (!rc && row) *ret = row->body;
+	return rc ? engine_fail(r, rc) : 0;
 }
 
 int replica_chain(struct replica *r, struct arena *a, struct span ret[CERT_CHAIN_MAX],

@@ -122,6 +122,8 @@ int64_t replica_cert_end(struct replica *r);
  * address than this (hubs; "": any).  *ret_body: the newest one there is, in the arena. */
 int replica_renew(struct replica *r, const uint8_t origin[16], const char *endpoint,
                   struct arena *a, struct span *ret_body);
+/* The certificate of ours that issued this one, where it is not the newest; empty: it is, or is not known here. */
+int replica_issuer(struct replica *r, struct span body, struct arena *a, struct span *ret);
 /* Our newest certificate and those above it, the root's last; fewer where one is missing.  count: 0 before joining. */
 int replica_chain(struct replica *r, struct arena *a, struct span ret[CERT_CHAIN_MAX],
                   size_t *ret_count);

@@ -1315,7 +1315,7 @@ static int ask_renewal(struct session *s, const struct msg_welcome *w, struct se
 static int on_renew(struct session *s, const struct msg_renew *m, struct session_actions *a)
 {
 	struct message out = {.type = MSG_CERT};
-	struct span chain[CERT_CHAIN_MAX], newest;
+	struct span chain[CERT_CHAIN_MAX], newest, issuer;
 	size_t n = 0;
 	if (!s->c.parent || s->renewed) return refuse(s, a, ERR_PROTOCOL);
 	s->renewed = true;
@@ -1323,6 +1323,12 @@ static int on_renew(struct session *s, const struct msg_renew *m, struct session
 	rc = rc ? rc : replica_chain(s->r, &s->memory, chain, &n);
 	while (!rc && n-- > 0) {
 		out.cert = (struct msg_cert){.session = s->nonce, .cert = chain[n]};
+		send_message(s, a, &out, FRAME_CONTROL);
+	}
+	/* It may be of before we were renewed ourselves: then what issued it is not in our chain. */
+	rc = rc ? rc : replica_issuer(s->r, newest, &s->memory, &issuer);
+	if (!rc && issuer.len) {
+		out.cert = (struct msg_cert){.session = s->nonce, .cert = issuer};
 		send_message(s, a, &out, FRAME_CONTROL);
 	}
 	out.cert = (struct msg_cert){.session = s->nonce, .cert = newest};

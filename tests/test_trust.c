@@ -300,6 +300,72 @@ static void one_that_has_run_out_uploads_and_renews_only(void **state)
 	assert_true(trio_agrees(d));
 }
 
+/* Anew by the province, from the same keys: what its children have is then of an earlier certificate. */
+static void renew_county(struct trio *t)
+{
+	struct cert c = *replica_cert(t->county->r);
+	struct error err = {0};
+	struct span chain[3];
+	struct buf b;
+
+	buf_init(&b, CERT_BYTES_MAX);
+	c.not_before_ms++;
+	memcpy(c.issuer, t->province->cert.id, 16);
+	assert_int_equal(cert_make(&c, t->province->identity.sign_secret, &b, &err), 0);
+	chain[0] = buf_span(&b);
+	chain[1] = buf_span(&t->province->cert_bytes);
+	chain[2] = buf_span(&t->root_bytes);
+	assert_int_equal(replica_begin(t->county->r), 0);
+	assert_int_equal(replica_recertify(t->county->r, chain, 3), 0);
+	assert_int_equal(replica_commit(t->county->r), 0);
+	buf_done(&b);
+}
+
+/* Cut when the certificates have come and before anything else does. */
+static enum trio_fate cut_behind_certs(struct trio_link *l, enum trio_way way, struct buf *frame)
+{
+	unsigned type = trio_frame_type(buf_span(frame));
+	unsigned *certs = l->ctx;
+
+	if (way == TRIO_DOWN) *certs += type == MSG_CERT;
+	return way == TRIO_DOWN && *certs && type == MSG_DATA ? TRIO_CUT : TRIO_PASS;
+}
+
+/* The answer was lost, its parent was renewed since, and is far ahead: it still knows who its parent is. */
+static void one_renewed_by_an_earlier_certificate(void **state)
+{
+	struct trio *t = *state;
+	struct trio_device *d = short_lived(t, "short");
+	struct span newest, chain[CERT_CHAIN_MAX];
+	struct trio_link *l;
+	struct cert parent;
+	unsigned certs = 0;
+	uint8_t row[16];
+	size_t n = 0;
+
+	t->now_ms += (LIFE_DAYS * 3 / 4 + 1) * DAY_MS;
+	for (unsigned i = 0; i < 8; i++) trio_activity(t->county, "通知", row);
+	renew_county(t);
+	assert_int_equal(replica_begin(t->county->r), 0);
+	assert_int_equal(replica_renew(t->county->r, d->identity.origin, "", &t->a, &newest), 0);
+	assert_int_equal(replica_commit(t->county->r), 0);
+	renew_county(t);
+	l = trio_link(d);
+	l->config[TRIO_UP].credit_window = 1;
+	l->look = cut_behind_certs;
+	l->ctx = &certs;
+	trio_run(t);
+	assert_true(certs > 0);
+	assert_true(renewed(d));
+	trio_restart(d);
+	assert_true(replica_parent(d->r, &parent));
+	assert_int_equal(replica_chain(d->r, &t->a, chain, &n), 0);
+	assert_int_equal(n, 4);
+	assert_true(trio_sync(d) || trio_sync(d));
+	assert_true(trio_sync(d));
+	assert_true(trio_agrees(d));
+}
+
 /* A hub whose disk went back does not know the certificate that HELLO names: it asks for it. */
 static void a_restored_hub_learns_of_what_it_renewed(void **state)
 {
@@ -757,6 +823,7 @@ int main(void)
 	        TEST(no_other_root_comes_in),
 	        TEST(a_certificate_is_renewed_before_it_runs_out),
 	        TEST(one_that_has_run_out_uploads_and_renews_only),
+	        TEST(one_renewed_by_an_earlier_certificate),
 	        TEST(a_restored_hub_learns_of_what_it_renewed),
 	        TEST(a_hub_that_moves_is_certified_anew),
 	        TEST(a_clock_that_is_years_ahead_cuts_nobody_off),

@@ -179,7 +179,12 @@
 	X(TRAIL_SIGNED, NULL, "the head of a trail is signed above") \
 	X(TRAIL_COUNTERSIGNED, NULL, "the head of a hub's trail is countersigned") \
 	X(TRAIL_ALTERED, NULL, "a trail is altered behind the engine's back, and it shows where") \
-	X(CLOSED_FILE, NULL, "a database whose private parts lie closed")
+	X(CLOSED_FILE, NULL, "a database whose private parts lie closed") \
+	X(SEALED_TO_NOBODY, NULL, "a record is not sealed, since no officer is known yet") \
+	X(SEALED_WRITTEN, NULL, "a record of a case is sealed") \
+	X(SEALED_AGAIN, NULL, "a record is re-wrapped to an officer who came later") \
+	X(SEALED_OPENED, NULL, "an officer opens a record at rest") \
+	X(SEALED_OPENED_LATER, NULL, "so does one who came later")
 
 #define COVERAGE_CERTS(X) \
 	X(CERT_OUT, NULL, "a child comes whose certificate has run out") \

@@ -12,6 +12,7 @@
 #include "tests/sim/malice.h"
 #include "tests/sim/people.h"
 #include "tests/sim/quota.h"
+#include "tests/sim/sealed.h"
 #include "tests/sim/trails.h"
 #include "tests/sim/trust.h"
 #include "tests/sim/vault.h"
@@ -38,7 +39,7 @@ enum {
 	X(fault) X(reboot) X(skew) X(refuse) X(hold) X(command) X(late) X(stay) X(window) \
 	X(mixed) X(crowd) X(piece) X(twin) X(damage) X(malice) \
 	X(without) X(clock) X(upgrade) X(speak) X(slow) X(pause) X(deaf) X(load) X(whole) \
-	X(quota) X(disk) X(power) X(die) X(eio) X(full) X(audit) X(trails) X(life) X(closed) \
+	X(quota) X(disk) X(power) X(die) X(eio) X(full) X(audit) X(trails) X(sealed) X(life) X(closed) \
 	X(restore) X(clone) X(swap) X(resume) X(late_segment)
 /* clang-format on */
 
@@ -138,6 +139,7 @@ void sim_config(uint64_t seed, struct config *ret)
 	weather_config(&c);
 	storage_config(seed, &c);
 	c.trails = trails_config(seed);
+	c.sealed = sealed_config(&c);
 	trust_config(&c);
 	c.closed = closed_config(seed);
 	vault_config(seed, &c);
@@ -240,6 +242,7 @@ static void init_how(struct sim *s, const struct config *c, const struct sim_how
 	malice_begin(w, s->end_ms);
 	storage_plan(w, w->start_ms + 1000, s->end_ms);
 	trails_plan(w, w->start_ms + 1000, s->end_ms);
+	sealed_plan(w, w->start_ms + 1000, s->end_ms);
 }
 
 void sim_init(struct sim *s, const struct config *c, bool trace)
@@ -257,6 +260,7 @@ void sim_done(struct sim *s)
 	for (size_t i = 0; i < w->conns_count; i++) link_free(w->conns[i]);
 	for (size_t i = 0; i < w->devices_count; i++) device_free(w->devices[i]);
 	malice_end(w);
+	sealed_end(w);
 	chest_free(s->chest);
 	world_done(w);
 }
@@ -383,6 +387,9 @@ static void handle(struct sim *s, const struct event *e)
 		break;
 	case AT_TRAIL:
 		if (!w->healed) trails_event(w, e->conn);
+		break;
+	case AT_SEALED:
+		if (!w->healed) sealed_event(w, e->conn);
 		break;
 	case AT_DISK:
 		storage_event(w, e);
@@ -604,6 +611,7 @@ void sim_settle(struct sim *s)
 	trails_check_rest(w);
 	heads_check(w);
 	closed_check_rest(w);
+	sealed_check_rest(w);
 	for (size_t i = 0; i < w->devices_count; i++) storage_check(w->devices[i]);
 	if (w->failed_rule[0] == '\0') check_quiet_sessions(s, conns);
 	if (w->failed_rule[0] != '\0') return;

@@ -58,6 +58,7 @@ struct config {
 	/* Storage: on a disk of faultfs.h at all; of deaths: power cuts; of transactions: dies at a call of the file system,
 	 * an error of one; times that a disk is full for a while; of deaths: the file is checked. */
 	int64_t disk, power, die, eio, full, audit;
+	int64_t sealed;  /* things that officers do with restricted cases; 0: there are none */
 	int64_t trails;  /* things that people do which are noted; 0: nobody keeps a trail */
 	int64_t life;    /* of certificates, minutes; 0: for ever */
 	int64_t closed;  /* 1: what is private lies closed on the disks */
@@ -90,6 +91,7 @@ enum event_kind {
 	AT_WEATHER,
 	AT_DISK,
 	AT_TRAIL,
+	AT_SEALED,
 	AT_VAULT /* backups, restores, copies: vault.h; what: in `conn` */
 };
 struct event {
@@ -109,9 +111,11 @@ struct device;
 struct conn;
 struct vault;
 struct malice;
+struct sealed;
 struct world {
 	struct config config;
 	struct malice *malice; /* the attacker; NULL: none */
+	struct sealed *sealed; /* sealed.h; NULL: none */
 	struct things things, things_next;
 	int64_t now_ms, start_ms;
 	struct random net, work, crash, topology, clock_; /* one stream each */
