@@ -47,8 +47,9 @@ struct replica {
 	struct engine_state s;
 	uint8_t journal_id[16];
 	struct cert cert;
-	uint8_t own_certs[OWN_CERTS_MAX]
-	                 [16]; /* ids of all certificates that we have had, newest last */
+	uint8_t own_certs
+	        [OWN_CERTS_MAX]
+	        [16]; /* ids of the first and the newest certificates that we have had, newest last */
 	size_t own_certs_count;
 	bool has_cert, stale;
 	uint32_t own_scope;

@@ -109,6 +109,14 @@ int engine_withheld(struct replica *r, const struct cert *peer, unsigned *ret)
 	return rc ? engine_fail(r, rc) : 0;
 }
 
+/* A hub has children besides; whom it does not know for either gets nothing. */
+static bool is_our_parent(struct replica *r, const struct cert *peer)
+{
+	struct cert parent;
+	if (!replica_is_hub(r)) return true;
+	return replica_parent(r, &parent) && !memcmp(parent.origin_key, peer->origin_key, 32);
+}
+
 int feed_for(struct replica *r, const struct cert *peer, uint32_t peer_run_ord, struct feed *ret)
 {
 	struct hash h;
@@ -132,7 +140,7 @@ int feed_for(struct replica *r, const struct cert *peer, uint32_t peer_run_ord, 
 		rc = rc ? rc : store_scope_get(r->st, unit, &s);
 		rc = rc ? rc : add_ancestors(r, &ret->filter, &h, s.parent);
 		rc = rc ? rc : add_ancestors(r, &ret->filter, &h, r->own_scope);
-	} else {
+	} else if (is_our_parent(r, peer)) {
 		uint8_t all[2] = {0xff, peer->lanes & r->cert.lanes};
 		ret->filter.all = true;
 		ret->filter.lane_mask = all[1];

@@ -430,9 +430,17 @@ bool replica_is_parent_of(const struct replica *r, const struct cert *peer)
 
 bool replica_is_own(const struct replica *r, const uint8_t cert_id[16])
 {
+	struct cert_row *row = NULL;
+	struct arena a;
 	for (size_t i = 0; i < r->own_certs_count; i++)
 		if (!memcmp(r->own_certs[i], cert_id, 16)) return true;
-	return false;
+	if (r->own_certs_count < OWN_CERTS_MAX) return false;
+	/* The list has the newest; a child of before those is ours as well. */
+	arena_init(&a, 0);
+	bool own = !store_cert_by_id(r->st, cert_id, &a, &row) && row &&
+	           !memcmp(row->origin, r->id->origin, 16);
+	arena_done(&a);
+	return own;
 }
 
 /* ---- certificates */
@@ -640,7 +648,7 @@ int engine_take_cert(struct replica *r, struct span body, uint32_t from, bool *r
 	if (!row) { /* by an earlier certificate of this issuer */
 		rc = store_cert_by_id(r->st, issuer.id, &r->scratch, &row);
 		if (!rc && !row)
-			rc = error_set(&r->err, ERR_CERT_BAD, "", "a chain that is not whole");
+			return error_set(&r->err, ERR_CERT_BAD, "", "a chain that is not whole");
 	} else {
 		rc = cert_open(row->body, &issuer, &r->err);
 		rc = rc ? rc : cert_check_issued(&c, &issuer, &r->err);

@@ -366,6 +366,40 @@ static void one_renewed_by_an_earlier_certificate(void **state)
 	assert_true(trio_agrees(d));
 }
 
+/* Of a hub that has been renewed more often than it remembers a child is a child still; who is nobody's gets nothing, above
+ * all not what goes to a parent. */
+static void whom_an_old_certificate_issued(void **state)
+{
+	struct trio *t = *state;
+	struct trio_device *d;
+	struct span chain[CERT_CHAIN_MAX];
+	struct feed feed;
+	struct cert stranger;
+	size_t n = 0;
+
+	renew_county(t);
+	assert_int_equal(replica_chain(t->county->r, &t->a, chain, &n), 0);
+	t->county->cert = *replica_cert(t->county->r);
+	buf_reset(&t->county->cert_bytes);
+	buf_add(&t->county->cert_bytes, chain[0].p, chain[0].len);
+	d = short_lived(
+	        t, "short"); /* by a certificate that is neither the first nor among the newest */
+	for (unsigned i = 0; i <= OWN_CERTS_MAX; i++) renew_county(t);
+	assert_int_equal(replica_begin(t->county->r), 0);
+	assert_true(replica_is_parent_of(t->county->r, &d->cert));
+	assert_int_equal(feed_for(t->county->r, &d->cert, 0, &feed), 0);
+	assert_false(feed.filter.all);
+	assert_true(feed.filter.count > 0);
+	stranger = d->cert;
+	stranger.issuer[0] ^= 1;
+	assert_int_equal(feed_for(t->county->r, &stranger, 0, &feed), 0);
+	assert_false(feed.filter.all);
+	assert_int_equal(feed.filter.count, 0);
+	assert_int_equal(feed_for(t->county->r, &t->province->cert, 0, &feed), 0);
+	assert_true(feed.filter.all);
+	replica_rollback(t->county->r);
+}
+
 /* A hub whose disk went back does not know the certificate that HELLO names: it asks for it. */
 static void a_restored_hub_learns_of_what_it_renewed(void **state)
 {
@@ -824,6 +858,7 @@ int main(void)
 	        TEST(a_certificate_is_renewed_before_it_runs_out),
 	        TEST(one_that_has_run_out_uploads_and_renews_only),
 	        TEST(one_renewed_by_an_earlier_certificate),
+	        TEST(whom_an_old_certificate_issued),
 	        TEST(a_restored_hub_learns_of_what_it_renewed),
 	        TEST(a_hub_that_moves_is_certified_anew),
 	        TEST(a_clock_that_is_years_ahead_cuts_nobody_off),
