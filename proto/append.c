@@ -367,6 +367,19 @@ static bool may_restate(const struct hole *h, const struct cert *remover, const 
 	       author->role != CERT_HUB;
 }
 
+/* Is it here, and not damaged? */
+static int readable_here(struct replica *r, const uint8_t segment[32], bool *ret)
+{
+	struct entry *own = NULL;
+	int64_t recv;
+	int rc = segment_here(r, segment, ret);
+	if (rc || !*ret) return rc;
+	rc = store_journal_find(r->st, segment, &recv);
+	if (!rc && recv) rc = store_journal_get(r->st, recv, &r->scratch, &own);
+	if (!rc && own) *ret = entry_sound(own);
+	return rc;
+}
+
 static int append_foreign_hole(struct replica *r, struct span bytes, uint32_t from, bool *ret_new)
 {
 	struct hole h;
@@ -379,6 +392,10 @@ static int append_foreign_hole(struct replica *r, struct span bytes, uint32_t fr
 	if (rc || known) return rc ? engine_fail(r, rc) : 0;
 	if (!r->has_cert || !(r->cert.lanes >> h.segment.lane & 1))
 		return above_ceiling(r, h.segment.lane);
+	/* After a boot a peer sends again what it had of us; what it cut of that, it may not cut elsewhere. */
+	bool read = false;
+	rc = h.restated.len ? readable_here(r, h.segment_hash, &read) : 0;
+	if (rc || read) return rc ? engine_fail(r, rc) : 0;
 	bool rival;
 	rc = author_of(r, h.remover, &remover, &rival);
 	if (rc || rival) return rc;

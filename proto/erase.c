@@ -314,7 +314,8 @@ static int blank_row(struct replica *r, uint16_t table, const struct erasing *x)
 	}
 	for (size_t i = 0; i < l->candidates_count; i++) {
 		struct candidate *c = &l->candidates[i];
-		if (!(slots >> c->slot & 1) || c->value.type == VALUE_NULL) continue;
+		bool empty = c->value.type == VALUE_NULL;
+		if (!(slots >> c->slot & 1) || (empty && c->kind != CANDIDATE_VALUE)) continue;
 		c->value = value_null();
 		if (c->kind == CANDIDATE_VALUE) c->kind = CANDIDATE_SAME; /* both say nothing now */
 		said = true;

@@ -18,8 +18,8 @@
 /* ---- decoded entries */
 struct decoded {
 	struct decoded *next;
-	uint8_t hash[32];
-	struct record *ops; /* of a segment, by ordinal */
+	uint8_t hash[32], bytes[32]; /* bytes: of a body that was restated, zeros else */
+	struct record *ops;          /* of a segment, by ordinal */
 	size_t ops_count;
 	struct admission admission;
 	bool is_admission;
@@ -50,8 +50,12 @@ static int decode_segment(struct chest *c, const struct entry *e, struct decoded
 	struct segment s;
 	struct changeset *cs;
 	size_t n = 0, k = 0;
-	struct span head = arena_span(&c->arena, e->head), body = arena_span(&c->arena, e->body);
-	int rc = segment_open(head, body, &s, err);
+	struct entry kept = *e; /* what is decoded borrows from it */
+	int rc;
+
+	kept.head = arena_span(&c->arena, e->head);
+	kept.body = arena_span(&c->arena, e->body);
+	rc = entry_segment(&kept, &s, err);
 
 	if (rc == 0) rc = segment_changesets(&s, &c->arena, &cs, &n, err);
 	if (rc < 0) return rc;
@@ -75,16 +79,19 @@ static struct decoded *decode(struct chest *c, struct world *w, const struct ent
 	        &c->buckets[(e->hash[0] | (unsigned)e->hash[1] << 8) % CHEST_BUCKETS];
 	struct decoded *x;
 	struct error err = {0};
-	uint8_t hash[32], sign[64];
+	uint8_t hash[32], sign[64], bytes[32] = {0};
 	int rc = 0;
 
+	/* A segment that was cut has other bytes at each who cut it, under the segment's hash. */
+	if (e->kind == ENTRY_HOLE && entry_is_segment(e)) memcpy(bytes, e->body.p, 32);
 	for (x = *bucket; x != NULL; x = x->next)
-		if (memcmp(x->hash, e->hash, 32) == 0) return x;
+		if (memcmp(x->hash, e->hash, 32) == 0 && memcmp(x->bytes, bytes, 32) == 0) return x;
 	x = ARENA_ARRAY(&c->arena, struct decoded, 1);
 	memcpy(x->hash, e->hash, 32);
+	memcpy(x->bytes, bytes, 32);
 	x->next = *bucket;
 	*bucket = x;
-	if (e->kind == ENTRY_SEGMENT) {
+	if (entry_is_segment(e)) {
 		rc = decode_segment(c, e, x, &err);
 	} else if (e->kind == ENTRY_ADMISSION) {
 		rc = admission_open(arena_span(&c->arena, e->head), &c->arena, &x->admission, hash,
@@ -278,8 +285,8 @@ static int load_journal(struct chest *c, struct device *d, struct view *v)
 			break;
 		}
 		v->entries++;
-		v->segments += e->kind == ENTRY_SEGMENT;
-		v->holes += e->kind == ENTRY_HOLE;
+		v->segments += entry_is_segment(e);
+		v->holes += !entry_is_segment(e) && e->kind == ENTRY_HOLE;
 		if (!entry_sound(e)) {
 			world_fail(d->world, "journal", "%s: entry %" PRId64 " is damaged",
 			           d->label, recv);
@@ -288,7 +295,7 @@ static int load_journal(struct chest *c, struct device *d, struct view *v)
 		}
 		author = device_of(d->world, e->origin);
 		known[n] = (struct known_entry){.x = decode(c, d->world, e),
-		                                .segment = e->kind == ENTRY_SEGMENT};
+		                                .segment = entry_is_segment(e)};
 		if (e->merged) known[n].base |= WORD_MINE;
 		known[n].author = author;
 		if (author != NULL && author->hub && known[n].segment &&
@@ -296,8 +303,7 @@ static int load_journal(struct chest *c, struct device *d, struct view *v)
 		    speaks(d->world, author, known[n].x->ops[0].scope, author) == ~0u)
 			known[n].base |= WORD_HUB;
 		if (author == NULL || author->hostile) known[n].base |= WORD_EVIL;
-		if (e->kind == ENTRY_SEGMENT && memcmp(e->prev, none, 32) != 0)
-			note_missing(v, e->prev);
+		if (entry_is_segment(e) && memcmp(e->prev, none, 32) != 0) note_missing(v, e->prev);
 		const struct admission *words = &known[n].x->admission;
 		for (size_t k = 0; known[n].x->is_admission && k < words->items_count; k++)
 			note_missing(v, words->items[k].segment);
@@ -672,8 +678,8 @@ static void check_received(struct world *w, struct device *child, bool rest)
 
 		if (recv % 64 == 0) arena_reset(&a);
 		if (store_journal_get(child->keeper, recv, &a, &e) < 0 || e == NULL) break;
-		if (memcmp(e->origin, child->identity.origin, 16) != 0 ||
-		    e->kind != ENTRY_SEGMENT || !(child->parent->cert.lanes >> e->lane & 1))
+		if (memcmp(e->origin, child->identity.origin, 16) != 0 || !entry_is_segment(e) ||
+		    !(child->parent->cert.lanes >> e->lane & 1))
 			continue;
 		if (store_journal_find(child->parent->keeper, e->hash, &there) < 0 || there != 0)
 			continue;
@@ -847,6 +853,11 @@ static void digest_of(const struct view *v, const uint8_t scope[16], unsigned la
 			size_t n = oracle_standing(&v->oracle, row, slot, standing);
 
 			for (size_t k = 0; k < n; k++) {
+				/* A creation is in every clock without being said; what was erased of it, it
+				 * leaves out, and who has not heard of that yet agrees all the same. */
+				if (id_is_created(row->id) && standing[k].run == id_run(row->id) &&
+				    standing[k].stamp == id_stamp(row->id))
+					continue;
 				hash_add(&rows, row->id, 16);
 				hash_add(&rows, &slot, sizeof(slot));
 				hash_add(&rows, &standing[k].run, 8);

@@ -184,7 +184,12 @@
 	X(SEALED_WRITTEN, NULL, "a record of a case is sealed") \
 	X(SEALED_AGAIN, NULL, "a record is re-wrapped to an officer who came later") \
 	X(SEALED_OPENED, NULL, "an officer opens a record at rest") \
-	X(SEALED_OPENED_LATER, NULL, "so does one who came later")
+	X(SEALED_OPENED_LATER, NULL, "so does one who came later") \
+	X(ERASED, NULL, "a county erases what a row says") \
+	X(ERASED_FROM_BELOW, NULL, "it names a row that a site has, and may have none of it itself") \
+	X(ERASED_ROW, "erased: a row", "a row is blanked") \
+	X(ERASED_VALUES, "erased: ", "something is taken out") \
+	X(ERASED_BODY, NULL, "a body stands restated at rest")
 
 #define COVERAGE_CERTS(X) \
 	X(CERT_OUT, NULL, "a child comes whose certificate has run out") \

@@ -8,6 +8,7 @@
 #include "tests/sim/boot.h"
 #include "tests/sim/closed.h"
 #include "tests/sim/damage.h"
+#include "tests/sim/erasures.h"
 #include "tests/sim/heads.h"
 #include "tests/sim/malice.h"
 #include "tests/sim/people.h"
@@ -40,7 +41,7 @@ enum {
 	X(mixed) X(crowd) X(piece) X(twin) X(damage) X(malice) \
 	X(without) X(clock) X(upgrade) X(speak) X(slow) X(pause) X(deaf) X(load) X(whole) \
 	X(quota) X(disk) X(power) X(die) X(eio) X(full) X(audit) X(trails) X(sealed) X(life) X(closed) \
-	X(restore) X(clone) X(swap) X(resume) X(late_segment)
+	X(restore) X(clone) X(swap) X(resume) X(late_segment) X(erasures)
 /* clang-format on */
 
 static const struct {
@@ -143,6 +144,7 @@ void sim_config(uint64_t seed, struct config *ret)
 	trust_config(&c);
 	c.closed = closed_config(seed);
 	vault_config(seed, &c);
+	c.erasures = erasures_config(&c);
 	*ret = c;
 }
 
@@ -243,6 +245,7 @@ static void init_how(struct sim *s, const struct config *c, const struct sim_how
 	storage_plan(w, w->start_ms + 1000, s->end_ms);
 	trails_plan(w, w->start_ms + 1000, s->end_ms);
 	sealed_plan(w, w->start_ms + 1000, s->end_ms);
+	erasures_plan(w, w->start_ms + 1000, s->end_ms);
 }
 
 void sim_init(struct sim *s, const struct config *c, bool trace)
@@ -390,6 +393,9 @@ static void handle(struct sim *s, const struct event *e)
 		break;
 	case AT_SEALED:
 		if (!w->healed) sealed_event(w, e->conn);
+		break;
+	case AT_ERASE:
+		if (!w->healed) erasures_event(w, e->conn);
 		break;
 	case AT_DISK:
 		storage_event(w, e);
@@ -612,6 +618,7 @@ void sim_settle(struct sim *s)
 	heads_check(w);
 	closed_check_rest(w);
 	sealed_check_rest(w);
+	erasures_check_rest(w);
 	for (size_t i = 0; i < w->devices_count; i++) storage_check(w->devices[i]);
 	if (w->failed_rule[0] == '\0') check_quiet_sessions(s, conns);
 	if (w->failed_rule[0] != '\0') return;

@@ -58,14 +58,15 @@ struct config {
 	/* Storage: on a disk of faultfs.h at all; of deaths: power cuts; of transactions: dies at a call of the file system,
 	 * an error of one; times that a disk is full for a while; of deaths: the file is checked. */
 	int64_t disk, power, die, eio, full, audit;
-	int64_t sealed;  /* things that officers do with restricted cases; 0: there are none */
-	int64_t trails;  /* things that people do which are noted; 0: nobody keeps a trail */
-	int64_t life;    /* of certificates, minutes; 0: for ever */
-	int64_t closed;  /* 1: what is private lies closed on the disks */
-	int64_t restore; /* restores from a backup, each of one machine or of two at once */
-	int64_t clone;   /* disks copied whole: both machines go on */
-	int64_t swap;    /* pairs of machines that swap their disks */
-	int64_t resume;  /* images of a running machine resumed later */
+	int64_t sealed;   /* things that officers do with restricted cases; 0: there are none */
+	int64_t trails;   /* things that people do which are noted; 0: nobody keeps a trail */
+	int64_t life;     /* of certificates, minutes; 0: for ever */
+	int64_t erasures; /* rows that a county erases */
+	int64_t closed;   /* 1: what is private lies closed on the disks */
+	int64_t restore;  /* restores from a backup, each of one machine or of two at once */
+	int64_t clone;    /* disks copied whole: both machines go on */
+	int64_t swap;     /* pairs of machines that swap their disks */
+	int64_t resume;   /* images of a running machine resumed later */
 	int64_t late_segment; /* segments that come to a hub by another way, before the ones before them */
 };
 
@@ -92,7 +93,8 @@ enum event_kind {
 	AT_DISK,
 	AT_TRAIL,
 	AT_SEALED,
-	AT_VAULT /* backups, restores, copies: vault.h; what: in `conn` */
+	AT_VAULT, /* backups, restores, copies: vault.h; what: in `conn` */
+	AT_ERASE
 };
 struct event {
 	int64_t at_ms;
