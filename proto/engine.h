@@ -356,6 +356,13 @@ struct feed {
 /* What goes to this peer (child of ours, or our parent). */
 int feed_for(struct replica *r, const struct cert *peer, uint32_t peer_run_ord, struct feed *ret);
 bool feed_admits(const struct feed *f, const struct entry *e);
+
+/* ---- owed.c: positions that this peer's cursor passed over, since the entry was damaged; the last OWED_MAX of them */
+enum { OWED_MAX = 64 };
+int owed_list(struct replica *r, const struct cert *peer, int64_t ret[OWED_MAX], size_t *ret_count);
+int owed_note(struct replica *r, const struct cert *peer, int64_t recv);
+int owed_settled(struct replica *r, const struct cert *peer, const int64_t *sent, size_t count);
+
 bool replica_is_parent_of(const struct replica *r, const struct cert *peer);
 
 #endif

@@ -57,13 +57,17 @@ struct session {
 	bool out_open, rescanning, out_told;
 	int64_t out_pos, out_last, rescan_until;
 	uint64_t credit, data_out; /* absolute bytes of DATA: granted, sent */
-	unsigned asks;             /* of the peer in this session */
+	uint64_t window; /* the first grant: who grants more has taken what is beyond it */
+	unsigned asks;   /* of the peer in this session */
 	bool marks_heard;
 	bool shown,
 	        taken_up; /* our certificate, to a parent that has forgotten us, which keeps it now */
 	bool place_unheard; /* we said where to begin anew: until that is answered, positions that the peer names are of a journal
 	                       that is gone */
-	bool place_due;     /* a widened filter was caught up with: the cursor takes its id */
+	int64_t owed_sent[OWED_MAX]; /* in this session: what was damaged when its turn came */
+	size_t owed_sent_count;
+	uint64_t owed_bytes; /* data_out behind it */
+	bool place_due;      /* a widened filter was caught up with: the cursor takes its id */
 	struct short_form out_form, in_form;
 
 	/* receiving */
@@ -417,6 +421,7 @@ static void grant(struct session *s, uint64_t credit)
 	uint64_t most = s->data_out + CREDIT_MAX;
 	credit = credit < most ? credit : most;
 	if (credit > s->credit) s->credit = credit;
+	if (!s->window) s->window = s->credit;
 }
 
 static void filter_key(const uint8_t id[8], char ret[64])
@@ -529,18 +534,17 @@ static int introduce(struct session *s, struct session_actions *a, const struct 
 	return rc;
 }
 
-static int send_entry(struct session *s, struct session_actions *a, const struct entry *e)
+/* at: the position that the receiver has once it has this. */
+static int send_entry(struct session *s, struct session_actions *a, const struct entry *e,
+                      int64_t at)
 {
 	struct message m = {.type = MSG_DATA};
 	m.data = (struct msg_data){.session = s->nonce,
 	                           .number = ++s->out_number,
-	                           .pos = e->recv,
+	                           .pos = at,
 	                           .kind = e->kind,
 	                           .head = e->head,
 	                           .body = e->body};
-	/* While a widened filter is caught up with, the receiver's cursor stays where it is. */
-	int64_t at = s->rescanning ? s->rescan_until : e->recv;
-	m.data.pos = at;
 	int rc = store_journal_rolling(s->r->st, at, m.data.rolling);
 	if (rc) return rc < 0 ? rc : -ERR_STORAGE;
 	rc = introduce(s, a, e);
@@ -574,6 +578,29 @@ static int tell_place(struct session *s, struct session_actions *a)
 	return 0;
 }
 
+/* What was damaged when its turn came, and no longer is. */
+static int send_owed(struct session *s, struct session_actions *a)
+{
+	int64_t list[OWED_MAX];
+	size_t n;
+	int rc = owed_list(s->r, &s->c.peer, list, &n);
+	for (size_t i = 0; i < n && !rc && s->data_out < s->credit; i++) {
+		struct entry *e = NULL;
+		bool sent = list[i] > s->out_pos || s->owed_sent_count == OWED_MAX;
+		for (size_t k = 0; k < s->owed_sent_count && !sent; k++)
+			sent = s->owed_sent[k] == list[i];
+		if (sent) continue;
+		rc = store_journal_get(s->r->st, list[i], &s->memory, &e);
+		if (rc || (e && feed_admits(&s->feed, e) && !entry_sound(e))) continue;
+		s->owed_sent[s->owed_sent_count++] = list[i];
+		if (!e || !feed_admits(&s->feed, e)) continue;
+		env_trace(s->r->env, "session: what was damaged and is mended goes out");
+		rc = send_entry(s, a, e, s->out_pos);
+		s->owed_bytes = s->data_out;
+	}
+	return rc;
+}
+
 static int pump(struct session *s, struct session_actions *a)
 {
 	size_t frames = 0, bytes = 0;
@@ -591,7 +618,10 @@ static int pump(struct session *s, struct session_actions *a)
 			s->out_pos = s->rescan_until;
 			continue;
 		}
-		if (!n) return tell_place(s, a);
+		if (!n) {
+			rc = send_owed(s, a);
+			return rc ? rc : tell_place(s, a);
+		}
 		for (size_t i = 0; i < n && more; i++) {
 			const struct entry *e = &entries[i];
 			if (s->rescanning && e->recv > s->rescan_until) break;
@@ -602,6 +632,7 @@ static int pump(struct session *s, struct session_actions *a)
 			if (!entry_sound(
 			            e)) { /* the peer would end the session; it is named, and wanted back */
 				rc = repair_entry_damaged(s->r, e);
+				rc = rc ? rc : owed_note(s->r, &s->c.peer, e->recv);
 				if (rc) return rc;
 				s->out_pos = e->recv;
 				continue;
@@ -612,7 +643,8 @@ static int pump(struct session *s, struct session_actions *a)
 				more = false;
 				break;
 			}
-			rc = send_entry(s, a, e);
+			/* While a widened filter is caught up with, the receiver's cursor stays where it is. */
+			rc = send_entry(s, a, e, s->rescanning ? s->rescan_until : e->recv);
 			if (rc) return rc;
 			s->out_pos = e->recv;
 			frames++;
@@ -1563,6 +1595,10 @@ static int on_ack(struct session *s, const struct msg_ack *k)
 {
 	grant(s, k->credit);
 	s->place_unheard = false; /* before the answer to PLACE there is nothing to acknowledge */
+	if (s->owed_sent_count && s->credit >= s->owed_bytes + s->window) {
+		int rc = owed_settled(s->r, &s->c.peer, s->owed_sent, s->owed_sent_count);
+		if (rc) return rc;
+	}
 	return hear_acked(s, k->pos);
 }
 
