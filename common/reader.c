@@ -312,9 +312,22 @@ static size_t utf8_length(const uint8_t *p, size_t room)
 	return len;
 }
 
+/* Eight bytes of ASCII without a 0?  A long note is checked at each of its decodings. */
+static bool ascii_word(const uint8_t *p)
+{
+	const uint64_t high = UINT64_C(0x8080808080808080), low = UINT64_C(0x0101010101010101);
+	uint64_t w;
+
+	memcpy(&w, p, sizeof(w));
+	return ((w | (w - low)) & high) == 0;
+}
+
 bool utf8_valid(struct span s)
 {
 	for (size_t at = 0, len; at < s.len; at += len) {
+		while (s.len - at >= sizeof(uint64_t) && ascii_word(s.p + at))
+			at += sizeof(uint64_t);
+		if (at == s.len) break;
 		len = utf8_length(s.p + at, s.len - at);
 		if (len == 0) return false;
 	}

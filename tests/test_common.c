@@ -1043,6 +1043,20 @@ static void utf8(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(good); i++) assert_true(utf8_valid(good[i]));
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) assert_false(utf8_valid(bad[i]));
+	/* plain text is looked at by the word: wherever what is not plain stands in it */
+	for (size_t at = 0; at + 1 < 25; at++)
+		for (size_t fill = 0; fill < 3; fill++) {
+			char text[25];
+
+			memset(text, "x\x01\x7f"[fill], sizeof(text));
+			assert_true(utf8_valid(span_of(text, sizeof(text))));
+			memcpy(text + at, "\xc3\xa9", 2);
+			assert_true(utf8_valid(span_of(text, sizeof(text))));
+			for (size_t i = 0; i < 4; i++) {
+				text[at] = text[at + 1] = "\x00\x80\xff\xc3"[i];
+				assert_false(utf8_valid(span_of(text, sizeof(text))));
+			}
+		}
 }
 
 /* Every string of up to three bytes: what is taken is what pack would have written. */
