@@ -179,11 +179,12 @@ sim-mutants:
 BENCHES := $(filter-out bench,$(basename $(notdir $(wildcard tests/bench/*.c))))
 $(BENCHES:%=$(B)/bench/%): $(B)/bench/%: $(B)/tests/bench/%.o $(B)/tests/bench/bench.o $(call objs,tests/support) $(B)/libjinguo.a
 	@mkdir -p $(@D); echo '  LD $@'; $(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(B)/libjinguo.a $(LDLIBS) -o $@
+BENCH_SCRIPTS := $(basename $(notdir $(wildcard tests/bench/*.py)))
 bench-programs: $(BENCHES:%=$(B)/bench/%)
 bench:
-	$(if $(BENCH),$(if $(filter $(BENCH),$(BENCHES)),,$(error no bench is called $(BENCH): $(BENCHES))))
+	$(if $(BENCH),$(if $(filter $(BENCH),$(BENCHES) $(BENCH_SCRIPTS)),,$(error no bench is called $(BENCH): $(BENCHES) $(BENCH_SCRIPTS))))
 	@$(MAKE) --no-print-directory -j$(JOBS) VARIANT=release all bench-programs
-	@JINGUO_BUILD=build/release tests/bench/run $(or $(BENCH),$(BENCHES))
+	@JINGUO_BUILD=build/release tests/bench/run $(or $(BENCH),$(BENCHES) $(BENCH_SCRIPTS))
 
 # tests/fuzz.c and tests/fuzz/ hold one function fuzz_NAME(const uint8_t *, size_t) per decoder;
 # -DFUZZ chooses the one behind LLVMFuzzerTestOneInput.  Known inputs: tests/corpus/NAME.
