@@ -12,7 +12,7 @@
 
 #include "common/ident.h"
 
-enum { FIELDS_MAX = 128, AS_MAX = 64 };
+enum { FIELDS_MAX = 128, AS_MAX = 64, SEAL_LOOK = 100 /* lines */ };
 
 struct as {
 	char name[AS_MAX];
@@ -354,6 +354,8 @@ static int take_lines(struct recording *r, FILE *in)
 		rc = record_line(r, &line);
 		first = first ? first : rc;
 		if (rc && (r->atomic || !goes_on(rc))) break;
+		/* What was recorded is: a seal that fails is made by the next session. */
+		if (!r->atomic && r->line % SEAL_LOOK == 0) (void)call_seal_if_due(r->c);
 	}
 	buf_done(&line);
 	if (r->atomic && r->broken) {
@@ -363,6 +365,7 @@ static int take_lines(struct recording *r, FILE *in)
 	} else if (r->atomic) {
 		first = call_commit(r->c);
 	}
+	(void)call_seal_if_due(r->c);
 	return first;
 }
 

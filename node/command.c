@@ -102,6 +102,18 @@ int call_undo(struct call *c, int rc)
 	return rc;
 }
 
+int call_seal_if_due(struct call *c)
+{
+	bool sealed;
+	int rc;
+
+	if (!replica_cert(c->replica) || !replica_seal_due(c->replica)) return 0;
+	rc = call_begin(c);
+	if (rc) return rc;
+	rc = replica_seal(c->replica, &sealed);
+	return rc ? call_undo(c, rc) : call_commit(c);
+}
+
 int call_apply_all(struct call *c)
 {
 	bool more = true;

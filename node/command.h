@@ -86,6 +86,9 @@ void call_close(struct call *c);
 int call_failed(struct call *c, int rc); /* takes the replica's or store's error into c->error */
 int call_begin(struct call *c);          /* replica_begin and replica_commit with the error taken */
 int call_commit(struct call *c);
+/* Seals, in a transaction of its own, if a segment's worth waits: so that who records for long without a link does not leave all of it to the
+ * session that comes. */
+int call_seal_if_due(struct call *c);
 /* After a fault within the transaction: takes the error as call_failed does, rolls back, gives rc. */
 int call_undo(struct call *c, int rc);
 /* Applies all that is journaled, in transactions of its own (none may be open); on a fault the pieces before stay. */

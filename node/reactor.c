@@ -967,7 +967,9 @@ static void ask_for_seal(struct reactor *r)
 {
 	int64_t count = 0, bytes = 0;
 
-	if (r->now < r->seal_due_ms || !replica_cert(r->replica) || !sessions_open(r)) return;
+	if (r->now < r->seal_due_ms || !replica_cert(r->replica)) return;
+	/* Without a session nobody waits for it: only so that it does not grow without end. */
+	if (!sessions_open(r) && !replica_seal_due(r->replica)) return;
 	if (!store_tail_size(r->store, &count, &bytes) && count)
 		r->seal_asked = true;
 	else

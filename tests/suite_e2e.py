@@ -220,6 +220,8 @@ def lost_acknowledgements(t):
     node = t.one_more("unheard")
     node.run("sync")
     ids = node.record(w.generate(32, "无回执", volunteers=150, activities=10, participations=1200))
+    tail = w.ask(node, "SELECT count(*) FROM tail")
+    must(tail < 1000, f"of {len(ids)} transactions {tail} wait for one seal: nothing was sealed while they were recorded")
     relay = w.Relay(t.world, t.county_port, 24 * 1024)
     node.settings({"link": {"parent": f"tcp://127.0.0.1:{relay.port}"}})
     origin = bytes.fromhex(node.status()["device"])
