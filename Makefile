@@ -176,11 +176,12 @@ sim-mutants:
 	@JOBS=$(JOBS) $(if $(SEEDS),SEEDS=$(SEEDS)) tests/mutants/run $(M)
 
 # One program a file of tests/bench (bench.c is what they share), release build; tests/bench/run runs them.
-BENCHES := $(filter-out bench,$(basename $(notdir $(wildcard tests/bench/*.c))))
-$(BENCHES:%=$(B)/bench/%): $(B)/bench/%: $(B)/tests/bench/%.o $(B)/tests/bench/bench.o $(call objs,tests/support) $(B)/libjinguo.a
+BENCH_TOOLS := crowd
+BENCHES := $(filter-out bench $(BENCH_TOOLS),$(basename $(notdir $(wildcard tests/bench/*.c))))
+$(patsubst %,$(B)/bench/%,$(BENCHES) $(BENCH_TOOLS)): $(B)/bench/%: $(B)/tests/bench/%.o $(B)/tests/bench/bench.o $(call objs,tests/support) $(B)/libjinguo.a
 	@mkdir -p $(@D); echo '  LD $@'; $(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(B)/libjinguo.a $(LDLIBS) -o $@
 BENCH_SCRIPTS := $(basename $(notdir $(wildcard tests/bench/*.py)))
-bench-programs: $(BENCHES:%=$(B)/bench/%)
+bench-programs: $(patsubst %,$(B)/bench/%,$(BENCHES) $(BENCH_TOOLS))
 bench:
 	$(if $(BENCH),$(if $(filter $(BENCH),$(BENCHES) $(BENCH_SCRIPTS)),,$(error no bench is called $(BENCH): $(BENCHES) $(BENCH_SCRIPTS))))
 	@$(MAKE) --no-print-directory -j$(JOBS) VARIANT=release all bench-programs

@@ -9,6 +9,7 @@
 
 #include "common/crypt.h"
 #include "common/ident.h"
+#include "proto/session.h"
 
 enum { RUNS = 1, WARM_VOLUNTEERS = 174, WARM_ACTIVITIES = 48 };
 
@@ -216,6 +217,103 @@ void machine_close(struct machine *m)
 	store_close(m->st);
 	env_system_free(m->system);
 	buf_done(&m->cert_bytes);
+}
+
+/* ---- sessions */
+
+struct end {
+	struct machine *m;
+	struct session *s;
+	struct session_actions a;
+};
+
+static void step_end(struct end *e, enum session_event_kind kind, struct span frame)
+{
+	struct session_event event = {
+	        .kind = kind, .now_ms = e->m->env.boot_ms(e->m->env.ctx), .frame = frame};
+
+	machine_begin(e->m);
+	bench_must(session_step(e->s, &event, &e->a), replica_error(e->m->r), "session");
+	machine_commit(e->m);
+}
+
+static size_t deliver(struct end *from, struct end *to, size_t *ret_frames)
+{
+	struct session_actions a = from->a;
+	size_t bytes = 0;
+
+	from->a = (struct session_actions){0};
+	for (size_t i = 0; i < a.count; i++) {
+		bytes += a.frames[i].bytes.len;
+		++*ret_frames;
+		step_end(to, EVENT_FRAME, buf_span(&a.frames[i].bytes));
+	}
+	session_actions_done(&a);
+	return bytes;
+}
+
+struct traffic session_run(struct machine *node, struct machine *hub)
+{
+	struct session_config up = {.peer = hub->cert, .stay = true},
+	                      down = {.parent = true, .peer = node->cert, .stay = true};
+	struct end child = {.m = node, .s = session_new(node->r, &up)};
+	struct end parent = {.m = hub, .s = session_new(hub->r, &down)};
+	struct session_progress p;
+	struct traffic t = {0};
+	size_t quiet = 0;
+
+	step_end(&child, EVENT_START, span_of(NULL, 0));
+	while (quiet < 2) {
+		size_t before = t.frames;
+
+		t.bytes += deliver(&child, &parent, &t.frames);
+		t.bytes += deliver(&parent, &child, &t.frames);
+		if (t.frames != before) {
+			t.turns++;
+			quiet = 0;
+			continue;
+		}
+		hub_apply(hub);
+		hub_apply(node);
+		step_end(&parent, parent.a.busy ? EVENT_TIMER : EVENT_PUMP, span_of(NULL, 0));
+		step_end(&child, child.a.busy ? EVENT_TIMER : EVENT_PUMP, span_of(NULL, 0));
+		if (!child.a.count && !parent.a.count && !child.a.busy && !parent.a.busy) quiet++;
+	}
+	session_progress(child.s, &p);
+	t.agreed = p.agreed;
+	session_actions_done(&child.a);
+	session_actions_done(&parent.a);
+	session_free(child.s);
+	session_free(parent.s);
+	return t;
+}
+
+void machine_unit(struct machine *m, const char *code, int level, const uint8_t id[16],
+                  const uint8_t *parent)
+{
+	const struct table *t = schema_table_named(&schema_current, "org_unit");
+	struct field_write f[4] = {{table_field_named(t, "code"), value_text(code)},
+	                           {table_field_named(t, "name"), value_text("测试单位")},
+	                           {table_field_named(t, "level"), value_int(level)}};
+	struct write w = {
+	        .kind = WRITE_INSERT, .table = t, .has_id = true, .fields = f, .fields_count = 3};
+
+	memcpy(w.row, id, 16);
+	if (parent)
+		f[w.fields_count++] = (struct field_write){table_field_named(t, "parent"),
+		                                           value_bytes(parent, 16)};
+	machine_begin(m);
+	bench_must(replica_write(m->r, &w, 1, false, NULL), replica_error(m->r), "unit");
+	machine_commit(m);
+}
+
+void machine_seal(struct machine *m)
+{
+	bool sealed;
+
+	machine_begin(m);
+	bench_must(replica_seal(m->r, &sealed), replica_error(m->r), "seal");
+	machine_commit(m);
 }
 
 /* ---- sites */

@@ -54,6 +54,19 @@ void machine_close(struct machine *m);
 void machine_begin(struct machine *m);
 void machine_commit(struct machine *m);
 
+/* A unit of the tree, written there; parent NULL: none that is known. */
+void machine_unit(struct machine *m, const char *code, int level, const uint8_t id[16],
+                  const uint8_t *parent);
+void machine_seal(struct machine *m);
+
+/* ---- sessions: payloads, counted; CURVE and ZMTP are not in it */
+struct traffic {
+	size_t bytes, frames, turns;
+	bool agreed;
+};
+/* One session from HELLO until neither side has anything to say; applying in between, as a driver does. */
+struct traffic session_run(struct machine *node, struct machine *hub);
+
 /* ---- sites that only write: keys, one stream in the county lane, rows like those of life */
 struct site {
 	struct changes_origin o;

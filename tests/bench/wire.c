@@ -7,7 +7,7 @@
 #include "tests/bench/bench.h"
 
 #include "common/ident.h"
-#include "proto/session.h"
+#include "proto/message.h"
 
 /* One DATA message, the first of its session: nothing of it is short yet. */
 static size_t data_bytes(const struct batch *b)
@@ -110,79 +110,6 @@ static void wire_updates(struct sites *s, const char *name, bool any_order)
 
 /* ---- sessions */
 
-struct end {
-	struct machine *m;
-	struct session *s;
-	struct session_actions a;
-};
-
-static void step_end(struct end *e, enum session_event_kind kind, struct span frame)
-{
-	struct session_event event = {
-	        .kind = kind, .now_ms = e->m->env.boot_ms(e->m->env.ctx), .frame = frame};
-
-	machine_begin(e->m);
-	bench_must(session_step(e->s, &event, &e->a), replica_error(e->m->r), "session");
-	machine_commit(e->m);
-}
-
-static size_t deliver(struct end *from, struct end *to, size_t *ret_frames)
-{
-	struct session_actions a = from->a;
-	size_t bytes = 0;
-
-	from->a = (struct session_actions){0};
-	for (size_t i = 0; i < a.count; i++) {
-		bytes += a.frames[i].bytes.len;
-		++*ret_frames;
-		step_end(to, EVENT_FRAME, buf_span(&a.frames[i].bytes));
-	}
-	session_actions_done(&a);
-	return bytes;
-}
-
-struct traffic {
-	size_t bytes, frames, turns;
-	bool agreed;
-};
-
-/* One session from HELLO until neither side has anything to say; applying in between, as a driver does. */
-static struct traffic session_run(struct machine *node, struct machine *hub)
-{
-	struct session_config up = {.peer = hub->cert, .stay = true},
-	                      down = {.parent = true, .peer = node->cert, .stay = true};
-	struct end child = {.m = node, .s = session_new(node->r, &up)};
-	struct end parent = {.m = hub, .s = session_new(hub->r, &down)};
-	struct session_progress p;
-	struct traffic t = {0};
-	size_t quiet = 0;
-
-	step_end(&child, EVENT_START, span_of(NULL, 0));
-	while (quiet < 2) {
-		size_t before = t.frames;
-
-		t.bytes += deliver(&child, &parent, &t.frames);
-		t.bytes += deliver(&parent, &child, &t.frames);
-		if (t.frames != before) {
-			t.turns++;
-			quiet = 0;
-			continue;
-		}
-		hub_apply(hub);
-		hub_apply(node);
-		step_end(&parent, EVENT_PUMP, span_of(NULL, 0));
-		step_end(&child, EVENT_PUMP, span_of(NULL, 0));
-		if (!child.a.count && !parent.a.count) quiet++;
-	}
-	session_progress(child.s, &p);
-	t.agreed = p.agreed;
-	session_actions_done(&child.a);
-	session_actions_done(&parent.a);
-	session_free(child.s);
-	session_free(parent.s);
-	return t;
-}
-
 static void volunteers(struct machine *m, size_t count)
 {
 	const struct table *t = schema_table_named(&schema_current, "volunteer");
@@ -201,34 +128,6 @@ static void volunteers(struct machine *m, size_t count)
 	}
 }
 
-static void unit(struct machine *m, const char *code, int level, const uint8_t id[16],
-                 const uint8_t *parent)
-{
-	const struct table *t = schema_table_named(&schema_current, "org_unit");
-	struct field_write f[4] = {{table_field_named(t, "code"), value_text(code)},
-	                           {table_field_named(t, "name"), value_text("测试单位")},
-	                           {table_field_named(t, "level"), value_int(level)}};
-	struct write w = {
-	        .kind = WRITE_INSERT, .table = t, .has_id = true, .fields = f, .fields_count = 3};
-
-	memcpy(w.row, id, 16);
-	if (parent)
-		f[w.fields_count++] = (struct field_write){table_field_named(t, "parent"),
-		                                           value_bytes(parent, 16)};
-	machine_begin(m);
-	bench_must(replica_write(m->r, &w, 1, false, NULL), replica_error(m->r), "unit");
-	machine_commit(m);
-}
-
-static void seal(struct machine *m)
-{
-	bool sealed;
-
-	machine_begin(m);
-	bench_must(replica_seal(m->r, &sealed), replica_error(m->r), "seal");
-	machine_commit(m);
-}
-
 static void sessions(void)
 {
 	static struct machine hub, node;
@@ -237,18 +136,18 @@ static void sessions(void)
 
 	machine_open(&hub, "session-hub", NULL, county);
 	machine_open(&node, "session-node", &hub, site);
-	unit(&hub, "350502000000", LEVEL_COUNTY, county, NULL);
-	unit(&hub, "350502001001", LEVEL_COMMUNITY, site, county);
-	seal(&hub);
+	machine_unit(&hub, "350502000000", LEVEL_COUNTY, county, NULL);
+	machine_unit(&hub, "350502001001", LEVEL_COMMUNITY, site, county);
+	machine_seal(&hub);
 	volunteers(&node, 100);
-	seal(&node);
+	machine_seal(&node);
 	for (int i = 0; i < 3; i++) session_run(&node, &hub);
 	t = session_run(&node, &hub);
 	if (!t.agreed) bench_must(1, NULL, "hub and node do not agree");
 	bench_value("noop_bytes", (double)t.bytes, "B");
 	bench_value("noop_round_trips", (double)t.turns, "round trips");
 	volunteers(&node, 10);
-	seal(&node);
+	machine_seal(&node);
 	t = session_run(&node, &hub);
 	bench_value("wire_session_10", (double)t.bytes, "B");
 	bench_value("wire_session_10_round_trips", (double)t.turns, "round trips");
