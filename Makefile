@@ -11,6 +11,7 @@
 # make demo                   install, build, and play the demonstration
 # make fuzz F=segment         build the fuzzer of one decoder (clang); fuzz-all MINUTES=5 builds and runs them all
 # make dictionary             train a dictionary of segment bodies from generated rows (a new one needs a new number)
+# make bench-peers            the same rows through other systems (npm)
 # make bench [B=ingest]       the figures of tests/bench/README.md, or one program of them (release build)
 # make lint                   layers, format, cppcheck, clang-tidy
 #
@@ -176,7 +177,7 @@ sim-mutants:
 	@JOBS=$(JOBS) $(if $(SEEDS),SEEDS=$(SEEDS)) tests/mutants/run $(M)
 
 # One program a file of tests/bench (bench.c is what they share), release build; tests/bench/run runs them.
-BENCH_TOOLS := crowd
+BENCH_TOOLS := crowd peers
 BENCHES := $(filter-out bench $(BENCH_TOOLS),$(basename $(notdir $(wildcard tests/bench/*.c))))
 $(patsubst %,$(B)/bench/%,$(BENCHES) $(BENCH_TOOLS)): $(B)/bench/%: $(B)/tests/bench/%.o $(B)/tests/bench/bench.o $(call objs,tests/support) $(B)/libjinguo.a
 	@mkdir -p $(@D); echo '  LD $@'; $(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(B)/libjinguo.a $(LDLIBS) -o $@
@@ -186,6 +187,10 @@ bench:
 	$(if $(BENCH),$(if $(filter $(BENCH),$(BENCHES) $(BENCH_SCRIPTS)),,$(error no bench is called $(BENCH): $(BENCHES) $(BENCH_SCRIPTS))))
 	@$(MAKE) --no-print-directory -j$(JOBS) VARIANT=release all bench-programs
 	@JINGUO_BUILD=build/release tests/bench/run $(or $(BENCH),$(BENCHES) $(BENCH_SCRIPTS))
+# The same rows through what one might pick instead; fetches it from npm, so it is in no other target.
+bench-peers:
+	@$(MAKE) --no-print-directory -j$(JOBS) VARIANT=release all bench-programs
+	@JINGUO_BUILD=build/release tests/bench/peers.sh
 
 # tests/fuzz.c and tests/fuzz/ hold one function fuzz_NAME(const uint8_t *, size_t) per decoder;
 # -DFUZZ chooses the one behind LLVMFuzzerTestOneInput.  Known inputs: tests/corpus/NAME.
@@ -239,7 +244,7 @@ lint: layers $(text) $(data)
 clean: ; rm -rf build
 
 FORCE:
-.PHONY: sim-mutants all check check-threads dictionary suites test test-asan test-tsan demo sim sim-campaign campaign bench bench-programs fuzz fuzz-all layers lint clean FORCE
+.PHONY: sim-mutants all check check-threads dictionary suites test test-asan test-tsan demo sim sim-campaign campaign bench bench-peers bench-programs fuzz fuzz-all layers lint clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules

@@ -15,22 +15,29 @@ struct parcel {
 
 void lines_init(struct lines *ls)
 {
-	*ls = (struct lines){.buckets = mem_alloc(BUCKETS * sizeof(struct line *))};
+	*ls = (struct lines){.buckets = mem_alloc(BUCKETS * sizeof(struct line *)),
+	                     .keys = mem_alloc(BUCKETS * sizeof(struct line *))};
 }
 
 void lines_done(struct lines *ls)
 {
 	while (ls->first) lines_remove(ls, ls->first);
 	free(ls->buckets);
+	free(ls->keys);
 	*ls = (struct lines){0};
+}
+
+static size_t bucket_of_bytes(const uint8_t *p, size_t len)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < len; i++) h = (h ^ p[i]) * 16777619u;
+	return h % BUCKETS;
 }
 
 static size_t bucket_of(const struct route *r)
 {
-	uint32_t h = 2166136261u;
-
-	for (size_t i = 0; i < r->len; i++) h = (h ^ r->id[i]) * 16777619u;
-	return h % BUCKETS;
+	return bucket_of_bytes(r->id, r->len);
 }
 
 static bool route_equal(const struct route *a, const struct route *b)
@@ -68,6 +75,33 @@ struct line *lines_find(const struct lines *ls, const struct route *route)
 	return l;
 }
 
+void lines_set_key(struct lines *ls, struct line *l, const uint8_t link_key[32])
+{
+	struct line **bucket = &ls->keys[bucket_of_bytes(link_key, sizeof(l->link_key))];
+
+	assert(!l->keyed && !l->up);
+	memcpy(l->link_key, link_key, sizeof(l->link_key));
+	l->keyed = true;
+	l->next_of_key = *bucket;
+	*bucket = l;
+}
+
+static struct line *of_key(struct line *l, const uint8_t link_key[32])
+{
+	while (l && memcmp(l->link_key, link_key, sizeof(l->link_key)) != 0) l = l->next_of_key;
+	return l;
+}
+
+struct line *lines_of_key(const struct lines *ls, const uint8_t link_key[32])
+{
+	return of_key(ls->keys[bucket_of_bytes(link_key, sizeof(ls->first->link_key))], link_key);
+}
+
+struct line *line_before(const struct line *l)
+{
+	return of_key(l->next_of_key, l->link_key);
+}
+
 static void parcels_free(struct parcel *p)
 {
 	while (p) {
@@ -89,6 +123,11 @@ void lines_remove(struct lines *ls, struct line *l)
 		at = &ls->buckets[bucket_of(&l->route)];
 		while (*at != l) at = &(*at)->next_in_bucket;
 		*at = l->next_in_bucket;
+	}
+	if (l->keyed) {
+		at = &ls->keys[bucket_of_bytes(l->link_key, sizeof(l->link_key))];
+		while (*at != l) at = &(*at)->next_of_key;
+		*at = l->next_of_key;
 	}
 	ls->count--;
 	session_free(l->session);

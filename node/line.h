@@ -19,10 +19,11 @@ enum {
 struct parcel;
 
 struct line {
-	struct line *next, *next_in_bucket;
-	bool up;            /* to the parent; else to a child */
-	struct route route; /* child */
-	uint8_t link_key[32];
+	struct line *next, *next_in_bucket, *next_of_key;
+	bool up;              /* to the parent; else to a child */
+	struct route route;   /* child */
+	uint8_t link_key[32]; /* lines_set_key */
+	bool keyed;
 	uint64_t run;            /* of the peer, as its HELLO says */
 	struct session *session; /* NULL: ended; the line goes when its queue is empty */
 	int64_t due_ms;          /* EVENT_TIMER; 0: none */
@@ -40,6 +41,7 @@ struct lines {
 	struct line *first;
 	size_t count;
 	struct line **buckets; /* of the children, by route */
+	struct line **keys;    /* of those that have a key, by key; the newest first */
 };
 
 void lines_init(struct lines *ls);
@@ -47,6 +49,11 @@ void lines_done(struct lines *ls);
 struct line *lines_add(struct lines *ls,
                        const struct route *route); /* NULL: the line to the parent */
 struct line *lines_find(const struct lines *ls, const struct route *route);
+/* Once for each line of a child. */
+void lines_set_key(struct lines *ls, struct line *l, const uint8_t link_key[32]);
+/* The newest line of a key, and the one before it; NULL: no more. */
+struct line *lines_of_key(const struct lines *ls, const uint8_t link_key[32]);
+struct line *line_before(const struct line *l);
 void lines_remove(struct lines *ls, struct line *l); /* frees it and its session */
 
 void line_stage(struct line *l, struct session_actions *a); /* takes the frames */

@@ -350,9 +350,9 @@ static void session_settings(const struct reactor *r, bool parent, const struct 
 /* The other session of this device, if there is one: its run may be that of a copy. */
 static void pump_key(struct reactor *r, const struct line *of)
 {
-	for (struct line *l = r->lines.first; l; l = l->next)
-		if (l != of && !l->up && l->session && !memcmp(l->link_key, of->link_key, 32))
-			l->pump = true;
+	if (!of->keyed) return;
+	for (struct line *l = lines_of_key(&r->lines, of->link_key); l; l = line_before(l))
+		if (l != of && l->session) l->pump = true;
 }
 
 static int step(struct reactor *r, struct line *l, enum session_event_kind kind, struct span frame)
@@ -465,8 +465,8 @@ static void supersede(struct reactor *r, const uint8_t link_key[32], uint64_t ru
 	struct line *oldest = NULL;
 	unsigned count = 0;
 
-	for (struct line *l = r->lines.first; l; l = l->next) {
-		if (l->up || !l->session || memcmp(l->link_key, link_key, 32) != 0) continue;
+	for (struct line *l = lines_of_key(&r->lines, link_key); l; l = line_before(l)) {
+		if (!l->session) continue;
 		if (l->run == run) {
 			line_end(r, l);
 			continue;
@@ -520,7 +520,7 @@ static int on_hello(struct reactor *r, const struct arrival *a, const struct msg
 	l = lines_find(&r->lines, &a->from);
 	if (l) lines_remove(&r->lines, l);
 	l = lines_add(&r->lines, &a->from);
-	memcpy(l->link_key, a->link_key, 32);
+	lines_set_key(&r->lines, l, a->link_key);
 	l->run = hello->run;
 	session_settings(r, /* parent= */ true, &peer, &config);
 	l->session = session_new(r->replica, &config);
