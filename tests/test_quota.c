@@ -126,12 +126,23 @@ static void runs_are_counted(void **state)
 	trio_free(t);
 }
 
+/* Acknowledgements overtake; without them a PLACE arrives before the hub is done with what it sends. */
+static enum trio_fate unacknowledged(struct trio_link *l, enum trio_way way, struct buf *frame)
+{
+	unsigned type = trio_frame_type(buf_span(frame));
+	bool *place_came = l->ctx;
+
+	if (way == TRIO_UP && type == MSG_PLACE) *place_came = true;
+	return way == TRIO_UP && type == MSG_ACK ? TRIO_DROP : TRIO_PASS;
+}
+
 /* The last of what a child sends is its place, over what does not rise: it must not count where something before it was left. */
 static void a_place_is_no_way_around(void **state)
 {
 	struct trio *t = trio_new();
 	struct trio_link *l;
 	uint8_t open[16], closed[16], member[16];
+	bool place_came = false;
 
 	(void)state;
 	trio_volunteer(t->county, "陈桂兰", closed);
@@ -142,13 +153,18 @@ static void a_place_is_no_way_around(void **state)
 	struct field_write f[] = {trio_said("team_member", "team", value_bytes(closed, 16)),
 	                          trio_said("team_member", "volunteer", value_bytes(closed, 16))};
 	assert_int_equal(trio_insert(t->county, "team_member", f, 2, member), 0);
-	for (int i = 0; i < 8;
-	     i++) { /* the province is busy sending, and refuses only after that */
-		trio_activity(t->province, "省里的活动", closed);
-		trio_seal(t->province);
-	}
+	/* The province is busy sending, and refuses only after that. */
+	trio_activity(t->province, "省里的活动", closed);
+	trio_seal(t->province);
 	l = trio_link(t->county);
+	l->look = unacknowledged;
+	l->ctx = &place_came;
 	l->config[TRIO_DOWN].quota = (struct quota){.bytes_all = 1};
+	trio_run_frames(t, 64);
+	assert_true(place_came);
+	l->look = NULL;
+	trio_activity(t->province, "省里的另一个活动", closed);
+	trio_pump(t->province);
 	trio_run(t);
 	assert_int_equal(l->codes[TRIO_UP], ERR_QUOTA_JOURNAL);
 	assert_false(trio_has(t->province, "activity", open));
