@@ -37,26 +37,50 @@ const char *doubt_name(enum doubt_kind kind)
 
 /* ---- counted again from the records of the open lane */
 
+struct counted {
+	uint32_t scope;
+	unsigned kind;
+	int64_t month, amount;
+};
+
 struct recount {
 	struct finding *f;
-	struct figure_cell *cells;
-	uint32_t *scopes;
+	struct counted *list; /* once counted_up: by key, each key once */
 	size_t count, room;
 };
 
 static void recount_add(struct recount *x, uint32_t scope, const struct figure_cell *c)
 {
 	if (x->count == x->room) {
-		struct figure_cell *cells = x->cells;
-		uint32_t *scopes = x->scopes;
+		struct counted *list = x->list;
 		x->room = x->room * 2 + 256;
-		x->cells = ARENA_ARRAY(x->f->arena, *x->cells, x->room);
-		x->scopes = ARENA_ARRAY(x->f->arena, *x->scopes, x->room);
-		if (cells) memcpy(x->cells, cells, x->count * sizeof *cells);
-		if (scopes) memcpy(x->scopes, scopes, x->count * sizeof *scopes);
+		x->list = ARENA_ARRAY(x->f->arena, *x->list, x->room);
+		if (list) memcpy(x->list, list, x->count * sizeof *list);
 	}
-	x->scopes[x->count] = scope;
-	x->cells[x->count++] = *c;
+	x->list[x->count++] = (struct counted){scope, c->kind, c->month, c->amount};
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct counted *x = a, *y = b;
+	if (x->scope != y->scope) return x->scope < y->scope ? -1 : 1;
+	if (x->month != y->month) return x->month < y->month ? -1 : 1;
+	return x->kind < y->kind ? -1 : x->kind > y->kind;
+}
+
+/* A province has hundreds of thousands of cells, and as many activities. */
+static void counted_up(struct recount *x)
+{
+	size_t kept = 0;
+
+	if (x->count) qsort(x->list, x->count, sizeof *x->list, by_key);
+	for (size_t i = 0; i < x->count; i++) {
+		if (kept && !by_key(&x->list[kept - 1], &x->list[i]))
+			x->list[kept - 1].amount += x->list[i].amount;
+		else
+			x->list[kept++] = x->list[i];
+	}
+	x->count = kept;
 }
 
 static int recount_row(void *ctx, const struct row_view *v)
@@ -79,13 +103,10 @@ static int recount_row(void *ctx, const struct row_view *v)
 
 static int64_t recounted(const struct recount *x, const struct summary_cell *c)
 {
-	int64_t sum = 0;
+	struct counted key = {c->scope, c->kind, c->month, 0}, *found;
 
-	for (size_t i = 0; i < x->count; i++)
-		if (x->scopes[i] == c->scope && x->cells[i].month == c->month &&
-		    x->cells[i].kind == c->kind)
-			sum += x->cells[i].amount;
-	return sum;
+	found = x->count ? bsearch(&key, x->list, x->count, sizeof key, by_key) : NULL;
+	return found ? found->amount : 0;
 }
 
 /* ---- cells */
@@ -147,6 +168,7 @@ static int look_at_cells(struct finding *f, const struct summary *s)
 	struct recount x = {.f = f};
 	int rc = tree_rows(replica_store(f->r), schema_table(&schema_current, TABLE_ACTIVITY),
 	                   recount_row, &x);
+	counted_up(&x);
 
 	for (size_t i = 0; !rc && i < s->count; i++) {
 		const struct summary_cell *c = &s->cells[i];
@@ -208,7 +230,7 @@ static int look_at_peers(struct finding *f)
 		struct offence o;
 		struct doubt *d;
 
-		if (memcmp(rows[i].issuer, replica_cert(f->r)->id, 16) != 0) continue;
+		if (!replica_is_own(f->r, rows[i].issuer)) continue;
 		rc = replica_offence(f->r, rows[i].origin, &o);
 		if (rc || !o.count) continue;
 		d = add(f, DOUBT_OFFENCE);

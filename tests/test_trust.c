@@ -12,6 +12,7 @@
 #include "common/calendar.h"
 #include "common/ident.h"
 #include "common/reader.h"
+#include "hub/doubt.h"
 #include "hub/root.h"
 #include "proto/engine.h"
 #include "proto/revoke.h"
@@ -398,6 +399,41 @@ static void whom_an_old_certificate_issued(void **state)
 	assert_int_equal(feed_for(t->county->r, &t->province->cert, 0, &feed), 0);
 	assert_true(feed.filter.all);
 	replica_rollback(t->county->r);
+}
+
+static enum trio_fate forge_data(struct trio_link *l, enum trio_way way, struct buf *frame)
+{
+	(void)l;
+	if (way == TRIO_UP && trio_frame_type(buf_span(frame)) == MSG_DATA)
+		frame->p[frame->len - 1] ^= 1;
+	return TRIO_PASS;
+}
+
+/* Who sent what is forged is named for it still when the hub's certificate is another. */
+static void an_offence_outlives_a_renewal(void **state)
+{
+	struct trio *t = *state;
+	struct summary none = {0};
+	struct trio_link *l;
+	struct tree tree = {0};
+	struct doubt *doubts = NULL;
+	uint8_t row[16];
+	size_t n = 0, named = 0;
+
+	trio_activity(t->site, "清洁家园", row);
+	l = trio_link(t->site);
+	l->look = forge_data;
+	trio_run(t);
+	assert_int_not_equal(l->codes[TRIO_UP], 0);
+	renew_county(t);
+	assert_int_equal(replica_begin(t->county->r), 0);
+	assert_int_equal(tree_load(t->county->store, &t->a, &tree), 0);
+	assert_int_equal(doubts_find(t->county->r, &tree, &none, &t->a, &doubts, &n), 0);
+	replica_rollback(t->county->r);
+	for (size_t i = 0; i < n; i++)
+		named += doubts[i].kind == DOUBT_OFFENCE &&
+		         !memcmp(doubts[i].device, t->site->identity.origin, 16);
+	assert_int_equal(named, 1);
 }
 
 /* A hub whose disk went back does not know the certificate that HELLO names: it asks for it. */
@@ -859,6 +895,7 @@ int main(void)
 	        TEST(one_that_has_run_out_uploads_and_renews_only),
 	        TEST(one_renewed_by_an_earlier_certificate),
 	        TEST(whom_an_old_certificate_issued),
+	        TEST(an_offence_outlives_a_renewal),
 	        TEST(a_restored_hub_learns_of_what_it_renewed),
 	        TEST(a_hub_that_moves_is_certified_anew),
 	        TEST(a_clock_that_is_years_ahead_cuts_nobody_off),
