@@ -21,7 +21,7 @@ struct peer_line {
 	struct peer peer;
 	struct child_facts facts;
 	bool seen, agrees;
-	int64_t revoked_ms, held_ms;
+	int64_t revoked_ms;
 };
 
 static json_int_t runs_alive(const struct peer_line *p)
@@ -97,7 +97,7 @@ static json_t *peer_json(struct call *c, const struct peer_line *p)
 	json_object_set_new(j, "offence_at", json_time(p->facts.offence.at_ms));
 	json_object_set_new(j, "states", states_json(c, p));
 	json_object_set_new(j, "revoked", json_time(p->revoked_ms));
-	json_object_set_new(j, "held", json_time(p->held_ms));
+	json_object_set_new(j, "held", json_time(p->facts.held_ms));
 	json_object_set_new(j, "valid_to", json_time(p->cert.not_after_ms));
 	return j;
 }
@@ -107,11 +107,11 @@ static void peer_text(struct call *c, const struct peer_line *p, struct buf *b)
 	enum told told[TOLD_COUNT];
 	uint8_t origin[16];
 	char hex[40];
-	enum word state = p->revoked_ms ? WORD_PEER_REVOKED
-	                  : !p->seen    ? WORD_PEER_NEVER
-	                  : p->held_ms  ? WORD_PEER_HELD
-	                  : p->agrees   ? WORD_PEER_AGREED
-	                                : WORD_PEER_BEHIND;
+	enum word state = p->revoked_ms      ? WORD_PEER_REVOKED
+	                  : !p->seen         ? WORD_PEER_NEVER
+	                  : p->facts.held_ms ? WORD_PEER_HELD
+	                  : p->agrees        ? WORD_PEER_AGREED
+	                                     : WORD_PEER_BEHIND;
 
 	buf_print(b, "%s\t%s\t%s\t%s\t%s\n", call_org_code(c, p->cert.unit),
 	          call_org_name(c, p->cert.unit), p->cert.role == CERT_HUB ? "hub" : "node",
@@ -216,7 +216,6 @@ static int run_peers(struct call *c)
 		if (cert_open(rows[i].body, &p.cert, NULL)) continue;
 		rc = status_child(c->replica, &p.cert, &p.seen, &p.peer, &p.agrees);
 		rc = rc ? rc : status_child_facts(c->replica, &p.cert, &p.facts);
-		rc = rc ? rc : replica_held(c->replica, rows[i].origin, &p.held_ms);
 		if (rc) break;
 		if (!p.seen) p.peer = (struct peer){0};
 		if (items) {

@@ -59,7 +59,7 @@ static const struct key keys[] = {
         NUMBER("people", lock_after, 1, 100, 5),
         NUMBER("people", lock_ms, 1000, 3600000, 60000),
         NUMBER("hub", strangers_per_minute, 1, 100000, 30),
-        NUMBER("hub", hold_restored, 0, 1, 0),
+        NUMBER("hub", hold_restored, 0, 1, 1),
         NUMBER("hub", cert_days, 1, 7300, 730),
         NUMBER("hub", welcomes_per_second, 1, 1000000, 2000),
         NUMBER("hub", quota_mb_day, 0, 1000000, 64),

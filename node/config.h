@@ -41,7 +41,7 @@ struct config {
 	uint32_t retry_ms;             /* after an error of the store: 5000 */
 	uint32_t audit_ms;             /* all rows are held against the journal so often: 24 h */
 	uint32_t strangers_per_minute; /* wrong secrets answered: 30 */
-	uint32_t hold_restored;        /* restored or copied children wait for peers --release: 0 */
+	uint32_t hold_restored;        /* restored or copied children wait for peers --release: 1 */
 	uint32_t cert_days;            /* certificates that this hub issues: 730 */
 	char service[CONFIG_PATH];     /* file of the service's credential; "": service.key */
 	uint32_t argon_kib, argon_passes; /* a password's cost: 65536 KiB, 3 passes */

@@ -3,6 +3,7 @@
 #include "node/status.h"
 
 #include "common/validate.h"
+#include "proto/message.h"
 
 static const struct {
 	const char *name, *colour;
@@ -43,6 +44,12 @@ static bool agrees(const struct status_facts *f)
 	return f->root || (f->parent_known && f->parent.agreed_ms > 0 && f->parent_same);
 }
 
+/* The parent gives the open lane only, until a person there has released this device. */
+static bool withheld(const struct status_facts *f)
+{
+	return !f->root && f->parent_known && f->parent.unapplied == STATE_WITHHELD;
+}
+
 /* "Complete" towards the own parent, as ux.md section 4 defines it. */
 static bool own_complete(const struct status_facts *f)
 {
@@ -69,7 +76,8 @@ static bool holds(const struct status_facts *f, enum lamp lamp, bool complete)
 	case LAMP_REVOKED:
 		return f->revoked || f->link_code == ERR_REVOKED;
 	case LAMP_IDENTITY:
-		return n->restored || n->alarms > 0 || f->copies.copied_ms || f->copies.aside;
+		return n->restored || n->alarms > 0 || f->copies.copied_ms || f->copies.aside ||
+		       withheld(f);
 	case LAMP_REFUSED:
 		return n->refused > 0;
 	case LAMP_CERT_EXPIRED:
@@ -161,7 +169,10 @@ static int collect_children(struct replica *r, struct status_facts *f)
 		struct copies copies;
 		rc = status_child(r, &c, &seen, &peer, &same);
 		rc = rc ? rc : replica_copies(r, rows[i].origin, &copies);
+		int64_t held_ms = 0;
+		rc = rc ? rc : replica_held(r, rows[i].origin, &held_ms);
 		f->children_copied += !rc && copies.copied_ms;
+		f->children_held += !rc && held_ms;
 		f->children++;
 		f->children_missing += !same;
 	}
@@ -303,6 +314,9 @@ static const struct {
                             WORD_NEXT_SET_ASIDE},
         [TOLD_BELOW_COPIED] = {"below_copied", WORD_TOLD_BELOW_COPIED, WORD_NEXT_BELOW_COPIED,
                                WORD_NEXT_BELOW_COPIED},
+        [TOLD_HELD] = {"held", WORD_TOLD_HELD, WORD_NEXT_HELD, WORD_NEXT_HELD_CHILD},
+        [TOLD_BELOW_HELD] = {"below_held", WORD_TOLD_BELOW_HELD, WORD_NEXT_BELOW_HELD,
+                             WORD_NEXT_BELOW_HELD},
         [TOLD_CLOCK] = {"clock", WORD_TOLD_CLOCK, WORD_NEXT_CLOCK, WORD_NEXT_CLOCK_CHILD},
         [TOLD_REFUSED] = {"refused", WORD_TOLD_REFUSED, WORD_NEXT_REFUSED, WORD_NEXT_REFUSED_CHILD},
         [TOLD_WAITS_HERE] = {"waits_here", WORD_TOLD_WAITS_HERE, WORD_NEXT_WAITS_HERE,
@@ -362,7 +376,9 @@ static bool told_holds(const struct status_facts *f, enum told t)
 {
 	switch (t) {
 	case TOLD_RESTORED:
-		return f->counts.restored;
+		return f->counts.restored && !withheld(f); /* nothing comes back by itself then */
+	case TOLD_HELD:
+		return withheld(f);
 	case TOLD_COPIED:
 		return f->copies.copied_ms && !f->hub && !f->copies.aside;
 	case TOLD_STOPPED:
@@ -371,6 +387,8 @@ static bool told_holds(const struct status_facts *f, enum told t)
 		return f->copies.aside != 0;
 	case TOLD_BELOW_COPIED:
 		return f->children_copied > 0;
+	case TOLD_BELOW_HELD:
+		return f->children_held > 0;
 	case TOLD_CLOCK:
 		return f->parent_known && clock_off(&f->parent);
 	case TOLD_REFUSED:
@@ -394,9 +412,9 @@ size_t status_told(const struct status_facts *f, enum told ret[TOLD_COUNT])
 {
 	/* The gravest first, as at the lamp. */
 	static const enum told order[TOLD_COUNT] = {
-	        TOLD_SET_ASIDE,    TOLD_STOPPED,     TOLD_COPIED, TOLD_RESTORED,
-	        TOLD_BELOW_COPIED, TOLD_REFUSED,     TOLD_CLOCK,  TOLD_WAITS_HERE,
-	        TOLD_WAITS_ABOVE,  TOLD_NOT_ARRIVED, TOLD_QUOTA,  TOLD_OFFENCE};
+	        TOLD_SET_ASIDE,    TOLD_STOPPED,     TOLD_COPIED,  TOLD_HELD,   TOLD_RESTORED,
+	        TOLD_BELOW_COPIED, TOLD_BELOW_HELD,  TOLD_REFUSED, TOLD_CLOCK,  TOLD_WAITS_HERE,
+	        TOLD_WAITS_ABOVE,  TOLD_NOT_ARRIVED, TOLD_QUOTA,   TOLD_OFFENCE};
 	size_t n = 0;
 
 	for (size_t i = 0; i < TOLD_COUNT; i++)
@@ -438,6 +456,9 @@ void told_text(enum told t, const struct status_facts *f, enum language l, struc
 	case TOLD_BELOW_COPIED:
 		fill_number(out, l, tolds[t].text, f->children_copied);
 		break;
+	case TOLD_BELOW_HELD:
+		fill_number(out, l, tolds[t].text, f->children_held);
+		break;
 	case TOLD_CLOCK:
 		fill_number(out, l, tolds[t].text, minutes_off(&f->parent));
 		break;
@@ -459,9 +480,10 @@ void told_text(enum told t, const struct status_facts *f, enum language l, struc
 		text_error(f->link_code, l, out);
 		break;
 	case TOLD_RESTORED:
+	case TOLD_HELD:
 	case TOLD_OFFENCE:
 	case TOLD_COUNT:
-		buf_text(out, word_text(l, WORD_TOLD_RESTORED));
+		buf_text(out, word_text(l, tolds[t == TOLD_HELD ? t : TOLD_RESTORED].text));
 		break;
 	}
 }
@@ -475,7 +497,10 @@ size_t status_told_child(const struct child_facts *f, enum told ret[TOLD_COUNT])
 	if (f->offence.count) ret[n++] = TOLD_OFFENCE;
 	if (f->quota.code) ret[n++] = TOLD_QUOTA;
 	if (f->copies.copied_ms) ret[n++] = TOLD_COPIED;
-	if (f->peer.restored) ret[n++] = TOLD_RESTORED;
+	if (f->held_ms)
+		ret[n++] = TOLD_HELD;
+	else if (f->peer.restored)
+		ret[n++] = TOLD_RESTORED;
 	if (f->refused) ret[n++] = TOLD_REFUSED;
 	if (clock_off(&f->peer)) ret[n++] = TOLD_CLOCK;
 	if (f->parked) ret[n++] = TOLD_WAITS_HERE;
@@ -498,6 +523,9 @@ void told_text_child(enum told t, const struct child_facts *f, enum language l, 
 	case TOLD_RESTORED:
 		fill_time(out, l, WORD_TOLD_RESTORED_CHILD, f->copies.back_ms);
 		break;
+	case TOLD_HELD:
+		fill_time(out, l, WORD_TOLD_HELD_CHILD, f->held_ms);
+		break;
 	case TOLD_REFUSED:
 		fill_number(out, l, WORD_TOLD_REFUSED, f->refused);
 		break;
@@ -519,6 +547,7 @@ void told_text_child(enum told t, const struct child_facts *f, enum language l, 
 	case TOLD_STOPPED:
 	case TOLD_SET_ASIDE:
 	case TOLD_BELOW_COPIED:
+	case TOLD_BELOW_HELD:
 	case TOLD_WAITS_ABOVE:
 	case TOLD_NOT_ARRIVED:
 	case TOLD_COUNT:
@@ -539,6 +568,7 @@ int status_child_facts(struct replica *r, const struct cert *child, struct child
 	rc = store_peer_get(replica_store(r), origin, &ret->peer, &seen);
 	if (!rc && !seen) ret->peer = (struct peer){0};
 	rc = rc ? rc : replica_copies(r, origin, &ret->copies);
+	rc = rc ? rc : replica_held(r, origin, &ret->held_ms);
 	rc = rc ? rc : replica_offence(r, origin, &ret->offence);
 	rc = rc ? rc : quota_use_get(r, origin, &ret->quota);
 	rc = rc ? rc : store_scope_ord(replica_store(r), child->unit, false, &unit);

@@ -48,7 +48,9 @@ enum told {
 	TOLD_COPIED,    /* another copy of this device is alive */
 	TOLD_STOPPED,   /* the same of a hub: it takes nothing from below */
 	TOLD_SET_ASIDE, /* another copy was named */
+	TOLD_HELD,      /* restored or copied, and not released by a person at the parent yet */
 	TOLD_BELOW_COPIED,
+	TOLD_BELOW_HELD,
 	TOLD_CLOCK,
 	TOLD_REFUSED,
 	TOLD_WAITS_HERE,
@@ -80,6 +82,7 @@ struct status_facts {
 	        [STATUS_HEADS_MAX]; /* nodes: what the hubs above the parent say that they have */
 	size_t heads_count;
 	int64_t children_copied; /* hubs: devices below of which two copies are alive */
+	int64_t children_held;   /* hubs: devices below that wait for peers --release */
 	int64_t children,
 	        children_missing; /* hubs: children's devices, those that do not agree now */
 };
@@ -113,6 +116,7 @@ const char *told_next(enum told t, enum language l);
 struct child_facts {
 	struct peer peer;
 	struct copies copies;
+	int64_t held_ms;         /* since when it waits for peers --release; 0: it does not */
 	int64_t parked, refused; /* records of its scopes, here */
 	struct offence offence;
 	struct quota_use quota;

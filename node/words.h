@@ -178,6 +178,23 @@
 	  "here")                                                                                  \
 	W(TOLD_BELOW_COPIED, "下级有 {} 台有两份在同时运行", "{} devices below run in two copies") \
 	W(NEXT_BELOW_COPIED, "见 peers", "see peers")                                              \
+	W(TOLD_HELD, "本机恢复或复制过;记录照常上传,县级内部的内容等县级放行后再下发",             \
+	  "this device was restored or copied; what is recorded here goes up, what is the "        \
+	  "county's alone comes when a person there has released it")                              \
+	W(NEXT_HELD, "请打电话给县级,说明本机在哪里、何时恢复的;放行后缺的会补回",                 \
+	  "call the county and say where this computer stands and when it was restored; then "     \
+	  "what is missing comes back")                                                            \
+	W(TOLD_HELD_CHILD, "从 {} 起像是恢复或复制过;它的记录照收,县级内部的内容等放行后再给它",   \
+	  "restored or copied, as seen on {}; its records are taken, what is the county's alone "  \
+	  "it gets when released")                                                                 \
+	W(NEXT_HELD_CHILD,                                                                         \
+	  "打电话核对这台电脑在谁手里,再运行 peers --release 设备 --reason "     \
+	  "怎样核对的;若被盗,运行 revoke",                                                         \
+	  "find out by telephone who has this computer, then peers --release DEVICE --reason "     \
+	  "TEXT; if it was stolen, revoke it")                                                     \
+	W(TOLD_BELOW_HELD, "下级有 {} 台恢复或复制过,等本级放行",                                  \
+	  "{} devices below were restored or copied and wait to be released here")                 \
+	W(NEXT_BELOW_HELD, "见 peers;核对后 peers --release", "see peers; then peers --release")   \
 	W(TOLD_CLOCK, "本机与上级的时钟差 {} 分钟;不影响保存",                                     \
 	  "this clock and the parent's differ by {} minutes; records are safe")                    \
 	W(NEXT_CLOCK, "请校准本机时钟;若本机是准的,请告诉县级",                                    \

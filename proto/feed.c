@@ -73,10 +73,14 @@ static int held_put(struct replica *r, const uint8_t origin[16], int64_t since_m
 int engine_hold(struct replica *r, const uint8_t origin[16])
 {
 	struct cert_row *row;
+	struct cert child;
 	int64_t since, now = r->env->now_ms(r->env->ctx);
 	if (!r->hold) return 0;
 	int rc = store_cert_by_origin(r->st, origin, &r->scratch, &row);
 	if (rc || !row || !replica_is_own(r, row->issuer)) return rc ? engine_fail(r, rc) : 0;
+	if (cert_open(row->body, &child, NULL) ||
+	    !(child.lanes & r->cert.lanes & (uint8_t)~OPEN_ONLY))
+		return 0; /* there is nothing here to keep back from it */
 	rc = replica_held(r, origin, &since);
 	if (rc || since) return rc;
 	env_trace(r->env, "held: a child that was restored or copied");

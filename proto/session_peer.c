@@ -114,7 +114,11 @@ int session_greet_peer(struct session *s, int64_t clock_ms, uint32_t schema, uin
 	p.protocol = protocol;
 	memcpy(p.state, state, 16);
 	if (w) { /* what a hub says that has more for us, or more to apply, is not its last word */
-		p.unapplied = !w->idle;
+		if (w->idle)
+			p.unapplied = STATE_ALL;
+		else if (p.unapplied ==
+		         STATE_ALL) /* why, its STATE says; what it said last stands till then */
+			p.unapplied = STATE_PLACE_UNKNOWN;
 		if (!w->unsettled) p.parked = p.refused = 0;
 		if (w->unsettled && !p.parked && !p.refused) p.parked = 1;
 	}

@@ -31,7 +31,7 @@ class Tiers(Region):
     """A province, a county, a site."""
 
     def __init__(self, world):
-        super().__init__(world, at_county={"hub": {"hold_restored": 1}}, sites={"a": SITE_A})
+        super().__init__(world, sites={"a": SITE_A})
 
 
 @test
@@ -228,12 +228,20 @@ def a_restored_site_is_released_by_a_person(t):
     device = site.status()["device"]
     peer = next(p for p in t.county.json("peers")["items"] if p["device"] == device)
     must(peer["held"], "the county does not hold it", str(peer))
+    must("held" in [s["state"] for s in peer["states"]], "peers does not tell it as a state", str(peer["states"]))
+    must("below_held" in [s["state"] for s in t.county.status()["states"]], "the county's status does not tell it")
     must(w.has(t.county, "activity", own, 0), "what it has is not taken")
+    here = site.status()
+    state = next((s for s in here["states"] if s["state"] == "held"), None)
+    must(here["lamp"] == "identity" and state and "call the county" in state["next"], "the site is not told whom to call", str(here["states"]))
+    must("restored" not in [s["state"] for s in here["states"]], "it is told that nothing is to do", str(here["states"]))
     must(shown(site, ids[0]) != "陈桂兰" and not site.status()["complete"], "it has what is the county's")
     t.county.run("peers", "--release", device, expect=2)  # not without a reason
     t.county.run("peers", "--release", device, "--reason", "电话核对过")
     wait_for(lambda: site.run("sync") and shown(site, ids[0]) == "陈桂兰", 20, "the released site gets the rest")
     must(site.json("sync")["agreed"], "both sides do not agree")
+    must("held" not in [s["state"] for s in site.status()["states"]], "a released site is told that it waits")
+    must("below_held" not in [s["state"] for s in t.county.status()["states"]], "the county goes on telling it")
 
 
 def shown(place, row):

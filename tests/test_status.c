@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "node/status.h"
+#include "proto/message.h"
 
 #define NOW INT64_C(1741400000000)
 
@@ -225,6 +226,8 @@ static void what_is_told_beside_the_lamp(void **state)
 	told_are(&f, "stopped restored ");
 	f.copies.aside = 7, f.copies.aside_ms = NOW;
 	told_are(&f, "set_aside restored ");
+	f.parent.unapplied = STATE_WITHHELD; /* then nothing comes back by itself */
+	told_are(&f, "set_aside held ");
 	s = judged(&f);
 	buf_init(&b, 1024);
 	status_text(&s, LANGUAGE_EN, &b); /* the lamp names the gravest */
@@ -240,6 +243,18 @@ static void what_is_told_beside_the_lamp(void **state)
 	told_are(&f, "not_arrived ");
 	f = good(), f.counts.refused = 2, f.parent.parked = 1, f.hub = true, f.children_copied = 1;
 	told_are(&f, "below_copied refused waits_above ");
+	f.children_held = 2;
+	told_are(&f, "below_copied below_held refused waits_above ");
+	f = good(), f.parent.unapplied = STATE_WITHHELD;
+	told_are(&f, "held ");
+	s = judged(&f);
+	assert_int_equal(s.lamp, LAMP_IDENTITY);
+	buf_init(&b, 1024);
+	status_text(&s, LANGUAGE_ZH, &b);
+	assert_non_null(strstr(buf_cstr(&b), "放行"));
+	buf_done(&b);
+	f.root = true; /* nobody is above who could */
+	told_are(&f, "");
 	f = good(), f.counts.parked = 3;
 	f.waits[0] = (struct waits){ERR_MISSING_REF, 2};
 	f.waits[1] = (struct waits){ERR_BEHIND, 1};
@@ -280,6 +295,16 @@ static void what_a_hub_tells_of_a_child(void **state)
 			buf_done(&text);
 		}
 	assert_int_equal(told[0], TOLD_COPIED);
+	f.held_ms = NOW; /* instead of restored: it does not end by itself */
+	assert_int_equal(status_told_child(&f, told), 5);
+	assert_int_equal(told[1], TOLD_HELD);
+	struct buf held;
+	buf_init(&held, 256);
+	told_text_child(TOLD_HELD, &f, LANGUAGE_ZH, &held);
+	assert_non_null(strstr(buf_cstr(&held), "放行"));
+	assert_null(strstr(buf_cstr(&held), "{}"));
+	assert_non_null(strstr(told_next_child(TOLD_HELD, LANGUAGE_ZH), "--release"));
+	buf_done(&held);
 }
 
 static size_t places(const char *text)

@@ -793,6 +793,17 @@ static int64_t held(struct trio_device *hub, const struct trio_device *d)
 	return since;
 }
 
+/* What the parent last said of what it does not give: enum state_unapplied. */
+static int64_t heard(struct trio_device *d, const struct trio_device *hub)
+{
+	struct peer p;
+	bool known;
+
+	assert_int_equal(store_peer_get(replica_store(d->r), hub->identity.origin, &p, &known), 0);
+	assert_true(known);
+	return p.unapplied;
+}
+
 static void release(struct trio_device *hub, const struct trio_device *d)
 {
 	assert_int_equal(replica_begin(hub->r), 0);
@@ -825,11 +836,37 @@ static void a_restored_device_waits_for_a_person(void **state)
 	assert_true(trio_has(t->site, "activity", open));
 	assert_false(trio_shows(t->site, "volunteer", later, "name", "陈桂兰"));
 	assert_false(trio_agrees(t->site));
+	assert_int_equal(heard(t->site, t->county), STATE_WITHHELD);
+	struct trio_link *l = trio_link(
+	        t->site); /* a session that is cut at its WELCOME says nothing new of it */
+	trio_run_frames(t, 2);
+	trio_cut(l);
+	assert_int_equal(heard(t->site, t->county), STATE_WITHHELD);
 	release(t->county, t->site);
 	assert_true(trio_settle(t));
 	assert_true(trio_shows(t->site, "volunteer", later, "name", "陈桂兰"));
 	assert_true(trio_agrees(t->site));
 	assert_int_equal(held(t->county, t->site), 0);
+	assert_int_equal(heard(t->site, t->county), STATE_ALL);
+}
+
+/* What its parent has no closed lane of it does not keep back: nobody is asked to release such a child. */
+static void whom_nothing_is_kept_from_is_not_held(void **state)
+{
+	struct trio *t = *state;
+	uint8_t row[16];
+
+	t->province->r->hold = true;
+	trio_activity(t->site, "植树", row);
+	assert_true(trio_settle(t));
+	trio_backup(t->county);
+	trio_activity(t->site, "义诊", row);
+	assert_true(trio_settle(t));
+	trio_restore(t->county);
+	trio_sync(t->county); /* before the site has given it again what it lacks */
+	assert_true(trio_has(t->county, "activity", row));
+	assert_int_equal(held(t->province, t->county), 0);
+	assert_true(trio_settle(t));
 }
 
 /* Of two copies neither is more the true one than the other; the work of both is kept. */
@@ -906,6 +943,7 @@ int main(void)
 	        TEST(a_restored_hub_still_knows_whom_it_revoked),
 	        TEST(nobody_revokes_anothers_device),
 	        TEST(a_restored_device_waits_for_a_person),
+	        TEST(whom_nothing_is_kept_from_is_not_held),
 	        TEST(copies_wait_for_a_person),
 	        TEST(an_honest_device_is_never_held),
 	};
