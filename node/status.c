@@ -145,6 +145,10 @@ int status_child(struct replica *r, const struct cert *child, bool *ret_seen, st
 	*ret_agrees = false;
 	rc = store_peer_get(replica_store(r), origin, ret_peer, ret_seen);
 	if (rc || !*ret_seen || !ret_peer->agreed_ms) return rc;
+	/* Equal digests of what it may have are not an agreement while it does not get the rest. */
+	unsigned withheld = STATE_ALL;
+	rc = replica_withheld(r, child, &withheld);
+	if (rc || withheld != STATE_ALL) return rc;
 	rc = replica_digest(r, child, digest);
 	if (rc) return rc;
 	*ret_agrees = !memcmp(digest, ret_peer->state, sizeof digest) && !ret_peer->restored &&

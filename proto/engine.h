@@ -342,10 +342,9 @@ int repair_hurt(struct replica *r); /* the row that could not be read or merged 
 int repair_entry(struct replica *r, unsigned kind, struct span head, struct span body,
                  uint32_t from, bool *ret_new);
 
-/* ---- feed.c: what a child does not get; enum state_unapplied */
+/* ---- feed.c */
 int engine_hold(struct replica *r,
                 const uint8_t origin[16]); /* it was restored, or two of it are alive */
-int engine_withheld(struct replica *r, const struct cert *peer, unsigned *ret);
 /* Runs a certificate out soon, by this clock? */
 bool engine_cert_due(const struct cert *c, int64_t now_ms);
 

@@ -96,7 +96,7 @@ int replica_release(struct replica *r, const uint8_t origin[16])
 	return rc ? rc : held_put(r, origin, 0);
 }
 
-int engine_withheld(struct replica *r, const struct cert *peer, unsigned *ret)
+int replica_withheld(struct replica *r, const struct cert *peer, unsigned *ret)
 {
 	struct cert_row *row;
 	uint8_t origin[16];
@@ -132,7 +132,7 @@ int feed_for(struct replica *r, const struct cert *peer, uint32_t peer_run_ord, 
 		uint32_t unit;
 		struct scope s;
 		unsigned withheld;
-		rc = engine_withheld(r, peer, &withheld);
+		rc = replica_withheld(r, peer, &withheld);
 		if (rc || withheld == STATE_EXPIRED) { /* of no scope anything */
 			hash_end(&h, ret->id, sizeof(ret->id));
 			return rc;

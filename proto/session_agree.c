@@ -67,7 +67,7 @@ int session_held_for_peer(struct session *s, struct msg_state *ret)
 int session_state_unsaid(struct session *s, unsigned *ret)
 {
 	bool placed = true;
-	int rc = engine_withheld(s->r, &s->c.peer, ret);
+	int rc = replica_withheld(s->r, &s->c.peer, ret);
 	if (rc || *ret != STATE_ALL) return rc;
 	rc = replica_place_known(s->r, &placed);
 	*ret = placed ? STATE_ALL : STATE_PLACE_UNKNOWN;

@@ -185,6 +185,8 @@
 	X(SEALED_AGAIN, NULL, "a record is re-wrapped to an officer who came later") \
 	X(SEALED_OPENED, NULL, "an officer opens a record at rest") \
 	X(SEALED_OPENED_LATER, NULL, "so does one who came later") \
+	X(HELD_SESSION, NULL, "a session of a child that waits to be released") \
+	X(HELD_RELEASED, NULL, "a person releases one") \
 	X(ERASED, NULL, "a county erases what a row says") \
 	X(ERASED_FROM_BELOW, NULL, "it names a row that a site has, and may have none of it itself") \
 	X(ERASED_ROW, "erased: a row", "a row is blanked") \

@@ -7,6 +7,7 @@
 
 #include "common/ident.h"
 #include "tests/sim/again.h"
+#include "tests/sim/held.h"
 #include "tests/sim/people.h"
 #include "tests/sim/quota.h"
 #include "tests/sim/trust.h"
@@ -219,6 +220,7 @@ static int device_open(struct device *d)
 	                                .judge = d->hub ? &d->judge : NULL,
 	                                .piece_bytes = (size_t)d->world->config.piece,
 	                                .trail = d->world->config.trails > 0,
+	                                .hold = d->hub && d->world->config.held > 0,
 
 	                                .cert_life_ms = trust_life_ms(d->world)};
 	bool died;
@@ -649,6 +651,7 @@ void device_connect(struct world *w, struct device *d)
 	}
 	c->ends[SIDE_CHILD].start = true;
 	trust_session(c, /* begins= */ true);
+	held_session(c, /* begins= */ true);
 	d->conn = c;
 	d->seal_at_ms = hub->seal_at_ms = w->now_ms;
 	w->counts.sessions++;
@@ -1067,6 +1070,7 @@ static int write_by_command(struct device *d, struct writing *x)
 	                                .judge = d->hub ? &d->judge : NULL,
 	                                .piece_bytes = (size_t)d->world->config.piece,
 	                                .trail = d->world->config.trails > 0,
+	                                .hold = d->hub && d->world->config.held > 0,
 
 	                                .cert_life_ms = trust_life_ms(d->world)};
 	bool died;

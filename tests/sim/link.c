@@ -6,6 +6,7 @@
 #include "tests/sim/link.h"
 
 #include "tests/sim/device.h"
+#include "tests/sim/held.h"
 #include "tests/sim/trust.h"
 #include "tests/sim/weather.h"
 
@@ -250,8 +251,10 @@ void link_leave(struct world *w, struct conn *c, unsigned side)
 	e->device->session_ended = true;
 	if (e->session != NULL && side == SIDE_PARENT) trust_session(c, /* begins= */ false);
 	if (e->session != NULL && side == SIDE_CHILD) weather_parted(w, c);
+	bool talked = e->session != NULL;
 	session_free(e->session);
 	e->session = NULL;
+	if (talked && side == SIDE_CHILD) held_session(c, /* begins= */ false);
 	e->due_ms = 0;
 	frames_done(&e->in);
 	if (side == SIDE_CHILD && e->device->conn == c) device_disconnected(w, e->device);

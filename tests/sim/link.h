@@ -43,7 +43,8 @@ struct conn_end {
 	struct random rnd;                   /* of what is on the line from here */
 };
 struct conn {
-	bool out_from_begin, renews; /* trust.h */
+	bool out_from_begin, renews;   /* trust.h */
+	int64_t held_since, held_head; /* held.h: at its begin; 0: the child did not wait */
 	unsigned number;
 	unsigned call;                /* of this child, from 1 */
 	bool broken;                  /* nothing passes any more */

@@ -30,7 +30,8 @@
 	X(WAIT, "wait") X(LINE, "line") X(WORK, "work") X(SETUP, "setup") \
 	X(DAMAGE, "damage") \
 	/* new ones at the end, or the draws of all others would change */ \
-	X(TWIN, "twin") X(DIES, "dies") X(EIO, "eio") X(FULL, "full") X(PLATTER, "platter") X(TRAIL, "trail") X(SEALED, "sealed") X(ERASURE, "erasure")
+	X(TWIN, "twin") X(DIES, "dies") X(EIO, "eio") X(FULL, "full") X(PLATTER, "platter") X(TRAIL, "trail") X(SEALED, "sealed") X(ERASURE, "erasure") \
+	X(RELEASE, "release")
 /* clang-format on */
 
 enum drawn {

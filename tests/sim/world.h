@@ -67,6 +67,7 @@ struct config {
 	int64_t clone;    /* disks copied whole: both machines go on */
 	int64_t swap;     /* pairs of machines that swap their disks */
 	int64_t resume;   /* images of a running machine resumed later */
+	int64_t held; /* times that somebody looks at who waits to be released; 0: hubs hold nobody */
 	int64_t late_segment; /* segments that come to a hub by another way, before the ones before them */
 };
 
@@ -94,7 +95,8 @@ enum event_kind {
 	AT_TRAIL,
 	AT_SEALED,
 	AT_VAULT, /* backups, restores, copies: vault.h; what: in `conn` */
-	AT_ERASE
+	AT_ERASE,
+	AT_LET_GO /* held.h */
 };
 struct event {
 	int64_t at_ms;
