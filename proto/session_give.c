@@ -154,8 +154,11 @@ static int send_owed(struct session *s, struct session_actions *a)
 		if (sent) continue;
 		rc = store_journal_get(s->r->st, list[i], &s->memory, &e);
 		if (rc || (e && feed_admits(&s->feed, e) && !entry_sound(e))) continue;
+		if (!e || !feed_admits(&s->feed, e)) { /* not this peer's any more */
+			rc = owed_settled(s->r, &s->c.peer, &list[i], 1);
+			continue;
+		}
 		s->owed_sent[s->owed_sent_count++] = list[i];
-		if (!e || !feed_admits(&s->feed, e)) continue;
 		env_trace(s->r->env, "session: what was damaged and is mended goes out");
 		rc = send_entry(s, a, e, s->out_pos);
 		s->owed_bytes = s->data_out;
@@ -228,7 +231,8 @@ int session_pump(struct session *s, struct session_actions *a)
 int session_out_done(struct session *s, bool *ret)
 {
 	int64_t count, bytes;
-	*ret = s->out_open && !s->rescanning && s->out_told && s->p.acked >= s->out_last;
+	*ret = s->out_open && !s->rescanning && s->out_told && s->p.acked >= s->out_last &&
+	       !s->owed_sent_count; /* until it is acknowledged it is owed, in the next session too */
 	int rc = store_tail_size(s->r->st, &count, &bytes);
 	*ret = *ret && count == 0;
 	return rc;
@@ -303,9 +307,11 @@ int session_on_ack(struct session *s, const struct msg_ack *k)
 {
 	session_grant(s, k->credit);
 	s->place_unheard = false; /* before the answer to PLACE there is nothing to acknowledge */
+	/* Its place says nothing of them; that credit goes on does: who grants it has taken what was sent. */
 	if (s->owed_sent_count && s->credit >= s->owed_bytes + s->window) {
 		int rc = owed_settled(s->r, &s->c.peer, s->owed_sent, s->owed_sent_count);
 		if (rc) return rc;
+		s->owed_sent_count = 0;
 	}
 	return session_hear_acked(s, k->pos);
 }

@@ -45,7 +45,8 @@ struct session {
 	        taken_up; /* our certificate, to a parent that has forgotten us, which keeps it now */
 	bool place_unheard; /* we said where to begin anew: until that is answered, positions that the peer names are of a journal
 	                       that is gone */
-	int64_t owed_sent[OWED_MAX]; /* in this session: what was damaged when its turn came */
+	int64_t owed_sent
+	        [OWED_MAX]; /* sent and not acknowledged: what was damaged when its turn came */
 	size_t owed_sent_count;
 	uint64_t owed_bytes; /* data_out behind it */
 	bool place_due;      /* a widened filter was caught up with: the cursor takes its id */

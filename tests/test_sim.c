@@ -66,6 +66,9 @@ static void worlds_that_broke(void **state)
 	        "latency_ms=30 half_open=291 offline=12 fault=11 skew=10 refuse=351 hold=575 "
 	        "window=1536 crowd=1 twin=332 damage=5 without=1 pause=274 whole=100 quota=27 "
 	        "disk=1 power=1000 eio=23 full=3 audit=253",
+	        /* Who agreed left before what he owed was acknowledged, and sent it again in each session. */
+	        "seed=9002160 tiers=1 counties=1 sites=1 devices=2 calm=2 hours=2 loss=124 "
+	        "late=433 damage=6 clock=235",
 	};
 
 	(void)state;
