@@ -117,7 +117,7 @@ int replica_held(struct replica *r, const uint8_t origin[16], int64_t *ret_since
 int replica_release(struct replica *r,
                     const uint8_t origin[16]); /* -ERR_NOT_FOUND: it is not held */
 /* Why this hub gives a child less than its lanes allow, or nothing: enum state_unapplied (message.h); STATE_ALL for all others. */
-int replica_withheld(struct replica *r, const struct cert *child, unsigned *ret);
+int replica_withheld(struct replica *r, const struct cert *peer, unsigned *ret);
 /* How long a certificate that this hub issues now is good: no longer than its own. */
 int64_t replica_cert_end(struct replica *r);
 /* The next certificate of a device that we enrolled, if the one that it has runs out within a quarter of its life, or names another
