@@ -20,6 +20,7 @@ struct engine_state {
 	int64_t alarms;  /* things above the ceiling that were offered to us */
 	int64_t runs;    /* own runs drawn */
 	bool restored;
+	uint32_t feeds; /* counts changes of feeds, by whichever process; 0 before it was kept */
 };
 
 /*
@@ -61,8 +62,10 @@ struct replica {
 	struct buf clock;       /* of the row that is being written */
 	uint32_t met_changed;   /* counts new runs of peers: copies.h */
 	uint32_t wants_changed; /* counts damaged entries and gaps found: sessions ask for them */
-	uint32_t feeds_changed; /* counts changes of feeds: sessions look at theirs again */
-	bool parked_any;        /* is anything parked?  spares a look per operation */
+	uint32_t
+	        feeds_changed; /* counts changes of feeds seen here: sessions look at theirs again */
+	uint32_t feeds_known;  /* s.feeds as we last saw it */
+	bool parked_any;       /* is anything parked?  spares a look per operation */
 	struct admitting *admitting;   /* verdicts of this apply, not yet journaled */
 	struct opened_segment *opened; /* OPENED_MAX; NULL: none yet */
 	size_t opened_next;
@@ -172,6 +175,7 @@ int engine_cert_of(struct replica *r, const uint8_t origin[16], struct cert *ret
 int engine_org_changed(struct replica *r,
                        const uint8_t unit[16]); /* an org_unit row was merged: parents, feeds */
 int engine_feeds(struct replica *r);            /* recomputes feeds of all scopes */
+void engine_feed_changed(struct replica *r);
 int engine_rival(struct replica *r, const uint8_t origin[16],
                  bool *ret);             /* was its certificate turned away here? */
 int engine_went_back(struct replica *r); /* another run, kept as meta `back` */

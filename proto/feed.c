@@ -65,7 +65,7 @@ static int held_put(struct replica *r, const uint8_t origin[16], int64_t since_m
 {
 	char key[64];
 	held_key(origin, key);
-	r->feeds_changed++;
+	engine_feed_changed(r);
 	int rc = store_meta_put(r->st, key, span_of(&since_ms, sizeof(since_ms)));
 	return rc ? engine_fail(r, rc) : 0;
 }

@@ -66,6 +66,14 @@ static void state_pack(const struct engine_state *s, struct buf *b)
 	buf_u64(b, (uint64_t)s->alarms);
 	buf_u64(b, (uint64_t)s->runs);
 	buf_u8(b, s->restored);
+	buf_u32(b, s->feeds);
+}
+
+void engine_feed_changed(struct replica *r)
+{
+	r->s.feeds++;
+	r->feeds_changed++;
+	r->feeds_known = r->s.feeds;
 }
 
 static int state_load(struct replica *r)
@@ -95,6 +103,10 @@ static int state_load(struct replica *r)
 	s->alarms = (int64_t)cut_u64(&c);
 	s->runs = (int64_t)cut_u64(&c);
 	s->restored = cut_u8(&c) != 0;
+	if (cut_left(&c)) s->feeds = cut_u32(&c);
+	/* Another process changed them, or what we changed was undone. */
+	if (s->feeds != r->feeds_known) r->feeds_changed++;
+	r->feeds_known = s->feeds;
 	return c.bad ? error_set(&r->err, ERR_DATABASE_DAMAGED, "", "engine state is cut short")
 	             : 0;
 }
@@ -743,7 +755,7 @@ static int renew(struct replica *r, struct cert *c)
 	int rc = cert_make(c, r->id->sign_secret, &b, &r->err);
 	rc = rc ? rc : replica_enrol(r, buf_span(&b));
 	buf_done(&b);
-	r->feeds_changed++; /* of one that had run out: it gets everything again */
+	engine_feed_changed(r); /* of one that had run out: it gets everything again */
 	env_trace(r->env, "certificate: renewed a child's");
 	return rc;
 }
@@ -944,7 +956,7 @@ int engine_feeds(struct replica *r)
 		uint32_t feed = tree_feed(r, &t, &t.scopes[i]);
 		if (feed == t.scopes[i].feed) continue;
 		rc = store_scope_set_feed(r->st, t.scopes[i].ord, feed);
-		r->feeds_changed++;
+		engine_feed_changed(r);
 	}
 	return rc ? engine_fail(r, rc) : 0;
 }

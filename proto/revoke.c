@@ -127,7 +127,7 @@ static int mark(struct replica *r, const uint8_t origin[16], int64_t at_ms)
 	for (size_t i = 0; i < n && !rc; i++)
 		if (!memcmp(rows[i].origin, origin, 16) && !rows[i].revoked_ms)
 			rc = store_cert_revoke(r->st, rows[i].id, at_ms > 0 ? at_ms : 1);
-	r->feeds_changed++;
+	engine_feed_changed(r);
 	return rc;
 }
 

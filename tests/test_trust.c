@@ -850,6 +850,47 @@ static void a_restored_device_waits_for_a_person(void **state)
 	assert_int_equal(heard(t->site, t->county), STATE_ALL);
 }
 
+/* The command that releases is another process than the daemon, whose session with the device may be open. */
+static void a_release_by_another_process_is_noticed(void **state)
+{
+	struct trio *t = *state;
+	struct trio_device *county = t->county;
+	struct replica_config config = {
+	        .env = &county->env, .identity = &county->identity, .judge = &county->judge};
+	uint8_t row[16];
+	struct store *store;
+	struct replica *r;
+	struct error err = {0};
+	struct trio_link *l;
+
+	county->r->hold = true;
+	trio_volunteer(t->second, "王芳", row);
+	trio_backup(t->site);
+	assert_true(trio_settle(t));
+	trio_activity(t->site, "植树", row);
+	trio_sync(t->site);
+	trio_restore(t->site);
+	trio_sync(t->site);
+	assert_true(held(county, t->site) != 0);
+	l = trio_link(t->site);
+	l->config[TRIO_UP].stay = l->config[TRIO_DOWN].stay = true;
+	trio_run(t);
+	assert_false(l->closed[TRIO_DOWN]);
+	assert_int_equal(store_open(county->path, county->schema, county->flags, &store, &err), 0);
+	assert_int_equal(replica_open(&r, store, &config, &err), 0);
+	assert_int_equal(replica_begin(r), 0);
+	assert_int_equal(replica_release(r, t->site->identity.origin), 0);
+	assert_int_equal(replica_commit(r), 0);
+	replica_close(r);
+	store_close(store);
+	trio_pump(county);
+	trio_run(t);
+	assert_true(l->closed[TRIO_DOWN] && l->closed[TRIO_UP]);
+	assert_int_equal(l->codes[TRIO_UP], ERR_BUSY); /* to come again at once */
+	assert_true(trio_settle(t));
+	assert_int_equal(heard(t->site, county), STATE_ALL);
+}
+
 /* What its parent has no closed lane of it does not keep back: nobody is asked to release such a child. */
 static void whom_nothing_is_kept_from_is_not_held(void **state)
 {
@@ -943,6 +984,7 @@ int main(void)
 	        TEST(a_restored_hub_still_knows_whom_it_revoked),
 	        TEST(nobody_revokes_anothers_device),
 	        TEST(a_restored_device_waits_for_a_person),
+	        TEST(a_release_by_another_process_is_noticed),
 	        TEST(whom_nothing_is_kept_from_is_not_held),
 	        TEST(copies_wait_for_a_person),
 	        TEST(an_honest_device_is_never_held),
