@@ -257,7 +257,22 @@ int session_open_feed(struct session *s)
 	return feed_now(s, &s->feed);
 }
 
-/* Is there nothing to send from this cursor on, and nothing here that is not yet applied? */
+/* Is anything owed that can be given by now?  What is no longer this peer's is settled in the session. */
+static int owed_is_due(struct session *s, bool *ret)
+{
+	int64_t list[OWED_MAX];
+	size_t n;
+	int rc = owed_list(s->r, &s->c.peer, list, &n);
+	*ret = false;
+	for (size_t i = 0; i < n && !rc && !*ret; i++) {
+		struct entry *e = NULL;
+		rc = store_journal_get(s->r->st, list[i], &s->memory, &e);
+		*ret = !rc && (!e || !feed_admits(&s->feed, e) || entry_sound(e));
+	}
+	return rc;
+}
+
+/* Is there nothing to send from this cursor on, nothing owed, and nothing here that is not yet applied? */
 int session_nothing_for(struct session *s, const struct mark *at, bool *ret)
 {
 	struct entry *entries;
@@ -269,6 +284,9 @@ int session_nothing_for(struct session *s, const struct mark *at, bool *ret)
 	        : store_journal_scan(s->r->st, &s->feed.filter, at->pos, 1, 1, &s->memory, &entries,
 	                             &n);
 	*ret = !rc && !n && head == s->r->s.applied && !memcmp(at->filter, s->feed.id, 8);
+	bool owed = false;
+	if (*ret) rc = owed_is_due(s, &owed);
+	*ret = *ret && !rc && !owed;
 	unsigned unsaid = STATE_ALL;
 	if (*ret) rc = session_state_unsaid(s, &unsaid);
 	*ret = *ret && unsaid == STATE_ALL;

@@ -69,6 +69,11 @@ static void worlds_that_broke(void **state)
 	        /* Who agreed left before what he owed was acknowledged, and sent it again in each session. */
 	        "seed=9002160 tiers=1 counties=1 sites=1 devices=2 calm=2 hours=2 loss=124 "
 	        "late=433 damage=6 clock=235",
+	        /* A parent that owed something said that there was nothing, and the child left before it came. */
+	        "seed=9009815 tiers=2 counties=1 sites=1 devices=2 writes=18 calm=4 hours=3 "
+	        "real=700 latency_ms=361 rate_bytes=1 cut=106 half_open=486 stall=40 crash=4 "
+	        "fault=6 reboot=315 skew=664 refuse=226 late=384 stay=30 twin=269 damage=4 "
+	        "without=136 slow=4040 load=2 whole=100 quota=17",
 	};
 
 	(void)state;
