@@ -15,16 +15,13 @@
 int engine_stands_above(struct replica *r, const uint8_t hub[16], const struct cert *below,
                         bool *ret)
 {
-	uint8_t id[16];
+	struct climb c = {.from = below};
 	int rc = 0;
 	*ret = false;
-	memcpy(id, below->issuer, 16);
 	for (unsigned depth = 0; !rc && depth < CERT_CHAIN_MAX && !*ret; depth++) {
-		struct cert_row *row;
-		rc = store_cert_by_id(r->st, id, &r->scratch, &row);
-		if (rc || !row) break;
-		*ret = !memcmp(row->origin, hub, 16);
-		memcpy(id, row->issuer, 16);
+		rc = engine_climb(r, &c);
+		if (rc || !c.at) break;
+		*ret = !memcmp(c.at->origin, hub, 16);
 	}
 	return rc;
 }

@@ -176,6 +176,13 @@ int engine_org_changed(struct replica *r,
                        const uint8_t unit[16]); /* an org_unit row was merged: parents, feeds */
 int engine_feeds(struct replica *r);            /* recomputes feeds of all scopes */
 void engine_feed_changed(struct replica *r);
+/* Up from a certificate to who issued it, step by step: by the id that it names, or, where a certificate of that id is not
+ * known here, by the key (in our own chain).  `at` becomes NULL at the end of what is known. */
+struct climb {
+	const struct cert *from; /* borrowed */
+	struct cert_row *at;     /* NULL at first; in r->scratch */
+};
+int engine_climb(struct replica *r, struct climb *c);
 int engine_rival(struct replica *r, const uint8_t origin[16],
                  bool *ret);             /* was its certificate turned away here? */
 int engine_went_back(struct replica *r); /* another run, kept as meta `back` */

@@ -614,23 +614,47 @@ static int adopt_own(struct replica *r, const struct cert *c, const struct cert_
 }
 
 /* Who joined after a hub above was renewed, perhaps by the spare root, does not know by which certificate it issued earlier
- * ones.  The key is the same: what that key signed while it had another certificate is good.  And of a hub of which a newer
- * certificate is here, an earlier one that nothing here vouches for is of no use: *ret_skip. */
-static int earlier_issuer(struct replica *r, const struct cert *c, struct cert *ret,
-                          bool *ret_found, bool *ret_skip)
+ * ones; and who was away does not know by which it issues now.  The key is the same: what it signs is good. */
+static int signer_in_chain(struct replica *r, const struct cert *c, struct cert *ret,
+                           bool *ret_found)
 {
 	struct span chain[CERT_CHAIN_MAX];
-	struct cert newer;
-	uint8_t origin[16];
-	bool known;
 	size_t n = 0;
-	*ret_found = *ret_skip = false;
+	*ret_found = false;
 	int rc = replica_chain(r, &r->scratch, chain, &n);
 	for (size_t i = 0; i < n && !rc && !*ret_found; i++) {
 		rc = cert_open(chain[i], ret, &r->err);
 		*ret_found = !rc && ret->role == CERT_HUB && cert_signed_by(c, ret->origin_key) &&
 		             (c->role == CERT_HUB || !(c->lanes & (uint8_t)~ret->lanes));
 	}
+	return rc;
+}
+
+int engine_climb(struct replica *r, struct climb *c)
+{
+	struct cert of, issuer;
+	bool found;
+	struct cert_row *last = c->at;
+	int rc =
+	        store_cert_by_id(r->st, last ? last->issuer : c->from->issuer, &r->scratch, &c->at);
+	if (rc) return engine_fail(r, rc);
+	if (c->at || (last ? last->role : c->from->role) == CERT_ROOT) return 0;
+	if (last) rc = cert_open(last->body, &of, &r->err);
+	rc = rc ? rc : signer_in_chain(r, last ? &of : c->from, &issuer, &found);
+	if (rc || !found) return rc;
+	rc = store_cert_by_id(r->st, issuer.id, &r->scratch, &c->at);
+	return rc ? engine_fail(r, rc) : 0;
+}
+
+/* Of a hub of which a newer certificate is here, an earlier one that nothing here vouches for is of no use: *ret_skip. */
+static int earlier_issuer(struct replica *r, const struct cert *c, struct cert *ret,
+                          bool *ret_found, bool *ret_skip)
+{
+	struct cert newer;
+	uint8_t origin[16];
+	bool known;
+	*ret_skip = false;
+	int rc = signer_in_chain(r, c, ret, ret_found);
 	if (rc || *ret_found) return rc;
 	origin_of(c->origin_key, origin);
 	rc = engine_cert_of(r, origin, &newer, &known);

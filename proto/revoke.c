@@ -96,24 +96,22 @@ static int kept(struct replica *r, const uint8_t origin[16], const uint8_t hub[1
 /* The revocation of this certificate's device by a hub that stands above it; *ret false: none. */
 static int find(struct replica *r, const struct cert *c, struct revocation *ret, bool *ret_found)
 {
-	uint8_t id[16], origin[16];
+	struct climb up = {.from = c};
+	uint8_t origin[16];
 	int rc = 0;
 	*ret_found = false;
 	origin_of(c->origin_key, origin);
-	memcpy(id, c->issuer, 16);
 	for (unsigned depth = 0; !rc && !*ret_found && depth < CERT_CHAIN_MAX; depth++) {
-		struct cert_row *row;
 		struct entry *e = NULL;
 		int64_t recv = 0;
-		rc = store_cert_by_id(r->st, id, &r->scratch, &row);
-		if (rc || !row) break;
-		rc = kept(r, origin, row->origin, &recv);
+		rc = engine_climb(r, &up);
+		if (rc || !up.at) break;
+		rc = kept(r, origin, up.at->origin, &recv);
 		if (!rc && recv) rc = store_journal_get(r->st, recv, &r->scratch, &e);
 		if (!rc && recv && e) {
 			rc = revocation_open(e->head, ret, &r->err);
 			*ret_found = !rc;
 		}
-		memcpy(id, row->issuer, 16);
 	}
 	return rc;
 }
