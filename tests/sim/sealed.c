@@ -20,7 +20,7 @@ enum { FIRST, LATER, RECOVERY };
 
 struct sealed_record {
 	uint8_t row[16], of[16];
-	unsigned n;
+	unsigned n, to; /* to: a bit for each officer */
 };
 struct sealed {
 	bool certified, later;
@@ -184,6 +184,23 @@ static struct envelope_place place_of(const struct table *t, const uint8_t of[16
 	return at;
 }
 
+/* Whom it is closed to, a bit each.  An officer whose row was damaged here is not known here until it is mended. */
+static unsigned recipients(struct world *w, const struct device *d, const struct asking *x)
+{
+	unsigned to = 0;
+
+	for (unsigned who = FIRST; who < OFFICERS + 1; who++) {
+		struct officer_keys k;
+
+		keys(who, &k);
+		for (size_t i = 0; i < x->count; i++)
+			if (!memcmp(x->to[i], k.link_public, LINK_KEY)) to |= 1U << who;
+		if (who != LATER && (who < OFFICERS) != (bool)(to >> who & 1) && !w->config.damage)
+			world_fail(w, "sealed", "%s closes to the wrong keys (%u)", d->label, who);
+	}
+	return to;
+}
+
 static void seal(struct world *w, struct device *d, unsigned n, struct random *rnd)
 {
 	static const uint8_t author[8] = {1};
@@ -216,6 +233,7 @@ static void seal(struct world *w, struct device *d, unsigned n, struct random *r
 	/* Noted before: it may be durable although the machine dies. */
 	memcpy(s->records[s->records_count].row, at.row, 16);
 	memcpy(s->records[s->records_count].of, of, 16);
+	s->records[s->records_count].to = recipients(w, d, &x);
 	s->records[s->records_count++].n = n;
 	struct field_write f[] = {
 	        {table_field_named(t, "of"), value_bytes(of, 16)},
@@ -367,7 +385,7 @@ static void check_record(struct world *w, struct device *d, const struct table *
 		keys(who, &k);
 		to = envelope_wrap(&e, k.link_public) != NULL;
 		opened = open_with(who, &e, &e, &at, key, &got);
-		if (who != LATER && to != (who < OFFICERS))
+		if (to != (bool)(r->to >> who & 1))
 			world_fail(w, "sealed", "%s: %s is closed to the wrong keys (%u)", d->label,
 			           hex, who);
 		else if (opened != to ||
