@@ -168,6 +168,18 @@ enum record_verdict words_verdict(const struct words *w, uint32_t ordinal,
 	return v;
 }
 
+bool words_judged(const struct words *w, uint32_t first, size_t count)
+{
+	for (size_t i = 0; i < w->count; i++)
+		for (size_t k = 0; k < count; k++) {
+			const struct verdict *said = said_of(&w->items[i], first + (uint32_t)k);
+			if (said ? said->accepted != 2 || said->code != ERR_PART
+			         : w->items[i].mode == ADMIT_ALL_BUT)
+				return true;
+		}
+	return false;
+}
+
 /* ---- making words: collected while a batch is applied, journaled at its end */
 
 /* Verdicts of one admission, at most: with the longest list of items it stays below its limit of bytes. */

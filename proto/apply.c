@@ -1281,14 +1281,18 @@ static int take_childs(struct applying *x, const struct entry *e, struct opened 
 	for (size_t i = 0; i < o->n && !rc; i++) {
 		const struct changeset *c = &o->cs[i];
 		bool waits = words_verdict(&o->words, ordinal, NULL, NULL) == VERDICT_WAITS;
-		if (waits && (c->parts > 1 || (c->flags & CHANGESET_WHOLE))) {
+		bool part = c->parts > 1 && !words_judged(&o->words, ordinal, c->ops_count);
+		/* Judged when all parts were here, perhaps by us before our disk went back: it waits for them no more. */
+		if (c->parts > 1 && !part)
+			rc = store_parked_drop(x->r->st, e->recv, ordinal, c->ops_count);
+		if (rc) break;
+		if (part || (waits && (c->flags & CHANGESET_WHOLE))) {
 			rc = settle(x);
 			if (rc) break;
 			struct record first = record_of(e, o, i, 0, ordinal);
 			struct verdict *said = &item.verdicts[item.verdicts_count];
 			struct together all = together_of(x, &first, c);
-			rc = c->parts > 1 ? take_part(x, &first, c, said)
-			                  : admit_whole(x, &all, said);
+			rc = part ? take_part(x, &first, c, said) : admit_whole(x, &all, said);
 			if (!rc && (said[0].accepted != 1 || item.mode == ADMIT_ONLY))
 				item.verdicts_count += c->ops_count;
 			ordinal += (uint32_t)c->ops_count;

@@ -240,6 +240,8 @@ int engine_stands_above(struct replica *r, const uint8_t hub[16], const struct c
 int engine_outside_hub(struct replica *r, const struct cert *hub, uint32_t scope, bool *ret);
 enum record_verdict words_verdict(const struct words *w, uint32_t ordinal,
                                   const struct verdict **ret_said, const uint8_t **ret_hub);
+/* Has a hub judged any of these operations, and so had all parts of their transaction? */
+bool words_judged(const struct words *w, uint32_t first, size_t count);
 int admit_annul(struct replica *r, uint16_t table, unsigned lane, const uint8_t row[16],
                 uint32_t scope);
 /* The name of a change in this row stands for two changes: merges the row again, with the one of higher rank; the others are

@@ -219,17 +219,44 @@ int repair_tail_damaged(struct replica *r, const struct tail_item *item)
 	return rc ? rc : note(r, x);
 }
 
-static int open_rows(struct replica *r, uint32_t scope, unsigned lane);
+static int open_rows(struct replica *r, uint32_t scope, unsigned lane, const struct named_row *also,
+                     size_t also_count);
 
+/* The rows that an entry speaks of, in r->tx. */
+static int rows_of(struct replica *r, const struct entry *e, struct named_row **ret,
+                   size_t *ret_count)
+{
+	struct segment s;
+	struct changeset *cs;
+	size_t n = 0, ops = 0;
+	*ret_count = 0;
+	*ret = NULL;
+	if (!entry_is_segment(e)) return 0;
+	int rc = entry_segment(e, &s, &r->err);
+	if (rc || segment_changesets(&s, &r->tx, &cs, &n, NULL)) return rc;
+	for (size_t i = 0; i < n; i++) ops += cs[i].ops_count;
+	*ret = ARENA_ARRAY(&r->tx, struct named_row, ops + 1);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < cs[i].ops_count; k++) {
+			(*ret)[*ret_count].table = cs[i].ops[k].table;
+			memcpy((*ret)[(*ret_count)++].id, cs[i].ops[k].row, 16);
+		}
+	return 0;
+}
+
+/* While it did not read, nothing here spoke of its rows: one that was lost meanwhile was missed by nobody. */
 int repair_entry_mended(struct replica *r, const struct entry *e)
 {
+	struct named_row *rows;
+	size_t count;
 	uint32_t scope = e->scope;
 	unsigned lane = e->lane;
 	int64_t recv = e->recv;
 	int rc = entry_note(r, e, REPAIR_PEER);
 	if (rc || recv > r->s.applied) return rc;
-	rc = engine_retake(r, recv);
-	return rc ? rc : open_rows(r, scope, lane);
+	rc = rows_of(r, e, &rows, &count);
+	rc = rc ? rc : engine_retake(r, recv);
+	return rc ? rc : open_rows(r, scope, lane, rows, count);
 }
 
 int repair_entry(struct replica *r, unsigned kind, struct span head, struct span body,
@@ -675,14 +702,16 @@ int repair_rows(struct replica *r, uint32_t scope, unsigned lane, const struct n
 	return repair_some(r, scope, lane, rows, count, ret_mended, /* settle= */ false);
 }
 
-/* Rows that were named while entries of their scope and lane did not read. */
-static int open_rows(struct replica *r, uint32_t scope, unsigned lane)
+/* Rows that were named while entries of their scope and lane did not read, and others besides. */
+static int open_rows(struct replica *r, uint32_t scope, unsigned lane, const struct named_row *also,
+                     size_t also_count)
 {
 	struct notes *n = ARENA_ARRAY(&r->tx, struct notes, 1);
-	struct named_row *rows = ARENA_ARRAY(&r->tx, struct named_row, REPAIRS_MAX);
+	struct named_row *rows = ARENA_ARRAY(&r->tx, struct named_row, REPAIRS_MAX + also_count);
 	uint8_t id[16];
-	size_t count = 0, mended;
+	size_t count = also_count, mended;
 	int rc = notes_load(r, n);
+	if (also_count) memcpy(rows, also, also_count * sizeof(*also));
 	rc = rc ? rc : engine_scope_id(r, scope, id);
 	for (size_t i = 0; i < n->count && !rc; i++) {
 		const struct repair *x = &n->list[i];

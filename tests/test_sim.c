@@ -79,6 +79,15 @@ static void worlds_that_broke(void **state)
 	        "real=400 latency_ms=249 cut=384 half_open=514 stall=183 crash=34 fault=17 "
 	        "reboot=559 refuse=121 command=139 late=12 stay=798 window=12288 mixed=300 "
 	        "twin=199 malice=12 without=138 upgrade=403 whole=635 sealed=12 life=69",
+	        /* A row lost while the hub's own entry that made it did not read: missed by nobody when it read again. */
+	        "seed=9000516 tiers=2 counties=1 sites=1 devices=2 writes=9 calm=4 hours=2 "
+	        "real=500 latency_ms=343 cut=434 offline=348 crash=29 fault=7 reboot=490 hold=745 "
+	        "command=159 damage=7 slow=6192 whole=651 trails=20",
+	        /* A part that was judged before the hub's disk went back waited for the others, which wait no more. */
+	        "seed=9010209 tiers=3 counties=2 sites=1 devices=1 writes=85 hours=8 "
+	        "latency_ms=394 "
+	        "crash=8 fault=12 reboot=247 refuse=493 hold=650 late=111 crowd=1 piece=164 "
+	        "twin=477 clock=405 deaf=300 whole=100 trails=13 restore=5 resume=3",
 	};
 
 	(void)state;
