@@ -1200,6 +1200,8 @@ static int release_parts(struct applying *x, const struct part *parts, size_t co
 			rc = rc ? rc : forget(x, &memory);
 		}
 	x->singly = false;
+	/* What stood behind a part that came before its time. */
+	for (size_t k = 0; k < total && !rc; k++) wake(x, all.recs[k].op->row);
 	return rc || judged ? rc : say_parts(x, parts, count, verdicts);
 }
 

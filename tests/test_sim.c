@@ -88,6 +88,11 @@ static void worlds_that_broke(void **state)
 	        "latency_ms=394 "
 	        "crash=8 fault=12 reboot=247 refuse=493 hold=650 late=111 crowd=1 piece=164 "
 	        "twin=477 clock=405 deaf=300 whole=100 trails=13 restore=5 resume=3",
+	        /* What stood behind a part that came before its time was not looked at when the parts were released. */
+	        "seed=9007092 tiers=3 counties=1 sites=2 devices=2 writes=8 calm=4 hours=1 "
+	        "latency_ms=86 cut=448 stall=125 offline=83 skew=272 refuse=458 hold=305 "
+	        "command=45 late=351 stay=447 window=39936 mixed=500 crowd=1 piece=186 whole=100 "
+	        "sealed=14 late_segment=2",
 	};
 
 	(void)state;

@@ -461,13 +461,18 @@ struct holding { /* candidates of a replica, and its run ordinals */
 	size_t count;
 };
 
+/* A resumed image may give one id to rows of two tables. */
+static bool is_of(const struct candidate *c, const struct oracle_row *row, unsigned slot)
+{
+	return c->kind != CANDIDATE_EDIT_OF_DELETED && c->table == row->table &&
+	       c->lane == row->lane && c->slot == slot && memcmp(c->row, row->id, 16) == 0;
+}
+
 static size_t candidates_of(const struct holding *h, const struct oracle_row *row, unsigned slot)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < h->count; i++)
-		n += h->c[i].kind != CANDIDATE_EDIT_OF_DELETED && h->c[i].lane == row->lane &&
-		     h->c[i].slot == slot && memcmp(h->c[i].row, row->id, 16) == 0;
+	for (size_t i = 0; i < h->count; i++) n += is_of(&h->c[i], row, slot);
 	return n;
 }
 
@@ -477,10 +482,7 @@ static bool candidate_there(struct device *d, const struct holding *h, const str
 	for (size_t i = 0; i < h->count; i++) {
 		struct run_info info = {0};
 
-		if (h->c[i].kind == CANDIDATE_EDIT_OF_DELETED || h->c[i].lane != row->lane ||
-		    h->c[i].slot != slot || memcmp(h->c[i].row, row->id, 16) != 0 ||
-		    h->c[i].stamp != want->stamp)
-			continue;
+		if (!is_of(&h->c[i], row, slot) || h->c[i].stamp != want->stamp) continue;
 		if (store_run_get(d->keeper, h->c[i].run, &info) == 0 && info.run == want->run)
 			return slot == 0 ? is_alive(h->c[i].value) == is_alive(want->value)
 			                 : value_equal(h->c[i].value, want->value);
