@@ -29,7 +29,8 @@ enum {
 	SAID_ONCE = 10,
 	SAID_EACH = 5,
 	SAID_RENEW = 6, /* RENEW, and a chain of certificates */
-	EVENTS_MAX = 400000
+	EVENTS_MAX = 400000,
+	EVENTS_AN_HOUR_MAX = 1000 /* worlds of weeks: who has a bad link calls each minute or so */
 };
 
 /* ---- configurations */
@@ -416,15 +417,16 @@ bool sim_until(struct sim *s, int64_t until_ms)
 {
 	struct world *w = &s->world;
 	struct event e;
+	uint64_t events_max = EVENTS_MAX + EVENTS_AN_HOUR_MAX * (uint64_t)w->config.hours;
 
 	while (w->failed_rule[0] == '\0' && w->queue_count > 0 && w->queue[0].at_ms <= until_ms &&
 	       world_next(w, &e)) {
 		handle(s, &e);
 		people_check_ended(w, s->chest);
-		if (w->counts.events > EVENTS_MAX)
+		if (w->counts.events > events_max)
 			world_fail(w, "livelock",
-			           "%d events: the last at device %u, conn %u, kind %d", EVENTS_MAX,
-			           e.device, e.conn, (int)e.kind);
+			           "%" PRIu64 " events: the last at device %u, conn %u, kind %d",
+			           events_max, e.device, e.conn, (int)e.kind);
 	}
 	if (w->now_ms < until_ms) w->now_ms = until_ms;
 	return w->failed_rule[0] == '\0';
