@@ -230,6 +230,12 @@
 	  "this community was made by a hub below and not confirmed here; {} devices ({}; by {})") \
 	W(DOUBT_OFFENCE, "它送来 {} 次正常程序不会送的内容({};{})",                                \
 	  "it sent {} times what no honest program sends ({}; {})")                                \
+	W(MATCH_DOCUMENT, "证件类型和号码相同", "one document")                                    \
+	W(MATCH_PHONE, "电话和姓名相同", "one telephone and name")                                 \
+	W(MATCH_BIRTH, "姓名和出生日期相同(可能是两个人)",                                         \
+	  "one name and birthday (may be two persons)")                                            \
+	W(MATCH_NEXT, "请与站点核实后再处理:edit ID vstat=merged,其记录改到保留的编号下",          \
+	  "ask the sites; then: edit ID vstat=merged, and their records to the one that stays")    \
 	W(TOLD_QUOTA, "有 {} 条没有送出,都在本机:", "{} not sent, safe here: ")                    \
 	W(NEXT_QUOTA, "上级腾出后会自动继续;着急请联系上级",                                       \
 	  "it goes on by itself when the cause is gone; call the parent if it is urgent")          \
