@@ -286,8 +286,9 @@ static void check_held(struct world *w, const struct view *v)
 	struct held *held_there = NULL;
 	size_t count = 0;
 
-	if (d->copied || p->copied)
-		return; /* what the other machine recorded, or the parent's other copy holds, it cannot know of */
+	/* What the other machine recorded, or the parent's other copy or, until all is home, its disk of before holds, it
+	 * cannot know of. */
+	if (d->copied || p->copied || (p->restored && !w->rests)) return;
 	arena_init(&a, 0);
 	if (store_parked_list(p->keeper, 0, 1u << 16, &a, &held_there, &count) < 0) count = 0;
 	for (size_t i = 0; i < count; i++) {

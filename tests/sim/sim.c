@@ -617,6 +617,7 @@ void sim_settle(struct sim *s)
 		world_fail(w, "rest", "no rest after %d rounds", ROUNDS_MAX);
 		return;
 	}
+	w->rests = true;
 	world_trace(w, "rest after %u rounds", s->rounds);
 	world_tell(w, "nothing moves any more, after %u rounds of calls", s->rounds);
 	check_rest(w, s->chest);

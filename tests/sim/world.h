@@ -136,6 +136,7 @@ struct world {
 	struct conn *conns[CONNS_MAX];
 	size_t conns_count;
 	bool healed;         /* no more faults, no more writes */
+	bool rests;          /* and nothing moves any more */
 	struct vault *vault; /* backups and copies of disks; NULL: none in this world */
 
 	uint8_t root_public[32], root_secret[64], root_fingerprint[32];
