@@ -18,7 +18,7 @@ enum {
 	WRITE_SITE = 1 << LEVEL_PREFECTURE | 1 << LEVEL_COUNTY | 1 << LEVEL_TOWNSHIP |
 	             1 << LEVEL_COMMUNITY,
 	WRITE_ANY = WRITE_SITE | 1 << LEVEL_PROVINCE,
-	WRITE_ERASURE = 1 << LEVEL_PREFECTURE | 1 << LEVEL_COUNTY, /* who holds the county lane */
+	WRITE_KEEPER = 1 << LEVEL_PREFECTURE | 1 << LEVEL_COUNTY, /* who holds the county lane */
 	WRITE_CUSTODIAN = 1 << LEVEL_PROVINCE | 1 << LEVEL_PREFECTURE | 1 << LEVEL_COUNTY
 };
 
@@ -458,6 +458,20 @@ static const struct field broken_glass_fields[] = {
 };
 
 /* Its id is a hash of the person's, so that two who write it down write the same row; deleted: consent given again. */
+/* Of a kind that stays in the county, for the whole county and a quarter that is over; no value: below 5, or hidden with one
+ * that is.  The service is a text, since no code of tier T3 stands in an open field. */
+static const struct field statement_fields[] = {
+	{.number = 4, .type = FIELD_INT, .name = "quarter", .zh = "季度", .en = "quarter", .tier = 1,
+	 .required = true, .indexed = true, .min = 19001, .max = 21994,
+	 .source = "architecture section 6: year * 10 + 1..4"},
+	{.number = 8, .type = FIELD_TEXT, .name = "service", .zh = "服务类别", .en = "kind of service",
+	 .tier = 1, .len_max = 4, .source = "architecture section 6: a code of `act`; none: all closed kinds"},
+	{.number = 12, .type = FIELD_CODE, .name = "metric", .zh = "指标", .en = "kind", .tier = 1,
+	 .required = true, .codes = &codes_metric, .source = "domain study 4.5"},
+	{.number = 16, .type = FIELD_INT, .name = "value", .zh = "数值", .en = "value", .tier = 1,
+	 .min = 5, .max = INT64_C(1000000000000), .source = "domain study rule 20: from 5 up"},
+};
+
 static const struct field withdrawal_fields[] = {
 	{.number = 5, .type = FIELD_REF, .name = "person", .zh = "志愿者", .en = "person", .tier = 2,
 	 .required = true, .indexed = true, .ref_table = TABLE_VOLUNTEER,
@@ -533,6 +547,8 @@ TABLE(participation, TABLE_PARTICIPATION, TABLE_ONCE, "服务记录", "participa
 TABLE(figure, TABLE_FIGURE, TABLE_SYSTEM, "数字", "figure", WRITE_ANY, "architecture section 6");
 TABLE(correction, TABLE_CORRECTION, TABLE_SYSTEM, "更正", "correction", WRITE_CUSTODIAN,
       "architecture section 6: K of the custodian hub");
+TABLE(statement, TABLE_STATEMENT, TABLE_FIELD, "季度公布", "quarterly statement", WRITE_KEEPER,
+      "architecture section 6: closed kinds, openly, for the whole county");
 TABLE(trail_head, TABLE_TRAIL, TABLE_SYSTEM, "操作日志链首", "head of a trail", WRITE_ANY,
       "domain study 4.3 (audit_entry), rule 27: the records stay on the device");
 TABLE(recovery_key, TABLE_RECOVERY_KEY, TABLE_FIELD, "恢复公钥", "recovery key", WRITE_CUSTODIAN,
@@ -558,7 +574,7 @@ TABLE(broken_glass, TABLE_BROKEN_GLASS, TABLE_ONCE, "破封登记", "broken glas
       "domain study 4.1: break-glass with reason");
 TABLE(withdrawal, TABLE_WITHDRAWAL, TABLE_FIELD, "撤回同意", "consent withdrawn", WRITE_SITE,
       "个人信息保护法 art.15, 47: frozen while a legal term runs");
-TABLE(erasure, TABLE_ERASURE, TABLE_ONCE, "依法删除", "erasure", WRITE_ERASURE,
+TABLE(erasure, TABLE_ERASURE, TABLE_ONCE, "依法删除", "erasure", WRITE_KEEPER,
       "个人信息保护法 art.47; architecture section 6");
 
 const struct table table_case_content = {
@@ -581,7 +597,7 @@ static const struct table *const tables_current[] = {
         &table_recovery_key, &table_person_cert,   &table_review_step,
         &table_arrival,      &table_officer,       &table_restricted_case,
         &table_case_record,  &table_case_key,      &table_broken_glass,
-        &table_withdrawal,   &table_erasure,
+        &table_withdrawal,   &table_erasure,       &table_statement,
 };
 
 const struct schema schema_current = {

@@ -7,6 +7,7 @@
 #include "node/command.h"
 
 extern const struct command commands_org[], commands_invite[], commands_peers[], commands_survive[],
-        commands_root[], commands_revoke[], commands_doubts[], commands_certify[], commands_match[];
+        commands_root[], commands_revoke[], commands_doubts[], commands_certify[], commands_match[],
+        commands_statement[];
 
 #endif

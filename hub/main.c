@@ -7,25 +7,10 @@ static struct judging judging;
 static struct judge judge;
 
 static const struct command *const tables[] = {
-        commands_invite,
-        commands_org,
-        commands_peers,
-        commands_record,
-        commands_look,
-        commands_link,
-        commands_care,
-        commands_hand,
-        commands_survive,
-        commands_people,
-        commands_root,
-        commands_revoke,
-        commands_trail,
-        commands_doubts,
-        commands_privacy,
-        commands_officer,
-        commands_certify,
-        commands_match,
-        NULL,
+        commands_invite,  commands_org,     commands_peers, commands_record,    commands_look,
+        commands_link,    commands_care,    commands_hand,  commands_survive,   commands_people,
+        commands_root,    commands_revoke,  commands_trail, commands_doubts,    commands_privacy,
+        commands_officer, commands_certify, commands_match, commands_statement, NULL,
 };
 
 static const struct program program = {

@@ -7,6 +7,7 @@
 
 #include "common/crypt.h"
 #include "common/env.h"
+#include "hub/tree.h"
 #include "proto/privacy.h"
 
 enum { PAGE = 1000, TOKEN = 16, TEXT_MAX = 256, GROUNDS = 3 };
@@ -92,8 +93,9 @@ static bool is_gone(struct value state)
 	                                    span_equal(state.s, span_of("merged", 6)));
 }
 
-static int take(struct matching *m, const struct row_view *v)
+static int take(void *ctx, const struct row_view *v)
 {
+	struct matching *m = ctx;
 	uint8_t name[TEXT_MAX], other[TEXT_MAX];
 	struct value birth = value_of(m, v, m->birth), type = value_of(m, v, m->id_type);
 	size_t named, n;
@@ -112,27 +114,6 @@ static int take(struct matching *m, const struct row_view *v)
 		note(m, MATCH_BIRTH, v, name, named, &birth.i, sizeof(birth.i));
 	crypt_wipe(other, sizeof(other));
 	return 0;
-}
-
-static int take_all(struct matching *m)
-{
-	struct row_view *rows;
-	uint8_t after[16];
-	bool started = false;
-	int rc = 0;
-
-	for (size_t n = PAGE; n == PAGE && !rc;) {
-		struct arena a;
-
-		arena_init(&a, 0);
-		rc = store_rows_view(replica_store(m->r), m->t, NULL, 0, /* scope= */ 0,
-		                     /* all= */ false, started ? after : NULL, PAGE, &a, &rows, &n);
-		for (size_t i = 0; i < n && !rc; i++) rc = take(m, &rows[i]);
-		if (!rc && n) memcpy(after, rows[n - 1].id, 16);
-		started = true;
-		arena_done(&a);
-	}
-	return rc;
 }
 
 static int by_hash(const void *x, const void *y)
@@ -208,7 +189,7 @@ int match_find(struct replica *r, struct arena *a, struct match **ret, size_t *r
 	m.phone = table_field_named(m.t, "phone");
 	m.state = table_field_named(m.t, "vstat");
 	env_random(m.key, sizeof(m.key));
-	rc = take_all(&m);
+	rc = tree_rows(replica_store(r), m.t, take, &m);
 	for (unsigned g = MATCH_DOCUMENT; g <= MATCH_BIRTH; g++) most += m.count[g] / 2;
 	*ret = ARENA_ARRAY(a, struct match, most + 1);
 	*ret_count = 0;

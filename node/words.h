@@ -236,6 +236,10 @@
 	  "one name and birthday (may be two persons)")                                            \
 	W(MATCH_NEXT, "请与站点核实后再处理:edit ID vstat=merged,其记录改到保留的编号下",          \
 	  "ask the sites; then: edit ID vstat=merged, and their records to the one that stays")    \
+	W(STATEMENT_ALL, "不公开类合计", "all closed kinds")                                       \
+	W(STATEMENT_NEXT, "还没有公布;核对后加 --state 公布",                                      \
+	  "not stated yet: add --state when it is right")                                          \
+	W(STATEMENT_SILENT, "{} 个县已公布,{} 个没有公布", "{} counties stated it, {} did not")    \
 	W(TOLD_QUOTA, "有 {} 条没有送出,都在本机:", "{} not sent, safe here: ")                    \
 	W(NEXT_QUOTA, "上级腾出后会自动继续;着急请联系上级",                                       \
 	  "it goes on by itself when the cause is gone; call the parent if it is urgent")          \

@@ -251,38 +251,5 @@ def what_comes_back_is_cut(t):
     must(n.json("show", t.other)["items"][0]["phone"] == "13512345670", "what was cut lost more than what was erased")
 
 
-@test
-def who_is_registered_twice_is_found(t):
-    """By document, by telephone and name, by name and birthday; the weaker ground only where no surer one says it."""
-    a, b, county = t.a, t.b, t.county
-    doc, phone = "35010219850412028X", "13611112222"
-    twice = {"id_type": "01", "birth": "1985-04-12"}
-    here = a.record([volunteer("吴小兰", id_no=doc.lower(), phone=phone, **twice), volunteer("郑 丽", phone="+86 136-3333-4444"),
-                     volunteer("何静", birth="1990-01-02"), volunteer("何静", birth="1990-01-03")])
-    there = b.record([volunteer("吴兰", id_no=doc, **twice), volunteer("郑丽", phone="13633334444"),
-                      volunteer("何静", birth="1990-01-02"), volunteer("吴小兰", phone=phone, birth="1985-04-12")])
-    gone = b.record([volunteer("何静", birth="1990-01-02") for _ in range(2)])
-    b.run("edit", gone[0], "vstat=left")
-    t.settled(a)
-    t.settled(b)
-    wait_for(lambda: w.has(county, "volunteer", here + there + gone, 1), 20, "the county has all")
-    county.run("privacy", "withdraw", gone[1])
-
-    def found(place=county):
-        return {(m["ground"], frozenset(p["id"] for p in m["persons"])) for m in place.json("match")["items"]}
-    want = {("document", frozenset((here[0], there[0]))), ("phone", frozenset((here[1], there[1]))),
-            ("phone", frozenset((here[0], there[3]))), ("birth", frozenset((here[2], there[2])))}
-    must(found() == want, "not what stands twice", f"found {found()}", f"want {want}")
-    r = county.run("match")
-    must("吴兰" in r.out and SITE_A in r.out, "a person could not tell whom to ask", r.out)
-    said = r.out + r.err + county.run("match", "--json").out
-    must(not [x for x in (doc, doc.lower(), phone) if x in said], "it says what it compared", said)
-    reads = [x for x in county.json("trail")["items"] if x["verb"] == "read" and x["table"] == "volunteer"]
-    must(len(reads) >= 3, "the trail does not know that documents were read", str(reads))
-    county.run("edit", there[0], "vstat=merged")
-    must(("document", frozenset((here[0], there[0]))) not in found(), "who was merged is found again")
-    t.province.run("match", expect=NO_PERMISSION)
-
-
 if __name__ == "__main__":
     run("privacy", Privacy)
