@@ -16,11 +16,11 @@ enum { CELLS_MAX = 4, TOP = 14 };
 /* ---- by subtraction: all tables that look the same are gone through */
 
 struct look { /* what a reader sees */
-	int8_t cell[CELLS_MAX], sum;
+	int cell[CELLS_MAX], sum;
 };
 struct table_of {
 	struct look look;
-	int8_t value[CELLS_MAX];
+	int value[CELLS_MAX];
 };
 
 static size_t cells;
@@ -36,9 +36,9 @@ static struct look look_of(const int64_t *values)
 	for (size_t i = 0; i < cells; i++) {
 		sum += values[i];
 		assert_true(hidden[i] || values[i] >= STATEMENT_LEAST);
-		l.cell[i] = hidden[i] ? -1 : (int8_t)values[i];
+		l.cell[i] = hidden[i] ? -1 : (int)values[i];
 	}
-	l.sum = sum_hidden ? -1 : (int8_t)sum;
+	l.sum = sum_hidden ? -1 : (int)sum;
 	return l;
 }
 
@@ -96,7 +96,7 @@ static void small_numbers_stay_hidden(void **state)
 
 			for (size_t i = 0; i < cells; i++, left /= TOP + 1) {
 				values[i] = (int64_t)(left % (TOP + 1));
-				all[k].value[i] = (int8_t)values[i];
+				all[k].value[i] = (int)values[i];
 			}
 			all[k].look = look_of(values);
 		}
