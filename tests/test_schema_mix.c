@@ -142,8 +142,7 @@ static void mixed_worlds(void **state)
 		sim_config(7000 + seed, &c);
 		c.mixed = 500;
 		c.real = 100;
-		if (c.hours > 8)
-			c.hours = 8; /* weeks of calls add nothing to what is held here */
+		if (c.hours > 8) c.hours = 8; /* weeks of calls add nothing to what is held here */
 		sim_run(&c, /* trace= */ false, &r);
 		if (r.failed)
 			print_message("seed %" PRIu64 " breaks %s: %s\n", c.seed, r.rule,
