@@ -13,6 +13,7 @@
 #include "common/base.h"
 
 #include "tests/sim/play.h"
+#include "tests/support/slower.h"
 
 #define FIELDS(...)                                                                                \
 	(const struct play_field[]){__VA_ARGS__},                                                  \
@@ -135,7 +136,7 @@ static void conflicts_in_unknown_fields_are_kept(void **state)
 static void mixed_worlds(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 1; seed <= 20; seed++) {
+	for (uint64_t seed = 1; seed <= 20; seed += SLOWER) {
 		struct config c;
 		struct sim_result r;
 

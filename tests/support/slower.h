@@ -6,7 +6,7 @@
 #define TESTS_SUPPORT_SLOWER_H
 
 #ifdef __SANITIZE_ADDRESS__
-enum { SLOWER = 3 };
+enum { SLOWER = 5 };
 #else
 enum { SLOWER = 1 };
 #endif
