@@ -3,7 +3,7 @@
  * applied, a file upgraded, checkpointed, closed or recovered: at each of them in turn the power goes, the process is
  * killed, the disk is full, the call fails.  Afterwards the database is what it was before or what it should be after,
  * never between; what was said to be done is done; and the same work then goes through.
- * suite-timeout: 280
+ * suite-timeout: 500
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -581,7 +581,7 @@ static void a_sync_that_failed_and_a_kill(void **state)
 
 	(void)state;
 	scene_begin(&sc);
-	for (uint64_t chance = 0; chance < 60; chance++) {
+	for (uint64_t chance = 0; chance < 60; chance += SLOWER) {
 		uint8_t told[16], there[16];
 		struct disk *copy;
 

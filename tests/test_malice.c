@@ -1,6 +1,6 @@
 /*
  * test_malice.c - an attacker with a valid key and certificate: one scene for each thing that he can do, and what must hold.
- * suite-timeout: 300
+ * suite-timeout: 500
  */
 #include "common/base.h"
 
