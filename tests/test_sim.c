@@ -1,7 +1,7 @@
 /*
  * test_sim.c - two hundred simulated worlds, and the promise that a seed can be repeated.
  * SIM_SEED and SIM_SEEDS choose others; `make sim SEED=n` shows one.
- * suite-timeout: 280
+ * suite-timeout: 450
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@
 #include "common/base.h"
 
 #include "tests/sim/sim.h"
+#include "tests/support/slower.h"
 
 static uint64_t number(const char *name, uint64_t otherwise)
 {
@@ -120,7 +121,7 @@ static void worlds_that_broke(void **state)
 static void one_seed_one_trace(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 3; seed < 200; seed += 24) {
+	for (uint64_t seed = 3; seed < 200; seed += 24 * SLOWER) {
 		struct config c;
 		struct sim_result first, second;
 
@@ -135,7 +136,7 @@ static void one_seed_one_trace(void **state)
 static void events_can_be_left_out(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 3; seed < 60; seed += 19) {
+	for (uint64_t seed = 3; seed < 60; seed += 19 * SLOWER) {
 		struct schedule all = {0}, again = {0}, half = {0}, left = {0}, read = {0};
 		struct sim_how how = {.happened = &all};
 		struct sim_result first, second;
