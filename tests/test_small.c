@@ -1,6 +1,6 @@
 /*
  * test_small.c - a small scope, exhaustively; `make sim-small` plays a wider one.
- * suite-timeout: 290
+ * suite-timeout: 600
  */
 #include <setjmp.h>
 #include <stdarg.h>
