@@ -457,7 +457,6 @@ static const struct field broken_glass_fields[] = {
 	 .source = "domain study 4.1: break-glass with reason"},
 };
 
-/* Its id is a hash of the person's, so that two who write it down write the same row; deleted: consent given again. */
 /* Of a kind that stays in the county, for the whole county and a quarter that is over; no value: below 5, or hidden with one
  * that is.  The service is a text, since no code of tier T3 stands in an open field. */
 static const struct field statement_fields[] = {
@@ -472,6 +471,7 @@ static const struct field statement_fields[] = {
 	 .min = 5, .max = INT64_C(1000000000000), .source = "domain study rule 20: from 5 up"},
 };
 
+/* Its id is a hash of the person's, so that two who write it down write the same row; deleted: consent given again. */
 static const struct field withdrawal_fields[] = {
 	{.number = 5, .type = FIELD_REF, .name = "person", .zh = "志愿者", .en = "person", .tier = 2,
 	 .required = true, .indexed = true, .ref_table = TABLE_VOLUNTEER,
