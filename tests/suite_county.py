@@ -14,6 +14,7 @@ from suite import run, test  # noqa: E402
 from world import must, wait_for  # noqa: E402
 
 USAGE, NO_PERMISSION = 2, 8
+PASSWORD = "a-good-password-1"
 
 
 def volunteer(name, **more):
@@ -79,7 +80,9 @@ def closed_kinds_are_stated_from_five_up(t):
     """By the county, for a quarter that is over; what is small, and another beside it, is stated by nobody."""
     a, b, county, province = t.a, t.b, t.county, t.province
     people = [x.record([volunteer("苏梅")])[0] for x in (a, b)]
-    a.record([helped(people[0], "A1", "2024-02")] * 7 + [helped(people[0], "B3", "2024-01")] * 3 + [helped(people[0], "B3", "2024-04")])
+    taken_back = a.record([helped(people[0], "A1", "2024-02")] * 8)[0]
+    a.run("delete", taken_back, "--yes")
+    a.record([helped(people[0], "B3", "2024-01")] * 3 + [helped(people[0], "B3", "2024-04")])
     b.record([helped(people[1], "A1", "2024-03")] * 5 + [helped(people[1], "C1", "2024-03")] * 6 +
              [helped(people[1], "C2", "2024-03", 90)] * 9 + [closed("C2", "2024-03", 4), closed("C2", "2024-03", 4)])
     t.settled(a)
@@ -117,6 +120,25 @@ def closed_kinds_are_stated_from_five_up(t):
     line = json.dumps({"table": "statement", "quarter": 20241, "metric": "activities", "value": 50})
     r = a.run("record", "--json", "-", text=line + "\n", expect=None)
     must(r.code == NO_PERMISSION, f"a site states for the county: {r.code}", r.out, r.err)
+
+
+@test
+def who_may_not_see_documents_matches_none(t):
+    """As soon as the county has accounts: T3 is for some roles only."""
+    county = t.county
+
+    def as_person(login):
+        return {**t.world.env, "JINGUO_SESSION": t.world.path(f"session-{login}")}
+
+    def match(login, **more):
+        return county.run("match", "--json", env=as_person(login), **more)
+    county.run("account", "add", "lin", "--roles", "admin", text=PASSWORD + "\n")
+    match("lin", expect=NO_PERMISSION)  # has not logged in
+    county.run("login", "lin", text=PASSWORD + "\n", env=as_person("lin"))
+    must(json.loads(match("lin").out)["items"], "who may see documents finds nobody")
+    county.run("account", "add", "he", "--roles", "finance", text=PASSWORD + "\n", env=as_person("lin"))
+    county.run("login", "he", text=PASSWORD + "\n", env=as_person("he"))
+    match("he", expect=NO_PERMISSION)
 
 
 if __name__ == "__main__":

@@ -81,9 +81,10 @@ static void worlds_that_broke(void **state)
 	        "reboot=559 refuse=121 command=139 late=12 stay=798 window=12288 mixed=300 "
 	        "twin=199 malice=12 without=138 upgrade=403 whole=635 sealed=12 life=69",
 	        /* A row lost while the hub's own entry that made it did not read: missed by nobody when it read again. */
-	        "seed=9000516 tiers=2 counties=1 sites=1 devices=2 writes=9 calm=4 hours=2 "
-	        "real=500 latency_ms=343 cut=434 offline=348 crash=29 fault=7 reboot=490 hold=745 "
-	        "command=159 damage=7 slow=6192 whole=651 trails=20",
+	        "seed=9107162 tiers=3 counties=1 sites=1 devices=1 writes=4 calm=4 hours=3 "
+	        "latency_ms=263 half_open=153 stall=192 skew=82 refuse=458 hold=228 command=183 "
+	        "late=170 stay=720 window=256 mixed=300 crowd=1 piece=213 twin=228 damage=6 "
+	        "clock=475 upgrade=532 whole=698 quota=19 closed=1",
 	        /* A part that was judged before the hub's disk went back waited for the others, which wait no more. */
 	        "seed=9010209 tiers=3 counties=2 sites=1 devices=1 writes=85 hours=8 "
 	        "latency_ms=394 "
