@@ -6,7 +6,7 @@
 #include "proto/session_parts.h"
 
 enum {
-	STOPPED_RETRY_S = 300 /* how soon a child looks again whether a copied hub was decided on */
+	STOPPED_RETRY_S = 60 /* how soon a child looks again whether a copied hub was decided on */
 };
 
 int session_refuse_later(struct session *s, struct session_actions *a, int code)

@@ -22,6 +22,11 @@ def volunteer(name):
                       ensure_ascii=False)
 
 
+def activity(title):
+    return json.dumps({"table": "activity", "title": title, "act": "0", "start": "2025-03-08T09:00", "astat": "finished"},
+                      ensure_ascii=False)
+
+
 def states(items):
     return [s["state"] for s in items["states"]]
 
@@ -47,6 +52,13 @@ class Two(Region):
     def sync(self, node, port, expect=0):
         self.at(node, port)
         return node.run("sync", "--timeout", "20", expect=expect)
+
+    def restore(self, hub, backup):
+        """As people do: the file of a backup put in the place of the database of a program that is stopped."""
+        for end in ("", "-wal", "-shm"):
+            if os.path.exists(os.path.join(hub.dir, "jinguo.db" + end)):
+                os.remove(os.path.join(hub.dir, "jinguo.db" + end))
+        shutil.copy(backup, os.path.join(hub.dir, "jinguo.db"))
 
 
 @test
@@ -150,10 +162,7 @@ def a_restored_county_is_not_stopped(t):
     t.sync(t.a, t.ports[0])
     must(w.has(t.county, "volunteer", late, 1), "the county does not have it")
     t.county.stop()
-    for end in ("", "-wal", "-shm"):
-        if os.path.exists(os.path.join(t.county.dir, "jinguo.db" + end)):
-            os.remove(os.path.join(t.county.dir, "jinguo.db" + end))
-    shutil.copy(backup, os.path.join(t.county.dir, "jinguo.db"))
+    t.restore(t.county, backup)
     t.province.stop()  # it would give the county its journal back, and the site would find nothing amiss
     t.county.start()
     t.sync(t.a, t.ports[0])
@@ -176,10 +185,7 @@ def a_restored_county_takes_up_whom_it_forgot(t):
     row = late.record([volunteer("陈秀兰")])
     t.sync(late, t.ports[0])
     t.county.stop()
-    for end in ("", "-wal", "-shm"):
-        if os.path.exists(os.path.join(t.county.dir, "jinguo.db" + end)):
-            os.remove(os.path.join(t.county.dir, "jinguo.db" + end))
-    shutil.copy(backup, os.path.join(t.county.dir, "jinguo.db"))
+    t.restore(t.county, backup)
     t.province.stop()  # which would bring the certificate back
     t.county.start()
     device = late.status()["device"]
@@ -188,6 +194,46 @@ def a_restored_county_takes_up_whom_it_forgot(t):
     must(device in [p["device"] for p in t.county.json("peers")["items"]], "the site was not taken up")
     must(w.has(t.county, "volunteer", row, 1), "what the site had recorded did not come back")
     t.province.start()
+
+
+@test
+def backups_of_two_lines_are_told_from_copies_by_a_person(t):
+    """A province that goes back to a backup, and then to one that it made on another way from there, looks as if two were
+    alive; once a person has said that it is one, it gets all of its own work again."""
+    province = t.province
+    backups = {name: t.world.path(f"province-{name}.db") for name in ("one", "two")}
+    made = []
+
+    def works(count):
+        made.extend(province.record([activity("义诊") for _ in range(count)]))
+        wait_for(lambda: w.has(t.county, "activity", made, 0), 30, "the county has what the province wrote")
+
+    def back_to(name):
+        province.stop()
+        t.restore(province, backups[name])
+        province.start()
+
+    def has_all():
+        return w.has(province, "activity", made, 0)
+    works(2)
+    province.run("backup", backups["one"])
+    works(3)
+    back_to("one")
+    wait_for(has_all, 30, "the county gives back what is lost")
+    works(4)
+    province.run("backup", backups["two"])
+    works(5)
+    back_to("one")
+    wait_for(has_all, 30, "the county gives back what is lost again")
+    works(6)
+    back_to("two")
+    wait_for(lambda: "stopped" in states(province.status()), 30, "the province looks copied")
+    province.run("survive", "--yes")
+    t.county.stop()  # it would look again within a minute
+    t.county.start()
+    wait_for(has_all, 30, "the province has its own work")
+    wait_for(lambda: t.county.status()["own_complete"], 30, "the county is complete")
+    must("stopped" not in states(province.status()), "the province is stopped still")
 
 
 if __name__ == "__main__":
