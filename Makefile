@@ -234,13 +234,15 @@ layers:
 		$(filter-out common/env.c,$(SRC) $(HDR)) /dev/null); \
 	[ -z "$$bad" ] || { echo "$$bad: only common/env.c asks for the clock"; exit 1; }
 # ctuuninitvar takes every array that a callee fills for one that is read.  clang-tidy gets one file at a
-# time: with several its va_list check (14) reports what is not there.
+# time: with several its va_list check (14) reports what is not there.  Its analyzer walks a third of the paths
+# that it would by default: the time of all files falls to a third, and nothing that it found was lost.
 lint: layers $(text) $(data)
 	tests/mutants/run --check
 	clang-format --dry-run -Werror $(SRC) $(HDR)
 	cppcheck -q -j2 --std=c11 -UNDEBUG -I. -I$(B) --enable=warning,portability,performance --inline-suppr \
 	--suppress=ctuuninitvar --error-exitcode=1 $(wildcard $(ROOMS) tests)
-	printf '%s\n' $(SRC) | xargs -P2 -n1 sh -c 'clang-tidy --quiet "$$@" -- $(CPPFLAGS) -std=gnu17' tidy
+	printf '%s\n' $(SRC) | xargs -P2 -n1 sh -c 'clang-tidy --quiet "$$@" -- $(CPPFLAGS) -std=gnu17 \
+	-Xclang -analyzer-config -Xclang max-nodes=75000' tidy
 clean: ; rm -rf build
 
 FORCE:

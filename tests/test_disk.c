@@ -345,7 +345,7 @@ static void walk_deaths(struct scene *sc)
 		for (uint64_t i = 0; i < PLATTERS; i++)
 			assert_true(
 			        die_at(sc, DISK_POWER_CUT, calls, (uint64_t)calls * PLATTERS + i));
-		calls += SLOWER;
+		calls += 2 * SLOWER - 1;
 	}
 	for (uint64_t i = 0; i < 4 * PLATTERS; i++)
 		assert_false(die_at(sc, DISK_POWER_CUT, calls, i));
@@ -429,7 +429,8 @@ static void walk_errors(struct scene *sc, enum disk_fault fault, unsigned kinds,
 	int64_t calls = 0;
 
 	scene_begin(sc);
-	while (calls < CALLS_MAX && fail_at(sc, fault, kinds, calls, times, &lost)) calls += SLOWER;
+	while (calls < CALLS_MAX && fail_at(sc, fault, kinds, calls, times, &lost))
+		calls += 2 * SLOWER - 1;
 	print_message("%s: fault %d at each of %" PRId64 " calls, %u commits of unknown outcome\n",
 	              sc->name, (int)fault, calls, lost);
 	assert_true(calls < CALLS_MAX);

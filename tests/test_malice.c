@@ -14,9 +14,10 @@
 #include "tests/sim/malice.h"
 #include "tests/sim/play.h"
 #include "tests/sim/workload.h"
+#include "tests/support/slower.h"
 
 enum { F = 1 << 1, G = 1 << 2, TO = 1 << 3 /* slots of thing, open lane */ };
-enum { BULK = 10000 };
+enum { BULK = 10000 / SLOWER };
 
 /* province; county A with sites 0, 1; county B with sites 2, 3; so many devices at each.  The attacker has the first device
  * of site 0, or county A. */
