@@ -234,8 +234,8 @@ layers:
 		$(filter-out common/env.c,$(SRC) $(HDR)) /dev/null); \
 	[ -z "$$bad" ] || { echo "$$bad: only common/env.c asks for the clock"; exit 1; }
 # ctuuninitvar takes every array that a callee fills for one that is read.  clang-tidy gets one file at a
-# time: with several its va_list check (14) reports what is not there.  Its analyzer walks a third of the paths
-# that it would by default: the time of all files falls to a third, and nothing that it found was lost.
+# time: with several its va_list check (14) reports what is not there.  Its analyzer takes a
+# third of its usual 225,000 steps a function, and a third of the time: the whole is under three minutes on two cores.
 lint: layers $(text) $(data)
 	tests/mutants/run --check
 	clang-format --dry-run -Werror $(SRC) $(HDR)

@@ -2,7 +2,6 @@
 """suite_copies.py - a county's data directory is copied while it is stopped; both copies run, on two ports, and sites meet
 one, the other, or both.  Prints `ok NAME` or `not ok NAME`.  Uses 127.0.0.1 only; ends what it started, and only that.
 """
-import json
 import os
 import shutil
 import sys
@@ -10,21 +9,12 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 import world as w  # noqa: E402
+from lines import activity, volunteer  # noqa: E402
 from region import Region, SITE_B  # noqa: E402
 from suite import run, test  # noqa: E402
 from world import must, wait_for  # noqa: E402
 
 REFUSED, PARTLY = 4, 10
-
-
-def volunteer(name):
-    return json.dumps({"table": "volunteer", "name": name, "vstat": "active", "registered": "2025-03-08"},
-                      ensure_ascii=False)
-
-
-def activity(title):
-    return json.dumps({"table": "activity", "title": title, "act": "0", "start": "2025-03-08T09:00", "astat": "finished"},
-                      ensure_ascii=False)
 
 
 def states(items):

@@ -9,27 +9,13 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 import world as w  # noqa: E402
+from lines import volunteer  # noqa: E402
 from region import Region, SITE_A  # noqa: E402
 from suite import run, test  # noqa: E402
 from world import must, wait_for  # noqa: E402
 
 USAGE, NO_PERMISSION = 2, 8
 PASSWORD = "a-good-password-1"
-
-
-def volunteer(name, **more):
-    return json.dumps({"table": "volunteer", "name": name, "vstat": "active", "registered": "2025-03-08", **more},
-                      ensure_ascii=False)
-
-
-class County(Region):
-    def settled(self, node):
-        """What the county says of the node's work has come back to it."""
-        def done():
-            node.run("sync")
-            s = node.status()
-            return not (s["unsent"] or s["received"] or s["unapplied"] or s["waiting"])
-        wait_for(done, 30, f"{node.name} is through")
 
 
 @test
@@ -142,4 +128,4 @@ def who_may_not_see_documents_matches_none(t):
 
 
 if __name__ == "__main__":
-    run("county", County)
+    run("county", Region)

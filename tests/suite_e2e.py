@@ -20,6 +20,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 import world as w  # noqa: E402
+from lines import activity, volunteer  # noqa: E402
 from region import Region, COUNTY, PROVINCE, SITE_A, SITE_B, SITE_C  # noqa: E402
 from suite import run, test  # noqa: E402
 from world import must, wait_for  # noqa: E402
@@ -30,16 +31,6 @@ SPARE = ("350104004001", "350104004006", "350104004007", "350104004008", "350104
 CANARY = "金丝雀e2eJINGUO"
 BOTH = (w.LANE_OPEN, w.LANE_COUNTY)
 SEED = int(os.environ.get("SEED", "20251124"))
-
-
-def activity(title, **more):
-    row = {"table": "activity", "title": title, "act": "0", "start": "2025-03-08T09:00", "astat": "finished", **more}
-    return json.dumps(row, ensure_ascii=False)
-
-
-def volunteer(name, **more):
-    row = {"table": "volunteer", "name": name, "vstat": "active", "registered": "2025-03-08", **more}
-    return json.dumps(row, ensure_ascii=False)
 
 
 def id_bytes(text):

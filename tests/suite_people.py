@@ -11,6 +11,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 import world as w  # noqa: E402
+from lines import volunteer  # noqa: E402
 from region import Region, COUNTY, SITE_A, SITE_B  # noqa: E402
 from suite import run, test  # noqa: E402
 from world import must, wait_for  # noqa: E402
@@ -20,11 +21,6 @@ USAGE, NOT_FOUND, REFUSED, CONFLICT, NO_PERMISSION = 2, 3, 4, 5, 8
 PEOPLE = {"people": {"argon_kib": 8, "argon_passes": 1, "lock_after": 3, "lock_ms": 1000}}
 HEAD, RECORDER, LIAISON = "head-password-1", "recorder-password-1", "liaison-password-1"
 ID_NO = "11010519491231002X"
-
-
-def volunteer(name, **more):
-    return json.dumps({"table": "volunteer", "name": name, "vstat": "active", "registered": "2025-03-08", **more},
-                      ensure_ascii=False)
 
 
 class People(Region):

@@ -12,16 +12,12 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 import world as w  # noqa: E402
+from lines import volunteer  # noqa: E402
 from region import Region, SITE_A  # noqa: E402
 from suite import run, test  # noqa: E402
 from world import must, wait_for  # noqa: E402
 
 REFUSED, CONFLICT, NOT_FOUND, NO_PERMISSION = 4, 5, 3, 8
-
-
-def volunteer(name, **more):
-    return json.dumps({"table": "volunteer", "name": name, "vstat": "active", "registered": "2025-03-08", **more},
-                      ensure_ascii=False)
 
 
 def hours(person):
@@ -61,16 +57,6 @@ def clean(place):
 
 def figures_of(place):
     return place.json("summary")["items"]
-
-
-class Privacy(Region):
-    def settled(self, node):
-        """What the county says of the node's work has come back to it."""
-        def done():
-            node.run("sync")
-            s = node.status()
-            return not (s["unsent"] or s["received"] or s["unapplied"] or s["waiting"])
-        wait_for(done, 30, f"{node.name} is through")
 
 
 @test
@@ -252,4 +238,4 @@ def what_comes_back_is_cut(t):
 
 
 if __name__ == "__main__":
-    run("privacy", Privacy)
+    run("privacy", Region)

@@ -10,21 +10,12 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 import world as w  # noqa: E402
+from lines import activity, volunteer  # noqa: E402
 from region import Region, SITE_A, SITE_B, SITE_C  # noqa: E402
 from suite import run, test  # noqa: E402
 from world import must, wait_for  # noqa: E402
 
 REFUSED, UNREACHABLE = 4, 6
-
-
-def volunteer(name):
-    return json.dumps({"table": "volunteer", "name": name, "vstat": "active", "registered": "2025-03-08"},
-                      ensure_ascii=False)
-
-
-def activity(title):
-    return json.dumps({"table": "activity", "title": title, "act": "0", "start": "2025-03-08T09:00", "astat": "finished"},
-                      ensure_ascii=False)
 
 
 class Tiers(Region):

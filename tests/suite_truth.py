@@ -9,6 +9,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 import world as w  # noqa: E402
+from lines import activity, volunteer  # noqa: E402
 from suite import run, test  # noqa: E402
 from world import must, wait_for  # noqa: E402
 
@@ -17,16 +18,6 @@ SITES = ("350104001003", "350104002001", "350104003003", "350104004001", "350104
          "350104005001")
 CANARY, SMUGGLED = "金丝雀真实JINGUO", "SMUGGLEDcanaryJINGUO"
 DAY_MS = 24 * 3600 * 1000
-
-
-def activity(title, **more):
-    row = {"table": "activity", "title": title, "act": "0", "start": "2025-03-08T09:00", "astat": "finished", **more}
-    return json.dumps(row, ensure_ascii=False)
-
-
-def volunteer(name):
-    return json.dumps({"table": "volunteer", "name": name, "vstat": "active", "registered": "2025-03-08"},
-                      ensure_ascii=False)
 
 
 class Tiers:

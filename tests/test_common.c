@@ -22,6 +22,7 @@
 #include "common/reader.h"
 #include "common/squeeze.h"
 #include "common/value.h"
+#include "tests/support/scratch.h"
 
 #define SPAN(LITERAL) span_of((LITERAL), sizeof(LITERAL) - 1)
 
@@ -281,8 +282,7 @@ struct place {
 
 static void place_make(struct place *p)
 {
-	snprintf(p->dir, sizeof(p->dir), "/tmp/jinguo-test-XXXXXX");
-	assert_non_null(mkdtemp(p->dir));
+	scratch_make("/tmp", "common", p->dir, sizeof(p->dir));
 	snprintf(p->database, sizeof(p->database), "%s/db", p->dir);
 }
 
@@ -296,10 +296,7 @@ static void file_make(const char *path)
 
 static void place_remove(struct place *p)
 {
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", p->dir);
-	assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a name of our own */
+	assert_int_equal(scratch_remove(p->dir), 0);
 }
 
 static void witness_returns(void **state)

@@ -12,12 +12,13 @@
 #include "common/store_sqlite.h"
 #include "hub/coverage.h"
 #include "proto/figure.h"
+#include "tests/support/scratch.h"
 
 enum { UNITS = 24, DEVICES = 30, ROUNDS = 60, STEPS = 40 };
 
 static struct store *st;
 static struct error err;
-static char path[64];
+static char directory[64], path[96];
 static uint64_t dice;
 
 #define OK(CALL) assert_int_equal((CALL), 0)
@@ -32,22 +33,16 @@ static unsigned below(unsigned n)
 
 static void open_new(void)
 {
-	char directory[] = "/tmp/test_coverage.XXXXXX";
-
-	assert_non_null(mkdtemp(directory));
+	scratch_make("/tmp", "coverage", directory, sizeof(directory));
 	snprintf(path, sizeof(path), "%s/db", directory);
 	OK(store_open(path, &schema_current, STORE_CREATE, &st, &err));
 }
 
 static void close_and_remove(void)
 {
-	char command[160];
-
 	store_close(st);
 	st = NULL;
-	*strrchr(path, '/') = 0;
-	snprintf(command, sizeof(command), "rm -rf '%s'", path);
-	OK(system(command));
+	OK(scratch_remove(directory));
 }
 
 static void id_of(unsigned kind, unsigned n, uint8_t ret[16])

@@ -17,6 +17,7 @@
 #include "node/place.h"
 #include "proto/privacy.h"
 #include "tests/support/found.h"
+#include "tests/support/scratch.h"
 
 struct world {
 	char dir[64];
@@ -71,8 +72,7 @@ static int set_up(void **state)
 	struct world *w = mem_alloc(sizeof *w);
 	struct error err = {0};
 
-	(void)snprintf(w->dir, sizeof w->dir, "/tmp/jinguo-judge-XXXXXX");
-	assert_non_null(mkdtemp(w->dir));
+	scratch_make("/tmp", "judge", w->dir, sizeof(w->dir));
 	assert_int_equal(crypt_init(), 0);
 	assert_int_equal(place_init(w->dir, &err), 0);
 	judge_init(&w->judging, &w->judge);
@@ -91,18 +91,10 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const names[] = {"jinguo.db",  "jinguo.db-wal", "jinguo.db-shm",
-	                                    "jinguo.ini", "sign.key",      "link.key",
-	                                    "link.lock"};
 	struct world *w = *state;
-	char path[128];
 
 	place_close(w->place);
-	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-		(void)snprintf(path, sizeof path, "%s/%s", w->dir, names[i]);
-		(void)unlink(path);
-	}
-	(void)rmdir(w->dir);
+	assert_int_equal(scratch_remove(w->dir), 0);
 	free(w);
 	return 0;
 }

@@ -13,6 +13,7 @@
 
 #include "node/place.h"
 #include "node/reactor.h"
+#include "tests/support/scratch.h"
 
 struct scene {
 	struct place *place;
@@ -48,13 +49,13 @@ static void note(void *ctx, int code, const char *text)
 
 static void play(int fault, struct scene *sc)
 {
-	char dir[] = "/tmp/jinguo-reactor-XXXXXX", sweep[64];
+	char dir[64];
 	struct error err = {0};
 	struct reactor_config config = {.ctx = sc, .note = note, .no_signals = true};
 	struct reactor_result result;
 
 	*sc = (struct scene){.fault = fault};
-	assert_non_null(mkdtemp(dir));
+	scratch_make("/tmp", "reactor", dir, sizeof(dir));
 	assert_int_equal(place_init(dir, &err), 0);
 	assert_int_equal(place_open(dir, PLACE_LINK, /* judge= */ NULL, &sc->place, &err), 0);
 	assert_int_equal(pipe(sc->stop), 0);
@@ -68,8 +69,7 @@ static void play(int fault, struct scene *sc)
 	place_close(sc->place);
 	(void)close(sc->stop[0]);
 	(void)close(sc->stop[1]);
-	(void)snprintf(sweep, sizeof(sweep), "rm -r %s", dir);
-	assert_int_equal(system(sweep), 0);
+	assert_int_equal(scratch_remove(dir), 0);
 }
 
 static void after_an_error_of_the_disk(void **state)

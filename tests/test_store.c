@@ -17,6 +17,7 @@
 
 #include "common/crypt.h"
 #include "common/store.h"
+#include "tests/support/scratch.h"
 
 /* Of common/store_sqlite.h: opens with made-up formats. */
 int store_open_steps(const char *path, const struct schema *schema, unsigned flags,
@@ -110,8 +111,7 @@ static int set_up_how(void **state, unsigned flags, bool closed)
 
 	assert_non_null(p);
 	OK(crypt_init());
-	(void)snprintf(p->dir, sizeof(p->dir), "/tmp/test_store.XXXXXX");
-	assert_non_null(mkdtemp(p->dir));
+	scratch_make("/tmp", "store", p->dir, sizeof(p->dir));
 	p->closed = closed;
 	p->flags = flags | STORE_CREATE;
 	if ((flags & STORE_MEMORY_VFS) != 0) {

@@ -31,6 +31,7 @@
 #include "node/transport.h"
 #include "proto/message.h"
 #include "tests/support/found.h"
+#include "tests/support/scratch.h"
 
 enum { WAIT_MS = 20000, PAIRS = 32 };
 
@@ -301,8 +302,7 @@ static void machine_make(struct machine *m, bool hub)
 	struct error err = {0};
 
 	memset(m, 0, sizeof(*m));
-	snprintf(m->dir, sizeof(m->dir), "/tmp/jinguo-link-XXXXXX");
-	assert_non_null(mkdtemp(m->dir));
+	scratch_make("/tmp", "link", m->dir, sizeof(m->dir));
 	assert_int_equal(place_init(m->dir, &err), 0);
 	judge_init(&m->judging, &m->judge);
 	assert_int_equal(place_open(m->dir, PLACE_LINK, hub ? &m->judge : NULL, &m->place, &err),
@@ -315,13 +315,10 @@ static void machine_make(struct machine *m, bool hub)
 
 static void machine_remove(struct machine *m)
 {
-	char command[128];
-
 	machine_stop(m);
 	enrol_free(m->enrol);
 	place_close(m->place);
-	snprintf(command, sizeof(command), "rm -rf '%s'", m->dir);
-	assert_int_equal(system(command), 0);
+	assert_int_equal(scratch_remove(m->dir), 0);
 }
 
 /* ---- a hub, a node that has joined it, and the network between them */

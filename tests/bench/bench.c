@@ -10,6 +10,7 @@
 #include "common/crypt.h"
 #include "common/ident.h"
 #include "proto/session.h"
+#include "tests/support/scratch.h"
 
 enum { RUNS = 1, WARM_VOLUNTEERS = 174, WARM_ACTIVITIES = 48 };
 
@@ -104,10 +105,7 @@ void pairs_print(const struct pairs *p, const char *name)
 
 static void remove_directory(void)
 {
-	char command[200];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", directory);
-	if (system(command) != 0) fprintf(stderr, "bench: %s stays\n", directory);
+	if (scratch_remove(directory)) fprintf(stderr, "bench: %s stays\n", directory);
 }
 
 const char *bench_directory(void)
@@ -115,8 +113,7 @@ const char *bench_directory(void)
 	const char *base = getenv("JINGUO_BENCH_DIR");
 
 	if (directory[0]) return directory;
-	snprintf(directory, sizeof(directory), "%s/jinguo-bench-XXXXXX", base ? base : "/var/tmp");
-	if (!mkdtemp(directory)) abort();
+	scratch_make(base ? base : "/var/tmp", "bench", directory, sizeof(directory));
 	atexit(remove_directory);
 	return directory;
 }

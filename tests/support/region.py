@@ -33,3 +33,11 @@ class Region:
         node.join(self.county, code)
         node.run("sync")
         return node
+
+    def settled(self, node):
+        """What the county says of the node's work has come back to it."""
+        def done():
+            node.run("sync")
+            s = node.status()
+            return not (s["unsent"] or s["received"] or s["unapplied"] or s["waiting"])
+        w.wait_for(done, 30, f"{node.name} is through")

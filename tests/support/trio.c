@@ -11,6 +11,7 @@
 #include <stdarg.h>
 
 #include "common/ident.h"
+#include "tests/support/scratch.h"
 
 enum { BOOT_MS = 5000, APPLY_OPS = 10000, TURNS_MAX = 200000, JUMPS_MAX = 64 };
 #define START_MS   INT64_C(1740000000000) /* 2025-02-19T21:20:00Z */
@@ -936,8 +937,7 @@ struct trio *trio_new(void)
 	t->now_ms = START_MS;
 	t->dice.state = 20250219;
 	arena_init(&t->a, 0);
-	(void)snprintf(t->dir, sizeof(t->dir), "/tmp/jinguo-trio-XXXXXX");
-	if (!mkdtemp(t->dir)) die("no directory for backups");
+	scratch_make("/tmp", "trio", t->dir, sizeof(t->dir));
 	for (unsigned i = 0; i < TRIO_UNITS; i++) {
 		uint8_t number = (uint8_t)i;
 		code = span_of(&number, 1);
@@ -958,21 +958,6 @@ struct trio *trio_new(void)
 	return t;
 }
 
-static void backups_remove(struct trio *t)
-{
-	static const char *const ends[] = {"", "-wal", "-shm"};
-	char path[256];
-
-	for (size_t i = 0; i < t->devices_count; i++)
-		for (unsigned n = 0; n < t->devices[i]->backups; n++)
-			for (size_t k = 0; k < ARRAY_COUNT(ends); k++) {
-				(void)snprintf(path, sizeof(path), "%s/%s-%u%s", t->dir,
-				               t->devices[i]->name, n, ends[k]);
-				(void)unlink(path);
-			}
-	(void)rmdir(t->dir);
-}
-
 void trio_free(struct trio *t)
 {
 	if (!t) return;
@@ -985,7 +970,7 @@ void trio_free(struct trio *t)
 		store_close(t->devices[i]->keeper);
 		buf_done(&t->devices[i]->cert_bytes);
 	}
-	backups_remove(t);
+	(void)scratch_remove(t->dir);
 	for (size_t i = 0; i < t->devices_count; i++) free(t->devices[i]);
 	buf_done(&t->root_bytes);
 	arena_done(&t->a);
