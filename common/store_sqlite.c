@@ -27,7 +27,9 @@ static const char sql_text[] =
 
 enum {
 	APPLICATION_ID = 0x4a475331 /* "JGS1" */,
-	BUSY_MS = 5000,
+	/* One sync of a worn card can take many seconds, and who waits here only waits for a commit of
+	 * another process: giving up early would call that a failure. */
+	BUSY_MS = 30000,
 	DDL_BYTES_MAX = 1 << 20,
 	REPORT_LINES_MAX = 20,
 	PATH_BYTES_MAX = 4096

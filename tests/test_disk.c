@@ -562,7 +562,7 @@ static void cut_off_in_recovery(void **state)
 		life_close(&sc);
 		if (n % 5 == 0 ||
 		    !struck) /* the work, and the order of its calls, is the same for all */
-			while (m < CALLS_MAX && cut_again(&sc, sc.disk, n, m)) m++;
+			while (m < CALLS_MAX && cut_again(&sc, sc.disk, n, m)) m += SLOWER;
 		assert_true(m < CALLS_MAX);
 		pairs += m;
 		life_end(&sc);
