@@ -262,7 +262,7 @@ int repair_entry_mended(struct replica *r, const struct entry *e)
 int repair_entry(struct replica *r, unsigned kind, struct span head, struct span body,
                  uint32_t from, bool *ret_new)
 {
-	struct entry again = {.kind = (uint8_t)kind, .head = head, .body = body}, *own;
+	struct entry again = {.kind = (uint8_t)kind, .head = head, .body = body}, *own = NULL;
 	struct segment s;
 	int64_t recv;
 	*ret_new = false;
@@ -279,8 +279,9 @@ int repair_entry(struct replica *r, unsigned kind, struct span head, struct span
 	if (rc) return engine_fail(r, rc);
 	if (!recv) return replica_append(r, kind, head, body, from, ret_new);
 	rc = store_journal_get(r->st, recv, &r->scratch, &own);
+	if (rc) return engine_fail(r, rc);
 	bool alike = own && (own->kind == kind || (kind == ENTRY_SEGMENT && entry_is_segment(own)));
-	if (rc || !alike || entry_sound(own)) return rc ? engine_fail(r, rc) : 0;
+	if (!alike || entry_sound(own)) return 0;
 	/* The hash that was kept decides, not who sends: what fits it is what stood here. */
 	if (!entry_sound(&again)) return 0;
 	*ret_new = true;

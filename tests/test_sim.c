@@ -95,6 +95,11 @@ static void worlds_that_broke(void **state)
 	        "latency_ms=86 cut=448 stall=125 offline=83 skew=272 refuse=458 hold=305 "
 	        "command=45 late=351 stay=447 window=39936 mixed=500 crowd=1 piece=186 whole=100 "
 	        "sealed=14 late_segment=2",
+	        /* An entry that came again and could not be compared, since the disk gave an error just then: a crash. */
+	        "seed=9200106 tiers=3 counties=1 sites=1 devices=1 writes=12 calm=4 hours=2 "
+	        "real=800 latency_ms=39 cut=132 stale=93 offline=323 crash=53 fault=33 "
+	        "reboot=592 refuse=243 late=303 stay=632 damage=8 pause=37 whole=100 trails=6 "
+	        "closed=1",
 	};
 
 	(void)state;
