@@ -9,7 +9,12 @@
 #include "common/ident.h"
 #include "proto/engine.h"
 
-enum { KEPT_FORMAT = 1, HEADS_MAX = 4, NAMED_RANDOM_BITS = 16 };
+enum {
+	KEPT_FORMAT = 1,
+	KEPT_RELEASED = 2 /* of a peer: with released */,
+	HEADS_MAX = 4,
+	NAMED_RANDOM_BITS = 16
+};
 
 /* Never 0, which says that something never was. */
 static int64_t now_of(const struct replica *r)
@@ -93,6 +98,13 @@ void copies_collapse(struct copies *c)
 	for (size_t i = 1; i < c->lines_count; i++) leave_behind(c, c->lines[i].tip);
 	if (c->lines_count > 1) c->lines_count = 1;
 	c->copied_ms = 0;
+	c->released = 0;
+}
+
+bool copies_released(const struct copies *c)
+{
+	return c->copied_ms && c->released && c->lines_count <= c->released &&
+	       c->lines_count < COPIES_LINES_MAX;
 }
 
 /* ---- statements */
@@ -162,11 +174,13 @@ int replica_copies(struct replica *r, const uint8_t origin[16], struct copies *r
 	if (rc || !m.len) goto out;
 	struct cut c = cut_of(m);
 	size_t lines, past, reason;
-	if (cut_u8(&c) != KEPT_FORMAT) goto bad;
+	unsigned format = cut_u8(&c);
+	if (format != KEPT_FORMAT && format != KEPT_RELEASED) goto bad;
 	lines = cut_u8(&c);
 	past = cut_u8(&c);
 	ret->past_next = cut_u8(&c);
 	reason = cut_u8(&c);
+	if (format == KEPT_RELEASED) ret->released = cut_u8(&c);
 	if (c.bad || lines > COPIES_LINES_MAX || past > COPIES_PAST_MAX ||
 	    ret->past_next >= COPIES_PAST_MAX || reason > COPIES_REASON_MAX)
 		goto bad;
@@ -200,11 +214,12 @@ int replica_copies_keep(struct replica *r, const uint8_t origin[16], const struc
 	struct buf b;
 	size_t reason = strlen(c->reason);
 	buf_init(&b, 2048);
-	buf_u8(&b, KEPT_FORMAT);
+	buf_u8(&b, KEPT_RELEASED);
 	buf_u8(&b, (uint8_t)c->lines_count);
 	buf_u8(&b, (uint8_t)c->past_count);
 	buf_u8(&b, (uint8_t)c->past_next);
 	buf_u8(&b, (uint8_t)reason);
+	buf_u8(&b, (uint8_t)c->released);
 	for (size_t i = 0; i < c->lines_count; i++) {
 		buf_u64(&b, c->lines[i].tip);
 		buf_u64(&b, (uint64_t)c->lines[i].met_ms);

@@ -33,6 +33,7 @@ struct copies {
 	int64_t copied_ms;    /* since when two are known to be alive; 0: no */
 	int64_t dismissed_ms; /* a person said that it is no matter */
 	char reason[COPIES_REASON_MAX + 1];
+	size_t released; /* how many lines there were when a person released all of them (replica_release); 0: not since copied_ms */
 	uint64_t survivor; /* number of the peer's statement; 0 none */
 	uint8_t statement[NAMED_BYTES];
 	int64_t back_ms; /* when a cursor between us was last found untrue: one of us was restored */
@@ -55,6 +56,9 @@ bool copies_meet(struct copies *c, uint64_t run, uint64_t last, int64_t now_ms, 
                  bool *ret_doubt, bool *ret_changed);
 /* Only the newest line is alive: one of the copies is gone, or was set aside. */
 void copies_collapse(struct copies *c);
+/* Did a person release it who knew of as many copies as there are now?  Then what these say of each other's work, which every
+ * one of them took for its own, is nothing new; one more of them is. */
+bool copies_released(const struct copies *c);
 
 void named_make(const uint8_t origin[16], uint64_t number, const uint8_t sign_secret[64],
                 uint8_t ret[NAMED_BYTES]);

@@ -7,6 +7,7 @@
  */
 #include "common/base.h"
 
+#include "proto/copies.h"
 #include "proto/engine.h"
 
 #include "common/ident.h"
@@ -81,8 +82,11 @@ int engine_hold(struct replica *r, const uint8_t origin[16])
 	if (cert_open(row->body, &child, NULL) ||
 	    !(child.lanes & r->cert.lanes & (uint8_t)~OPEN_ONLY))
 		return 0; /* there is nothing here to keep back from it */
+	struct copies c;
 	rc = replica_held(r, origin, &since);
 	if (rc || since) return rc;
+	rc = replica_copies(r, origin, &c);
+	if (rc || copies_released(&c)) return rc;
 	env_trace(r->env, "held: a child that was restored or copied");
 	return held_put(r, origin, now > 0 ? now : 1);
 }
@@ -93,6 +97,13 @@ int replica_release(struct replica *r, const uint8_t origin[16])
 	int rc = replica_held(r, origin, &since);
 	if (!rc && !since)
 		return error_set(&r->err, ERR_NOT_FOUND, "release", "this device is not held");
+	struct copies c;
+	rc = rc ? rc : replica_copies(r, origin, &c);
+	if (rc) return rc;
+	if (c.copied_ms) {
+		c.released = c.lines_count;
+		rc = replica_copies_keep(r, origin, &c);
+	}
 	return rc ? rc : held_put(r, origin, 0);
 }
 

@@ -70,15 +70,14 @@ int session_told_of_other(struct session *s, uint64_t other, uint64_t survivor)
 int session_meet(struct session *s, struct copies *c, bool sure, bool *ret_two)
 {
 	bool changed;
+	size_t before = c->lines_count;
 	*ret_two = copies_meet(c, s->p.peer_run, s->peer_last, session_wall_ms(s), sure, &s->doubt,
 	                       &changed);
 	if (*ret_two) env_trace(s->r->env, "copies: two of the peer are alive");
-	if (*ret_two && s->c.parent) {
-		int rc = engine_hold(s->r, s->peer_origin);
-		if (rc) return rc;
-	}
 	if (changed) s->r->met_changed++;
-	return changed ? replica_copies_keep(s->r, s->peer_origin, c) : 0;
+	int rc = changed ? replica_copies_keep(s->r, s->peer_origin, c) : 0;
+	bool more = *ret_two || (c->copied_ms && c->lines_count > before);
+	return rc || !more || !s->c.parent ? rc : engine_hold(s->r, s->peer_origin);
 }
 
 /* A run of the peer beside the present one that is alive; 0: none is known. */

@@ -937,6 +937,49 @@ static void copies_wait_for_a_person(void **state)
 	assert_false(trio_shows(copy, "volunteer", secret, "name", "王芳"));
 }
 
+/* A person who knows of both released them: what each says of the other's work does not hold them again; a third does. */
+static void copies_that_were_released_stay_so(void **state)
+{
+	struct trio *t = *state;
+	struct trio_device *copy;
+	uint8_t row[16], secret[16];
+
+	t->county->r->hold = true;
+	trio_activity(t->site, "植树", row);
+	assert_true(trio_settle(t));
+	copy = trio_copy(t->site, "copy");
+	trio_activity(t->site, "一", row);
+	trio_sync(t->site);
+	trio_activity(copy, "二", row);
+	for (int i = 0; i < 2; i++) {
+		trio_sync(copy);
+		trio_sync(t->site);
+	}
+	assert_true(held(t->county, t->site) != 0);
+	release(t->county, t->site);
+	for (int i = 0; i < 4; i++) {
+		trio_volunteer(t->second, "王芳", secret);
+		trio_sync(t->second);
+		trio_activity(i % 2 ? copy : t->site, "三", row);
+		trio_sync(t->site);
+		trio_sync(copy);
+		assert_int_equal(held(t->county, t->site), 0);
+	}
+	for (int i = 0; i < 3; i++) {
+		trio_sync(t->site);
+		trio_sync(copy);
+	}
+	assert_true(trio_shows(t->site, "volunteer", secret, "name", "王芳"));
+	assert_true(trio_shows(copy, "volunteer", secret, "name", "王芳"));
+	trio_backup(t->site);
+	trio_restart(t->site);
+	trio_sync(t->site);
+	assert_int_equal(held(t->county, t->site), 0);
+	trio_restore(t->site);
+	for (int i = 0; i < 3; i++) trio_sync(t->site);
+	assert_true(held(t->county, t->site) != 0);
+}
+
 /* Who only boots, or whose answers are lost, is not taken for restored. */
 static void an_honest_device_is_never_held(void **state)
 {
@@ -987,6 +1030,7 @@ int main(void)
 	        TEST(a_release_by_another_process_is_noticed),
 	        TEST(whom_nothing_is_kept_from_is_not_held),
 	        TEST(copies_wait_for_a_person),
+	        TEST(copies_that_were_released_stay_so),
 	        TEST(an_honest_device_is_never_held),
 	};
 

@@ -68,8 +68,6 @@ bool held_release_all(struct world *w)
 	for (size_t i = 0; i < w->devices_count && w->config.held > 0; i++) {
 		struct device *d = w->devices[i];
 
-		if (d->copied && d->parent != NULL && d->parent->replica != NULL)
-			d->parent->replica->hold = false;
 		waited |= release(d->parent, d);
 	}
 	return waited;
