@@ -471,6 +471,29 @@ static const struct field statement_fields[] = {
 	 .min = 5, .max = INT64_C(1000000000000), .source = "domain study rule 20: from 5 up"},
 };
 
+/* A site does not agree with a correction of its own numbers.  Of an open correction everybody above reads it; that there is a
+ * closed one stays in the county, as the correction does. */
+static const struct field objection_fields[] = {
+	{.number = 4, .type = FIELD_REF, .name = "correction", .zh = "更正", .en = "correction", .tier = 1,
+	 .indexed = true, .ref_table = TABLE_CORRECTION,
+	 .source = "architecture section 6: the site can object"},
+	{.number = 8, .type = FIELD_TEXT, .name = "reason", .zh = "理由", .en = "reason", .tier = 1,
+	 .len_max = 600, .source = "architecture section 6: the site can object"},
+	{.number = 12, .type = FIELD_TEXT, .merge = MERGE_OWNED, .owner_level = LEVEL_COUNTY,
+	 .name = "answer", .zh = "答复", .en = "answer", .tier = 1, .len_max = 600,
+	 .source = SRC_DESIGN ": given by the county"},
+
+	{.number = 5, .type = FIELD_REF, .name = "closed_correction", .zh = "更正(不公开)",
+	 .en = "correction, closed", .tier = 3, .ref_table = TABLE_CORRECTION,
+	 .source = "architecture section 6: the site can object"},
+	{.number = 9, .type = FIELD_TEXT, .name = "closed_reason", .zh = "理由(不公开)",
+	 .en = "reason, closed", .tier = 3, .len_max = 600,
+	 .source = "architecture section 6: the site can object"},
+	{.number = 13, .type = FIELD_TEXT, .merge = MERGE_OWNED, .owner_level = LEVEL_COUNTY,
+	 .name = "closed_answer", .zh = "答复(不公开)", .en = "answer, closed", .tier = 3,
+	 .len_max = 600, .source = SRC_DESIGN ": given by the county"},
+};
+
 /* Its id is a hash of the person's, so that two who write it down write the same row; deleted: consent given again. */
 static const struct field withdrawal_fields[] = {
 	{.number = 5, .type = FIELD_REF, .name = "person", .zh = "志愿者", .en = "person", .tier = 2,
@@ -549,6 +572,8 @@ TABLE(correction, TABLE_CORRECTION, TABLE_SYSTEM, "更正", "correction", WRITE_
       "architecture section 6: K of the custodian hub");
 TABLE(statement, TABLE_STATEMENT, TABLE_FIELD, "季度公布", "quarterly statement", WRITE_KEEPER,
       "architecture section 6: closed kinds, openly, for the whole county");
+TABLE(objection, TABLE_OBJECTION, TABLE_FIELD, "异议", "objection", WRITE_SITE,
+      "architecture section 6: a correction reaches the site, which can object");
 TABLE(trail_head, TABLE_TRAIL, TABLE_SYSTEM, "操作日志链首", "head of a trail", WRITE_ANY,
       "domain study 4.3 (audit_entry), rule 27: the records stay on the device");
 TABLE(recovery_key, TABLE_RECOVERY_KEY, TABLE_FIELD, "恢复公钥", "recovery key", WRITE_CUSTODIAN,
@@ -598,6 +623,7 @@ static const struct table *const tables_current[] = {
         &table_arrival,      &table_officer,       &table_restricted_case,
         &table_case_record,  &table_case_key,      &table_broken_glass,
         &table_withdrawal,   &table_erasure,       &table_statement,
+        &table_objection,
 };
 
 const struct schema schema_current = {

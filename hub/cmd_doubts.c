@@ -17,7 +17,8 @@ static enum word word_of(enum doubt_kind kind)
 	                                  [DOUBT_CORRECTED] = WORD_DOUBT_CORRECTED,
 	                                  [DOUBT_HUB_FIGURE] = WORD_DOUBT_HUB_FIGURE,
 	                                  [DOUBT_UNIT] = WORD_DOUBT_UNIT,
-	                                  [DOUBT_OFFENCE] = WORD_DOUBT_OFFENCE};
+	                                  [DOUBT_OFFENCE] = WORD_DOUBT_OFFENCE,
+	                                  [DOUBT_OBJECTED] = WORD_DOUBT_OBJECTED};
 	return words[kind];
 }
 
@@ -39,6 +40,9 @@ static json_t *doubt_json(struct call *c, const struct doubt *d)
 	json_object_set_new(j, "held", json_integer(d->held));
 	json_object_set_new(j, "cause", d->cause[0] ? json_string(d->cause) : json_null());
 	json_object_set_new(j, "code", d->code ? json_integer(d->code) : json_null());
+	json_object_set_new(j, "id", id_is_zero(d->row) ? json_null() : json_id(d->row));
+	json_object_set_new(j, "reason", d->reason[0] ? json_string(d->reason) : json_null());
+	json_object_set_new(j, "answer", d->answer[0] ? json_string(d->answer) : json_null());
 	return j;
 }
 
@@ -53,8 +57,14 @@ static void doubt_text(struct call *c, const struct doubt *d, struct buf *b)
 		buf_print(b, "%04d-%02d %s ", (int)(d->month / 100), (int)(d->month % 100),
 		          figure_name(d->figure));
 	word_fill(b, c->language, word_of(d->kind), call_number(c, d->said),
-	          call_number(c, d->held), id_is_zero(d->device) ? "-" : hex, WORD_END);
+	          d->kind == DOUBT_OBJECTED ? d->reason : call_number(c, d->held),
+	          id_is_zero(d->device) ? "-" : hex, WORD_END);
 	if (d->cause[0]) buf_print(b, " (%s)", d->cause);
+	if (d->answer[0])
+		buf_print(b, " [%s: %s]", word_text(c->language, WORD_DOUBT_ANSWER), d->answer);
+	else if (d->kind == DOUBT_OBJECTED && replica_cert(c->replica)->level == LEVEL_COUNTY)
+		word_fill(b, c->language, WORD_DOUBT_ANSWER_NEXT, call_id(c, d->row),
+		          d->closed ? "closed_answer" : "answer", WORD_END);
 	if (d->code) buf_print(b, " %s", c->language == LANGUAGE_ZH ? info->zh : info->en);
 	buf_text(b, "\n");
 }

@@ -5,12 +5,21 @@
 #include "common/ident.h"
 #include "proto/figure.h"
 
+struct objection {
+	uint8_t row[16], correction[16];
+	uint32_t scope;
+	const char *reason, *answer;
+	bool closed;
+};
+
 struct finding {
 	struct replica *r;
 	const struct tree *tree;
 	struct arena *arena;
 	struct doubt *list;
 	size_t count, room;
+	struct objection *objections; /* by correction */
+	size_t objections_count, objections_room;
 };
 
 static struct doubt *add(struct finding *f, enum doubt_kind kind)
@@ -21,17 +30,16 @@ static struct doubt *add(struct finding *f, enum doubt_kind kind)
 		f->list = ARENA_ARRAY(f->arena, struct doubt, f->room);
 		if (old) memcpy(f->list, old, f->count * sizeof *old);
 	}
-	f->list[f->count] = (struct doubt){.kind = kind, .cause = ""};
+	f->list[f->count] = (struct doubt){.kind = kind, .cause = "", .reason = "", .answer = ""};
 	return &f->list[f->count++];
 }
 
 const char *doubt_name(enum doubt_kind kind)
 {
-	static const char *const names[] = {[DOUBT_CONTRADICTED] = "contradicted",
-	                                    [DOUBT_CORRECTED] = "corrected",
-	                                    [DOUBT_HUB_FIGURE] = "hub_figure",
-	                                    [DOUBT_UNIT] = "unit_unconfirmed",
-	                                    [DOUBT_OFFENCE] = "offence"};
+	static const char *const names[] = {
+	        [DOUBT_CONTRADICTED] = "contradicted", [DOUBT_CORRECTED] = "corrected",
+	        [DOUBT_HUB_FIGURE] = "hub_figure",     [DOUBT_UNIT] = "unit_unconfirmed",
+	        [DOUBT_OFFENCE] = "offence",           [DOUBT_OBJECTED] = "objected"};
 	return names[kind];
 }
 
@@ -109,6 +117,75 @@ static int64_t recounted(const struct recount *x, const struct summary_cell *c)
 	return found ? found->amount : 0;
 }
 
+/* ---- objections of sites */
+
+static struct value half(const struct row_view *v, const char *open, const char *closed)
+{
+	const struct table *t = schema_table(&schema_current, TABLE_OBJECTION);
+	struct value said = tree_value(t, v, open);
+
+	return said.type != VALUE_NULL ? said : tree_value(t, v, closed);
+}
+
+static const char *words_of(struct finding *f, struct value v)
+{
+	return v.type == VALUE_TEXT ? arena_text(f->arena, v.s) : "";
+}
+
+static int load_objection(void *ctx, const struct row_view *v)
+{
+	const struct table *t = schema_table(&schema_current, TABLE_OBJECTION);
+	struct value to = half(v, "correction", "closed_correction");
+	struct finding *f = ctx;
+	struct objection *o;
+
+	if (v->dead || to.type != VALUE_BYTES || to.s.len != 16) return 0;
+	if (f->objections_count == f->objections_room) {
+		struct objection *old = f->objections;
+
+		f->objections_room = f->objections_room * 2 + 64;
+		f->objections = ARENA_ARRAY(f->arena, struct objection, f->objections_room);
+		if (old) memcpy(f->objections, old, f->objections_count * sizeof *old);
+	}
+	o = &f->objections[f->objections_count++];
+	*o = (struct objection){.scope = v->scope,
+	                        .reason = words_of(f, half(v, "reason", "closed_reason")),
+	                        .answer = words_of(f, half(v, "answer", "closed_answer"))};
+	o->closed = v->values[table_field_named(t, "correction") - t->fields].type == VALUE_NULL;
+	memcpy(o->row, v->id, 16);
+	memcpy(o->correction, to.s.p, 16);
+	return 0;
+}
+
+static int by_correction(const void *a, const void *b)
+{
+	const struct objection *x = a, *y = b;
+	int c = memcmp(x->correction, y->correction, 16);
+
+	return c ? c : memcmp(x->row, y->row, 16);
+}
+
+static int load_objections(struct finding *f)
+{
+	int rc = tree_rows(replica_store(f->r), schema_table(&schema_current, TABLE_OBJECTION),
+	                   load_objection, f);
+
+	if (!rc && f->objections_count)
+		qsort(f->objections, f->objections_count, sizeof *f->objections, by_correction);
+	return rc;
+}
+
+/* Whose run the row was created in; zeros: not known here. */
+static int creator_of(struct finding *f, const uint8_t row[16], uint8_t ret[16])
+{
+	struct run_info by = {0};
+	int rc = id_is_created(row) ? store_run_ord(replica_store(f->r), id_run(row), &by.ord) : 0;
+
+	if (!rc && by.ord) rc = store_run_get(replica_store(f->r), by.ord, &by);
+	if (!rc && by.ord) memcpy(ret, by.origin, 16);
+	return rc;
+}
+
 /* ---- cells */
 
 static int unit_of(struct finding *f, uint32_t scope, uint8_t ret[16])
@@ -137,6 +214,40 @@ static void said_by(struct finding *f, const uint8_t row[16], uint8_t ret[16])
 		memcpy(ret, items[count - 1].origin, 16);
 }
 
+/* Only the site itself objects to what is said of it. */
+static int look_at_objections(struct finding *f, const struct summary_cell *c,
+                              const struct summary_part *p, const uint8_t unit[16])
+{
+	size_t low = 0, high = f->objections_count;
+	int rc = 0;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (memcmp(f->objections[middle].correction, p->row, 16) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; !rc && low < f->objections_count; low++) {
+		const struct objection *o = &f->objections[low];
+		struct doubt *d;
+
+		if (memcmp(o->correction, p->row, 16) != 0) break;
+		if (o->scope != c->scope) continue;
+		d = add(f, DOUBT_OBJECTED);
+		fill(d, unit, c);
+		d->said = p->value;
+		d->cause = p->cause;
+		d->reason = o->reason;
+		d->answer = o->answer;
+		d->closed = o->closed;
+		memcpy(d->row, o->row, 16);
+		rc = creator_of(f, o->row, d->device);
+	}
+	return rc;
+}
+
 static int look_at_part(struct finding *f, const struct summary_cell *c,
                         const struct summary_part *p, const uint8_t unit[16])
 {
@@ -151,7 +262,7 @@ static int look_at_part(struct finding *f, const struct summary_cell *c,
 		d->said = p->value;
 		d->cause = p->cause;
 		said_by(f, p->row, d->device);
-		return 0;
+		return look_at_objections(f, c, p, unit);
 	}
 	rc = store_cert_by_origin(replica_store(f->r), p->origin, f->arena, &by);
 	if (rc || (by && by->role != CERT_HUB)) return rc;
@@ -200,21 +311,20 @@ static int look_at_units(struct finding *f)
 
 	for (size_t i = 0; !rc && i < f->tree->count; i++) {
 		const struct unit *u = &f->tree->units[i];
-		struct run_info by = {0};
 		struct cert_row *maker = NULL;
+		uint8_t by[16] = {0};
 
-		if (u->level != LEVEL_COMMUNITY || !id_is_created(u->id)) continue;
-		rc = store_run_ord(replica_store(f->r), id_run(u->id), &by.ord);
-		if (!rc && by.ord) rc = store_run_get(replica_store(f->r), by.ord, &by);
-		if (rc || !by.ord || !memcmp(by.origin, replica_identity(f->r)->origin, 16))
+		if (u->level != LEVEL_COMMUNITY) continue;
+		rc = creator_of(f, u->id, by);
+		if (rc || id_is_zero(by) || !memcmp(by, replica_identity(f->r)->origin, 16))
 			continue;
-		rc = store_cert_by_origin(replica_store(f->r), by.origin, f->arena, &maker);
+		rc = store_cert_by_origin(replica_store(f->r), by, f->arena, &maker);
 		/* Only what a hub of ours made: the tree itself came from above to all others. */
 		if (rc || !maker || memcmp(maker->issuer, replica_cert(f->r)->id, 16) != 0)
 			continue;
 		struct doubt *d = add(f, DOUBT_UNIT);
 		memcpy(d->unit, u->id, 16);
-		memcpy(d->device, by.origin, 16);
+		memcpy(d->device, by, 16);
 		d->said = u->devices;
 	}
 	return rc;
@@ -249,6 +359,7 @@ int doubts_find(struct replica *r, const struct tree *t, const struct summary *s
 	int rc = look_at_peers(&f);
 
 	rc = rc ? rc : look_at_units(&f);
+	rc = rc ? rc : load_objections(&f);
 	rc = rc ? rc : look_at_cells(&f, s);
 	*ret = f.list;
 	*ret_count = f.count;

@@ -15,7 +15,8 @@ enum doubt_kind {
 	DOUBT_CORRECTED,        /* part of the number is the custodian's own word */
 	DOUBT_HUB_FIGURE,       /* stated by a hub for a site, not by a device of the site */
 	DOUBT_UNIT,             /* a community that a hub below made; nobody confirmed it here */
-	DOUBT_OFFENCE           /* a peer sent what no honest program sends */
+	DOUBT_OFFENCE,          /* a peer sent what no honest program sends */
+	DOUBT_OBJECTED          /* the site does not agree with the custodian's word */
 };
 struct doubt {
 	enum doubt_kind kind;
@@ -24,6 +25,9 @@ struct doubt {
 	unsigned figure;              /* enum figure_kind; 0 none */
 	int64_t said, held;           /* what was said; what the records here say, or 0 */
 	const char *cause;            /* of a correction; "" none */
+	uint8_t row[16];              /* of an objection, for who answers it; zeros none */
+	const char *reason, *answer;  /* of an objection, the answer by the county; "" none */
+	bool closed;                  /* of an objection: to what stays in the county */
 	int code;                     /* of an offence */
 };
 const char *doubt_name(enum doubt_kind kind);

@@ -276,7 +276,6 @@ static void states_print(struct call *c, const struct status_facts *f, struct bu
 	}
 }
 
-/* What the hubs above the parent say that they have of us. */
 /* Who says that another copy of this device is alive; false: nobody does, or who says so is not known here. */
 static bool claimer(struct call *c, const struct status_facts *f, struct cert *ret)
 {
@@ -315,6 +314,7 @@ static void claimer_print(struct call *c, const struct status_facts *f, struct b
 	buf_text(b, "\n");
 }
 
+/* What the hubs above the parent say that they have of us. */
 static json_t *above_json(struct call *c, const struct status_facts *f)
 {
 	json_t *list = json_array();
@@ -346,6 +346,16 @@ static void above_print(struct call *c, const struct status_facts *f, struct buf
 		          h->said ? call_time(c, h->said_ms) : "-", WORD_END);
 		buf_text(b, "\n");
 	}
+}
+
+static json_t *corrections_json(const struct corrections *n)
+{
+	json_t *j = json_object();
+
+	json_object_set_new(j, "standing", json_integer(n->standing));
+	json_object_set_new(j, "objected", json_integer(n->objected));
+	json_object_set_new(j, "answered", json_integer(n->answered));
+	return j;
 }
 
 static json_t *status_json(struct call *c, const struct status *s)
@@ -397,6 +407,7 @@ static json_t *status_json(struct call *c, const struct status *s)
 	json_object_set_new(j, "set_aside", json_time(f->copies.aside_ms));
 	json_object_set_new(j, "survivor", json_boolean(f->copies.survivor && !f->copies.aside));
 	json_object_set_new(j, "above", above_json(c, f));
+	json_object_set_new(j, "corrections", corrections_json(&f->corrections));
 	json_object_set_new(j, "states", states_json(c, f));
 	buf_init(&text, 2048);
 	status_text(s, c->language, &text);
@@ -440,6 +451,13 @@ static void status_print(struct call *c, const struct status *s)
 	          call_time(c, f->parent.last_contact_ms));
 	if (f->parent_known) status_line(c, &b, WORD_STATUS_CLOCK, f->parent.clock_offset_ms);
 	above_print(c, f, &b);
+	if (f->corrections.standing) {
+		word_fill(&b, c->language, WORD_STATUS_CORRECTED,
+		          call_number(c, f->corrections.standing),
+		          call_number(c, f->corrections.objected),
+		          call_number(c, f->corrections.answered), WORD_END);
+		buf_text(&b, "\n");
+	}
 	call_print(c, &b);
 	buf_done(&b);
 }

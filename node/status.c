@@ -302,6 +302,7 @@ int status_collect(struct replica *r, struct status_facts *ret)
 	if (!rc && cert && !ret->root) rc = status_link_code(replica_store(r), &ret->link_code);
 	if (!rc && cert && ret->hub) rc = collect_children(r, ret);
 	if (!rc && cert) rc = collect_heads(r, ret);
+	if (!rc && cert && !ret->hub) rc = corrections_count(r, &ret->corrections);
 	return rc;
 }
 

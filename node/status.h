@@ -7,6 +7,7 @@
 #ifndef NODE_STATUS_H
 #define NODE_STATUS_H
 
+#include "node/correction.h"
 #include "node/words.h"
 #include "proto/copies.h"
 #include "proto/quota.h"
@@ -81,8 +82,9 @@ struct status_facts {
 	struct head heads
 	        [STATUS_HEADS_MAX]; /* nodes: what the hubs above the parent say that they have */
 	size_t heads_count;
-	int64_t children_copied; /* hubs: devices below of which two copies are alive */
-	int64_t children_held;   /* hubs: devices below that wait for peers --release */
+	struct corrections corrections; /* nodes: of the own unit's numbers */
+	int64_t children_copied;        /* hubs: devices below of which two copies are alive */
+	int64_t children_held;          /* hubs: devices below that wait for peers --release */
 	int64_t children,
 	        children_missing; /* hubs: children's devices, those that do not agree now */
 };

@@ -15,7 +15,7 @@ from world import must, wait_for  # noqa: E402
 
 PROVINCE, COUNTY = "350000000000", "350104000000"
 SITES = ("350104001003", "350104002001", "350104003003", "350104004001", "350104004006", "350104004007", "350104004008",
-         "350104005001")
+         "350104005001", "350104005005")
 CANARY, SMUGGLED = "金丝雀真实JINGUO", "SMUGGLEDcanaryJINGUO"
 DAY_MS = 24 * 3600 * 1000
 
@@ -141,6 +141,56 @@ def what_is_inflated_is_contradicted(t):
     shown = [x for x in t.province.json("summary", "--org", COUNTY, "--explain")["items"]
              if x["org"]["code"] == code and x["kind"] == "volunteers"]
     must(shown and shown[0]["stated"] == 1 and shown[0]["corrected"] == 1000, "the summary does not keep them apart", str(shown))
+    t.again("")
+
+
+@test
+def who_is_corrected_objects(t):
+    """A site sees that its numbers were corrected, by how much and by whom; its objection is read at every level, by nobody
+    hidden or answered but the county, and only the site itself objects to what is said of it."""
+    node, other = t.site("objects"), t.site("meddles")
+    t.again("inflate")
+    node.record([activity("只有一次")])
+    other.record([activity("别的站点")])
+    for x in (node, other):
+        t.rested(x)
+
+    def told():
+        node.run("sync")
+        return node.status()["corrections"]["standing"] > 0
+    wait_for(told, 30, "the site sees that it was corrected")
+    must("list correction" in node.run("status").out, "status does not say how to look")
+    rows = [x for x in node.json("list", "correction")["items"] if x["kind"] == "activities"]
+    must(len(rows) == 1 and rows[0]["value"] == 1000, "the site does not see by how much", str(rows))
+    by = node.json("history", rows[0]["id"])["items"]
+    must(by[-1]["device"] == device(t.county), "the site does not see by whom", str(by))
+    reason = "本站只办过一次活动"
+    must(node.run("record", "objection", f"correction={rows[0]['id']}", "reason=请打13800138000", expect=None).code != 0,
+         "a telephone number goes up to the nation")
+    mine = node.run("record", "objection", f"correction={rows[0]['id']}", f"reason={reason}").out.strip()
+    other.run("record", "objection", f"correction={rows[0]['id']}", "reason=与我无关")
+    must(node.status()["corrections"] == {"standing": node.status()["corrections"]["standing"], "objected": 1, "answered": 0},
+         "the site does not count its objection", str(node.status()["corrections"]))
+    for x in (node, other):
+        t.rested(x)
+
+    def read(place):
+        return [d for d in place.json("doubts")["items"] if d["kind"] == "objected"]
+    wait_for(lambda: read(t.province), 30, "the province reads the objection")
+    for place in (t.province, t.county):
+        found = read(place)
+        must(len(found) == 1 and found[0]["id"] == mine and found[0]["reason"] == reason and found[0]["said"] == 1000 and
+             found[0]["device"] == device(node) and found[0]["org"]["code"] == node.code and found[0]["answer"] is None,
+             f"{place.name} reads something else", str(found))
+        must(reason in place.run("doubts").out, f"{place.name} does not print it")
+    must(f"edit {mine} answer=" in t.county.run("doubts").out, "the county is not told how to answer")
+    node.run("edit", mine, "answer=自己答复", expect=None)  # a proposal at most
+    t.rested(node)
+    must(read(t.county)[0]["answer"] is None, "the site answers itself")
+    t.county.run("edit", mine, "answer=已核实,将改回")
+    wait_for(lambda: read(t.province)[0]["answer"] == "已核实,将改回", 30, "the province reads the answer")
+    t.rested(node)
+    must(node.status()["corrections"]["answered"] == 1, "the site does not see the answer", str(node.status()["corrections"]))
     t.again("")
 
 
