@@ -23,6 +23,14 @@ static void reserve(struct clock *c, struct arena *a, size_t more)
 	c->room = room;
 }
 
+/* As clock_store wrote it: what was damaged on the disk must not come into an operation. */
+static bool is_next(const struct clock *c, const struct clock_mark *m)
+{
+	const struct clock_mark *last = c->count ? &c->marks[c->count - 1] : NULL;
+	return m->run <= RUN_MASK && m->stamp <= STAMP_MAX && m->slots && !(m->live & ~m->slots) &&
+	       (!last || last->run < m->run || (last->run == m->run && last->stamp < m->stamp));
+}
+
 int clock_load(struct store *st, const uint8_t row[16], struct span stored, size_t more,
                struct arena *a, struct clock *ret)
 {
@@ -41,6 +49,7 @@ int clock_load(struct store *st, const uint8_t row[16], struct span stored, size
 		int rc = store_run_get(st, ord, &info);
 		if (rc) return rc;
 		m.run = info.run;
+		if (!is_next(ret, &m)) return -ERR_DATABASE_DAMAGED;
 		reserve(ret, a, 1);
 		ret->marks[ret->count++] = m;
 	}

@@ -26,7 +26,8 @@ struct clock {
 	size_t count, room;
 };
 
-/* Reads the stored form; room for `more` further marks is taken from the arena. */
+/* Reads the stored form; room for `more` further marks is taken from the arena.  -ERR_DATABASE_DAMAGED where that is none
+ * that clock_store wrote. */
 int clock_load(struct store *st, const uint8_t row[16], struct span stored, size_t more,
                struct arena *a, struct clock *ret);
 int clock_store(struct store *st, const uint8_t row[16], const struct clock *c, struct buf *out);

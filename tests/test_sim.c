@@ -100,6 +100,10 @@ static void worlds_that_broke(void **state)
 	        "real=800 latency_ms=39 cut=132 stale=93 offline=323 crash=53 fault=33 "
 	        "reboot=592 refuse=243 late=303 stay=632 damage=8 pause=37 whole=100 trails=6 "
 	        "closed=1",
+	        /* A clock that was damaged on the disk, and reads, came into an operation: a crash. */
+	        "seed=9201185 tiers=2 counties=1 sites=1 devices=1 writes=12 calm=4 hours=3 "
+	        "real=100 latency_ms=7 rate_bytes=41 half_open=199 stale=99 offline=59 skew=261 "
+	        "refuse=2 damage=7 without=40 clock=539 speak=508 whole=100 closed=1",
 	};
 
 	(void)state;
