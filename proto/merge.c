@@ -240,7 +240,12 @@ int lane_differs(struct replica *r, const struct lane_state *l, const struct op 
 	for (size_t i = 0; i < l->clock.count && !*ret; i++) {
 		const struct clock_mark *m = &l->clock.marks[i];
 		uint64_t standing = m->live & op_written(op);
-		if (m->run != run || m->stamp != op->stamp) continue;
+		if (m->run != run || m->stamp < op->stamp) continue;
+		/* What its run wrote later is here, and it is not: its name may have been another's that is covered by now. */
+		if (m->stamp > op->stamp) {
+			*ret = !clock_covers(&l->clock, run, op->stamp, op_written(op));
+			continue;
+		}
 		/* It would be known in all its slots and in no others.  (Or else somebody's word of it came before it.) */
 		*ret = (m->slots & ~op_written(op)) ||
 		       !clock_covers(&l->clock, run, op->stamp, op_written(op));
@@ -537,7 +542,7 @@ static bool edit_join(struct row_join *j, struct span was, struct span *ret)
 	if (clock_load(r->st, op->row, was, op->groups_count + 1, &r->scratch, &c)) return false;
 	if (c.count > EDIT_MARKS_MAX) return false;
 	for (size_t i = 0; i < c.count; i++) {
-		if (c.marks[i].run == e->run && c.marks[i].stamp == op->stamp) return false;
+		if (c.marks[i].run == e->run && c.marks[i].stamp >= op->stamp) return false;
 		twice |= live & c.marks[i].live;
 		live |= c.marks[i].live;
 	}
