@@ -23,7 +23,7 @@ enum {
 	STORE_VFS =
 	        16 /* path is VFS:PATH, a file of the SQLite VFS of that name: tests of disk faults */
 };
-enum { STORE_FORMAT = 3 }; /* of the file; a newer one is refused with ERR_NEWER_FILE */
+enum { STORE_FORMAT = 4 }; /* of the file; a newer one is refused with ERR_NEWER_FILE */
 enum { ROLLING_BYTES = 16, STATE_BYTES = 16 };
 
 struct store;
@@ -367,11 +367,11 @@ int store_parked_list(struct store *st, int64_t after_id, size_t limit, struct a
 int store_parked_count(struct store *st, int64_t *ret_count);
 int store_refused_add(
         struct store *st,
-        const struct held *h); /* key (row, lane, run, stamp): later ones are ignored */
-int store_refused_get(struct store *st, const uint8_t row[16], unsigned lane, uint32_t run,
-                      uint64_t stamp, bool *ret_refused);
-int store_refused_remove(struct store *st, const uint8_t row[16], unsigned lane, uint32_t run,
-                         uint64_t stamp);
+        const struct held *h); /* key (table, row, lane, run, stamp): later ones are ignored */
+int store_refused_get(struct store *st, uint16_t table, const uint8_t row[16], unsigned lane,
+                      uint32_t run, uint64_t stamp, bool *ret_refused);
+int store_refused_remove(struct store *st, uint16_t table, const uint8_t row[16], unsigned lane,
+                         uint32_t run, uint64_t stamp);
 int store_refused_list(struct store *st, bool mine_only, size_t limit, struct arena *a,
                        struct held **ret, size_t *ret_count);
 int store_refused_count(struct store *st, bool mine_only, int64_t *ret_count);

@@ -137,6 +137,29 @@ CREATE TABLE leaning(scope INTEGER NOT NULL, month INTEGER NOT NULL, kind INTEGE
 	base INTEGER NOT NULL, value INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(scope, month, kind, base))
 	WITHOUT ROWID;
 
+-- A row is a table and an id: two images of one machine may give one name to changes of two tables.
+-- name: format_4
+CREATE TABLE refused_4(id INTEGER PRIMARY KEY AUTOINCREMENT, recv INTEGER NOT NULL, ordinal INTEGER NOT NULL,
+	scope INTEGER NOT NULL, run INTEGER NOT NULL, tbl INTEGER NOT NULL, row BLOB NOT NULL,
+	lane INTEGER NOT NULL, admitted INTEGER NOT NULL, stamp INTEGER NOT NULL, cause INTEGER NOT NULL,
+	field TEXT NOT NULL, wait BLOB NOT NULL, since_ms INTEGER NOT NULL, by_hub BLOB NOT NULL,
+	mine INTEGER NOT NULL, UNIQUE(row, lane, run, stamp, tbl));
+INSERT INTO refused_4 SELECT * FROM refused;
+DELETE FROM sqlite_sequence WHERE name = 'refused_4';
+INSERT INTO sqlite_sequence SELECT 'refused_4', seq FROM sqlite_sequence WHERE name = 'refused';
+DROP TABLE refused;
+ALTER TABLE refused_4 RENAME TO refused;
+CREATE INDEX refused_mine ON refused(mine, id);
+CREATE INDEX refused_scope ON refused(scope);
+CREATE TRIGGER refused_in AFTER INSERT ON refused BEGIN
+	UPDATE tally SET n = n + 1 WHERE name = 'refused';
+	UPDATE tally SET n = n + new.mine WHERE name = 'refused_mine'; END;
+CREATE TRIGGER refused_out AFTER DELETE ON refused BEGIN
+	UPDATE tally SET n = n - 1 WHERE name = 'refused';
+	UPDATE tally SET n = n - old.mine WHERE name = 'refused_mine'; END;
+DROP INDEX parked_local;
+CREATE UNIQUE INDEX parked_local ON parked(row, lane, run, stamp, tbl) WHERE recv = 0;
+
 -- name: meta_get
 SELECT value FROM meta WHERE key = ?1
 -- name: meta_put
@@ -341,11 +364,11 @@ SELECT id, recv, ordinal, scope, run, tbl, row, lane, admitted, stamp, cause, fi
 INSERT INTO refused(recv, ordinal, scope, run, tbl, row, lane, admitted, stamp, cause, field, wait,
 	since_ms, by_hub, mine)
 VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
-ON CONFLICT(row, lane, run, stamp) DO NOTHING
+ON CONFLICT(row, lane, run, stamp, tbl) DO NOTHING
 -- name: refused_get
-SELECT 1 FROM refused WHERE row = ?1 AND lane = ?2 AND run = ?3 AND stamp = ?4
+SELECT 1 FROM refused WHERE row = ?1 AND lane = ?2 AND run = ?3 AND stamp = ?4 AND tbl = ?5
 -- name: refused_remove
-DELETE FROM refused WHERE row = ?1 AND lane = ?2 AND run = ?3 AND stamp = ?4
+DELETE FROM refused WHERE row = ?1 AND lane = ?2 AND run = ?3 AND stamp = ?4 AND tbl = ?5
 -- name: refused_list
 SELECT id, recv, ordinal, scope, run, tbl, row, lane, admitted, stamp, cause, field, wait, since_ms,
 	by_hub, mine FROM refused WHERE id > 0 ORDER BY id LIMIT ?1

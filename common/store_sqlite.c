@@ -36,7 +36,7 @@ enum {
 };
 
 /* steps[i] is the block that takes a file from format i to i+1. */
-static const char *const format_steps[] = {"format_1", "format_2", "format_3"};
+static const char *const format_steps[] = {"format_1", "format_2", "format_3", "format_4"};
 static_assert(ARRAY_COUNT(format_steps) == STORE_FORMAT, "every format has its step");
 
 static const char *const query_names[] = {

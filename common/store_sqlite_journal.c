@@ -871,8 +871,8 @@ int store_refused_add(struct store *st, const struct held *h)
 	return add_held(st, Q_REFUSED_ADD, h);
 }
 
-static sqlite3_stmt *refused_key(struct store *st, enum store_query q, const uint8_t row[16],
-                                 unsigned lane, uint32_t run, uint64_t stamp)
+static sqlite3_stmt *refused_key(struct store *st, enum store_query q, uint16_t table,
+                                 const uint8_t row[16], unsigned lane, uint32_t run, uint64_t stamp)
 {
 	sqlite3_stmt *s = query(st, q);
 
@@ -880,11 +880,12 @@ static sqlite3_stmt *refused_key(struct store *st, enum store_query q, const uin
 	bind_int(s, 2, lane);
 	bind_int(s, 3, run);
 	bind_int(s, 4, (int64_t)stamp);
+	bind_int(s, 5, table);
 	return s;
 }
 
-int store_refused_get(struct store *st, const uint8_t row[16], unsigned lane, uint32_t run,
-                      uint64_t stamp, bool *ret_refused)
+int store_refused_get(struct store *st, uint16_t table, const uint8_t row[16], unsigned lane,
+                      uint32_t run, uint64_t stamp, bool *ret_refused)
 {
 	int64_t found;
 	int rc;
@@ -900,16 +901,16 @@ int store_refused_get(struct store *st, const uint8_t row[16], unsigned lane, ui
 		*ret_refused = false;
 		return 0;
 	}
-	rc = step_int(st, refused_key(st, Q_REFUSED_GET, row, lane, run, stamp), &found);
+	rc = step_int(st, refused_key(st, Q_REFUSED_GET, table, row, lane, run, stamp), &found);
 	if (rc == 0) *ret_refused = found != 0;
 	return rc;
 }
 
-int store_refused_remove(struct store *st, const uint8_t row[16], unsigned lane, uint32_t run,
-                         uint64_t stamp)
+int store_refused_remove(struct store *st, uint16_t table, const uint8_t row[16], unsigned lane,
+                         uint32_t run, uint64_t stamp)
 {
 	STORE_ENTER_WRITE(st);
-	return step_done(st, refused_key(st, Q_REFUSED_REMOVE, row, lane, run, stamp));
+	return step_done(st, refused_key(st, Q_REFUSED_REMOVE, table, row, lane, run, stamp));
 }
 
 int store_refused_list(struct store *st, bool mine_only, size_t limit, struct arena *a,

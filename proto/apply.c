@@ -470,7 +470,8 @@ static int merge_now(struct applying *x, const struct record *rec, struct lane_s
 	const struct table *t = creates(x, rec);
 	int rc = run_ord(r, rec->run, &ord);
 	rc = rc ? rc
-	        : store_refused_get(r->st, rec->op->row, rec->lane, ord, rec->op->stamp, &refused);
+	        : store_refused_get(r->st, rec->op->table, rec->op->row, rec->lane, ord,
+	                            rec->op->stamp, &refused);
 	if (rc) return engine_fail(r, rc);
 	if (t && !refused) return create(x, rec, t);
 	struct lane_state *l = loaded ? loaded : ARENA_ARRAY(&r->scratch, struct lane_state, 1);
@@ -478,7 +479,8 @@ static int merge_now(struct applying *x, const struct record *rec, struct lane_s
 	if (!rc && refused) { /* by another hub, or before a restore: accepted by any is accepted */
 		env_trace(r->env, "refused before, accepted now: table %u",
 		          (unsigned)rec->op->table);
-		rc = store_refused_remove(r->st, rec->op->row, rec->lane, ord, rec->op->stamp);
+		rc = store_refused_remove(r->st, rec->op->table, rec->op->row, rec->lane, ord,
+		                          rec->op->stamp);
 		rc = rc ? rc : add_claim(r, l, rec, -1);
 	}
 	if (!rc && l->exists && l->scope != rec->scope) {
@@ -508,7 +510,9 @@ static int refused_before(struct replica *r, const struct record *rec, bool *ret
 {
 	uint32_t ord = 0;
 	int rc = run_ord(r, rec->run, &ord);
-	rc = rc ? rc : store_refused_get(r->st, rec->op->row, rec->lane, ord, rec->op->stamp, ret);
+	rc = rc ? rc
+	        : store_refused_get(r->st, rec->op->table, rec->op->row, rec->lane, ord,
+	                            rec->op->stamp, ret);
 	if (!rc && !*ret) rc = name_lost(r, rec, ret);
 	return rc ? engine_fail(r, rc) : 0;
 }
@@ -629,7 +633,7 @@ static int judge_record(struct applying *x, const struct record *rec, struct lan
 		uint32_t ord = 0;
 		if (id_is_created(rec->op->row)) rc = run_ord(r, id_run(rec->op->row), &ord);
 		if (!rc && ord)
-			rc = store_refused_get(r->st, rec->op->row, rec->lane, ord,
+			rc = store_refused_get(r->st, rec->op->table, rec->op->row, rec->lane, ord,
 			                       id_stamp(rec->op->row), &refused);
 		/* Nothing waits for a row that its author could not change if it came. */
 		if (!rc && !refused && r->judge) rc = ask_judge(x, rec, &j, ret);
@@ -661,7 +665,7 @@ static int refuse_record(struct applying *x, const struct record *rec, const str
 	bool before = false;
 	x->ops++;
 	int rc = held_of(x->r, rec, code, field_name(x->r, rec->op->table, field), &h);
-	rc = rc ? rc : store_refused_get(x->r->st, h.row, h.lane, h.run, h.stamp, &before);
+	rc = rc ? rc : store_refused_get(x->r->st, h.table, h.row, h.lane, h.run, h.stamp, &before);
 	if (rc || before) return rc;
 	memcpy(h.by, by, 16);
 	h.mine = mine;
@@ -710,8 +714,8 @@ static int admit_edit(struct applying *x, const struct record *rec, bool *ret_do
 	int rc = stands_behind(x, rec, /* row_here= */ true, &not_now);
 	rc = rc || not_now ? rc : run_ord(r, rec->run, &ord);
 	if (!rc && !not_now)
-		rc = store_refused_get(r->st, rec->op->row, rec->lane, ord, rec->op->stamp,
-		                       &not_now);
+		rc = store_refused_get(r->st, rec->op->table, rec->op->row, rec->lane, ord,
+		                       rec->op->stamp, &not_now);
 	if (!rc && !not_now) rc = name_lost(r, rec, &not_now);
 	if (rc || not_now) return rc ? engine_fail(r, rc) : 0;
 	memcpy(row.id, rec->op->row, 16);

@@ -286,10 +286,12 @@ static bool insert_one(struct place *p, uint16_t table, unsigned lane, const str
 /* A made-up later program adds a step; what is in the file stays; this program then refuses it. */
 static void older_formats_are_taken_up(void **state)
 {
-	static const char *const steps[] = {
-	        "never run", "never run", "never run",
-	        "CREATE TABLE made_up(x); INSERT INTO made_up VALUES(7);",
-	        "INSERT INTO meta SELECT 'made', x FROM made_up; DROP TABLE made_up;"};
+	enum { LATER = STORE_FORMAT + 2 };
+	/* Those of the formats up to this program's are never run. */
+	static const char *const steps[LATER] = {
+	        [STORE_FORMAT] = "CREATE TABLE made_up(x); INSERT INTO made_up VALUES(7);",
+	        [STORE_FORMAT + 1] = "INSERT INTO meta SELECT 'made', x FROM made_up; "
+	                             "DROP TABLE made_up;"};
 	struct place *p = *state;
 	struct error err = {0};
 	struct span s;
@@ -300,9 +302,9 @@ static void older_formats_are_taken_up(void **state)
 	store_close(p->st);
 	p->st = NULL;
 	assert_int_equal(
-	        store_open_steps(p->path, &new_schema, STORE_READ_ONLY, steps, 5, &p->st, &err),
+	        store_open_steps(p->path, &new_schema, STORE_READ_ONLY, steps, LATER, &p->st, &err),
 	        -ERR_STORAGE);
-	OK(store_open_steps(p->path, &new_schema, 0, steps, 5, &p->st, &err));
+	OK(store_open_steps(p->path, &new_schema, 0, steps, LATER, &p->st, &err));
 	OK(store_meta_get(p->st, "k", &p->a, &s));
 	assert_int_equal(s.len, 1);
 	OK(store_meta_get(p->st, "made", &p->a, &s));
@@ -313,12 +315,13 @@ static void older_formats_are_taken_up(void **state)
 	assert_int_equal(store_open(p->path, &new_schema, 0, &p->st, &err), -ERR_NEWER_FILE);
 	/* A step that fails leaves the file as it was. */
 	{
-		static const char *const bad[] = {"", "", "",
-		                                  "", "", "CREATE TABLE half(x); NONSENSE"};
+		static const char *const bad[LATER + 1] = {
+		        [LATER] = "CREATE TABLE half(x); NONSENSE"};
 
-		assert_int_equal(store_open_steps(p->path, &new_schema, 0, bad, 6, &p->st, &err),
-		                 -ERR_STORAGE);
-		OK(store_open_steps(p->path, &new_schema, 0, steps, 5, &p->st, &err));
+		assert_int_equal(
+		        store_open_steps(p->path, &new_schema, 0, bad, LATER + 1, &p->st, &err),
+		        -ERR_STORAGE);
+		OK(store_open_steps(p->path, &new_schema, 0, steps, LATER, &p->st, &err));
 	}
 }
 
@@ -1451,14 +1454,22 @@ static void parked_and_refused(void **state)
 	held_equal(&got[0], &h);
 	OK(store_refused_list(p->st, true, 10, &p->a, &got, &count));
 	assert_int_equal(count, 1);
-	OK(store_refused_get(p->st, h.row, 1, 3, 99, &refused));
+	OK(store_refused_get(p->st, h.table, h.row, 1, 3, 99, &refused));
 	assert_true(refused);
-	OK(store_refused_get(p->st, h.row, 1, 3, 98, &refused));
+	OK(store_refused_get(p->st, h.table, h.row, 1, 3, 98, &refused));
 	assert_false(refused);
-	OK(store_refused_get(p->st, h.row, 0, 3, 99, &refused));
+	OK(store_refused_get(p->st, h.table, h.row, 0, 3, 99, &refused));
 	assert_false(refused);
-	OK(store_refused_remove(p->st, h.row, 1, 3, 99));
-	OK(store_refused_get(p->st, h.row, 1, 3, 99, &refused));
+	OK(store_refused_get(p->st, h.table + 1, h.row, 1, 3, 99, &refused));
+	assert_false(refused);
+	other = h;
+	other.table++;
+	OK(store_refused_add(p->st, &other)); /* of one name, in another table */
+	OK(store_refused_remove(p->st, other.table, h.row, 1, 3, 99));
+	OK(store_refused_get(p->st, h.table, h.row, 1, 3, 99, &refused));
+	assert_true(refused);
+	OK(store_refused_remove(p->st, h.table, h.row, 1, 3, 99));
+	OK(store_refused_get(p->st, h.table, h.row, 1, 3, 99, &refused));
 	assert_false(refused);
 	OK(store_refused_count(p->st, true, &n));
 	assert_int_equal(n, 0);
