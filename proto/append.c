@@ -63,6 +63,21 @@ static int remember_runs(struct replica *r, const struct segment_head *h)
 	return rc;
 }
 
+/* Work of our own that is new to us, under the very run that we write under: this machine was resumed from an image, and nothing
+ * told us.  What we write from now on must not stand behind it in its own run. */
+static int look_at_own(struct replica *r, const struct segment_head *h)
+{
+	uint64_t runs[SEGMENT_NONCES_MAX];
+	if (memcmp(h->origin, r->id->origin, 16) != 0) return 0;
+	segment_runs(h, runs);
+	for (size_t i = 0; i < h->nonces_count; i++) {
+		if (runs[i] != r->s.run) continue;
+		env_trace(r->env, "own work under the present run comes home");
+		return engine_went_back(r);
+	}
+	return 0;
+}
+
 /* Is the segment here, whole or as a hole?  Holes are noted beside the words on a segment. */
 int segment_here(struct replica *r, const uint8_t hash[32], bool *ret)
 {
@@ -267,6 +282,7 @@ static int append_segment(struct replica *r, struct span head, struct span body,
 	if (!rc && *ret_new && memcmp(e.origin, r->id->origin, 16) != 0)
 		rc = copies_note_stream(r, &s.head, e.hash, closed || gaps > 0);
 	if (!rc && *ret_new) rc = heads_note(r, e.origin, e.lane, e.seal);
+	if (!rc && *ret_new) rc = look_at_own(r, &s.head);
 	return rc ? engine_fail(r, rc) : 0;
 }
 
@@ -339,6 +355,7 @@ static int append_restated(struct replica *r, const struct hole *h, struct entry
 	if (rc || !*ret_new) return rc ? engine_fail(r, rc) : 0;
 	rc = close_gaps(r, e->hash, e->prev, e->recv, NULL);
 	rc = rc ? rc : heads_note(r, e->origin, e->lane, e->seal);
+	rc = rc ? rc : look_at_own(r, &h->segment);
 	return rc ? engine_fail(r, rc) : 0;
 }
 
