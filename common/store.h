@@ -21,7 +21,8 @@ enum {
 	STORE_MEMORY_VFS = 4, /* path is a memdb name: simulator */
 	STORE_LAZY = 8, /* statements are made when first used: for who opens a store for little */
 	STORE_VFS =
-	        16 /* path is VFS:PATH, a file of the SQLite VFS of that name: tests of disk faults */
+	        16, /* path is VFS:PATH, a file of the SQLite VFS of that name: tests of disk faults */
+	STORE_SMALL = 32 /* a quarter of the page cache: for an old PC with one site's rows */
 };
 enum { STORE_FORMAT = 4 }; /* of the file; a newer one is refused with ERR_NEWER_FILE */
 enum { ROLLING_BYTES = 16, STATE_BYTES = 16 };
@@ -309,6 +310,8 @@ int store_scrub(struct store *st);
 /* Segments and holes of one scope and lane, by recv. */
 int store_journal_scope(struct store *st, uint32_t scope, unsigned lane, int64_t after,
                         size_t limit, struct arena *a, struct entry **ret, size_t *ret_count);
+/* Bytes of the bodies of these, squeezed as they lie. */
+int store_journal_bytes(struct store *st, uint32_t scope, unsigned lane, int64_t *ret_bytes);
 /* The segment of (origin, scope, lane) that ends with sequence seq_first-1, by hash chain: recv of prev; 0: missing. */
 int store_journal_gaps(struct store *st,
                        int64_t *ret_count); /* segments whose predecessor is unknown */

@@ -302,6 +302,10 @@ SELECT recv FROM journal INDEXED BY journal_scope WHERE scope = ?1 AND lane = ?2
 	AND kind IN (1, 3)
 ORDER BY recv LIMIT ?4
 
+-- name: journal_bytes
+SELECT coalesce(sum(length(body)), 0) FROM journal INDEXED BY journal_scope
+WHERE scope = ?1 AND lane = ?2 AND kind IN (1, 3)
+
 -- name: journal_replace
 UPDATE journal SET kind = ?2, head = ?3, body = ?4 WHERE recv = ?1
 -- name: meta_remove

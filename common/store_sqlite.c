@@ -664,13 +664,16 @@ static int set_pragmas(struct store *st)
 {
 	static const char always[] = "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; "
 	                             "PRAGMA foreign_keys = OFF; "
-	                             "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;";
+	                             "PRAGMA temp_store = MEMORY;";
 	static const char written[] = "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; "
 	                              "PRAGMA wal_autocheckpoint = 10000;";
 	const char *mode = (st->flags & STORE_MEMORY_VFS) != 0 ? "PRAGMA journal_mode = MEMORY"
 	                                                       : "PRAGMA journal_mode = WAL";
 	int rc = run_text(st, always);
 
+	if (rc == 0)
+		rc = run_text(st, (st->flags & STORE_SMALL) != 0 ? "PRAGMA cache_size = -4000"
+		                                                 : "PRAGMA cache_size = -16000");
 	if (rc == 0 && (st->flags & STORE_READ_ONLY) != 0)
 		return run_text(st, "PRAGMA query_only = ON");
 	if (rc == 0) rc = run_text(st, mode);

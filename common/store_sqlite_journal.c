@@ -524,6 +524,16 @@ int store_journal_scope(struct store *st, uint32_t scope, unsigned lane, int64_t
 	return rc == 0 ? walk_run(st, &w, limit, SIZE_MAX, a, ret, ret_count) : rc;
 }
 
+int store_journal_bytes(struct store *st, uint32_t scope, unsigned lane, int64_t *ret_bytes)
+{
+	sqlite3_stmt *s = query(st, Q_JOURNAL_BYTES);
+
+	STORE_ENTER(st);
+	bind_int(s, 1, scope);
+	bind_int(s, 2, lane);
+	return step_int(st, s, ret_bytes);
+}
+
 /* ---- counts that are kept */
 
 static int tally(struct store *st, const char *name, int64_t *ret_count)

@@ -210,7 +210,9 @@ int place_reopen(struct place *p, struct error *err)
 	p->replica = NULL;
 	p->store = NULL;
 	path_of(p, DATABASE, path);
-	rc = store_open(path, &schema_current, p->read_only ? STORE_READ_ONLY : 0, &p->store, err);
+	rc = store_open(path, &schema_current,
+	                (p->read_only ? STORE_READ_ONLY : 0U) | (p->judge ? 0U : STORE_SMALL),
+	                &p->store, err);
 	if (!rc)
 		rc = rest_open(p->store, &p->env, p->dir, p->config.service, p->read_only,
 		               &p->by_service, err);

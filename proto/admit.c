@@ -370,6 +370,33 @@ bool row_chosen(const struct row_choice *c, const uint8_t row[16])
 	return (mixed * UINT32_C(0x9e3779b1) >> 8) % c->parts == c->part;
 }
 
+static struct field_value *values_copy(struct arena *a, const struct field_value *v, size_t n)
+{
+	struct field_value *copy = arena_copy(a, v, n * sizeof(*v));
+	for (size_t i = 0; i < n; i++) copy[i].value = value_copy(a, v[i].value);
+	return copy;
+}
+
+static struct op *op_copy(struct arena *a, const struct op *o)
+{
+	struct op *copy = arena_copy(a, o, sizeof(*o));
+	copy->values = values_copy(a, o->values, o->values_count);
+	copy->olds = values_copy(a, o->olds, o->olds_count);
+	copy->groups = arena_copy(a, o->groups, o->groups_count * sizeof(*o->groups));
+	copy->opaque = arena_span(a, o->opaque);
+	return copy;
+}
+
+/* Of a changeset what its operations share. */
+static struct changeset *frame_copy(struct arena *a, const struct changeset *c)
+{
+	struct changeset *copy = arena_copy(a, c, sizeof(*c));
+	copy->person_sign = arena_span(a, c->person_sign);
+	copy->ops = NULL;
+	copy->ops_count = 0;
+	return copy;
+}
+
 static bool any_chosen(const struct changeset *cs, size_t n, const struct row_choice *c)
 {
 	for (size_t i = 0; i < n; i++)
@@ -384,6 +411,7 @@ static void gather_changesets(struct gathering *g, struct arena *a, struct chang
 {
 	uint32_t ordinal = 0;
 	for (size_t i = 0; i < n; i++) {
+		const struct changeset *frame = NULL;
 		uint32_t first = ordinal;
 		for (size_t k = 0; k < cs[i].ops_count; k++, ordinal++) {
 			if (!row_chosen(c, cs[i].ops[k].row)) continue;
@@ -395,10 +423,10 @@ static void gather_changesets(struct gathering *g, struct arena *a, struct chang
 				g->room = g->room * 2 + 8;
 			}
 			struct known_op *o = &g->ops[g->count++];
+			if (!frame) frame = frame_copy(a, &cs[i]);
 			*o = *like;
-			o->ordinal = ordinal;
-			o->op = &cs[i].ops[k];
-			o->changeset = &cs[i];
+			o->op = op_copy(a, &cs[i].ops[k]);
+			o->changeset = frame;
 			o->run = cs[i].run;
 			o->ordinal = ordinal;
 			o->first = first;
@@ -409,7 +437,7 @@ static void gather_changesets(struct gathering *g, struct arena *a, struct chang
 	}
 }
 
-/* spare: memory of one segment, so that only those that speak of the rows stay in the other. */
+/* spare: memory of one segment, of which only the operations on the rows stay, in the other. */
 static int gather_segment(struct replica *r, struct gathering *g, const struct entry *e,
                           const struct row_choice *c, struct arena *a, struct arena *spare,
                           size_t *ret_unread)
@@ -431,10 +459,8 @@ static int gather_segment(struct replica *r, struct gathering *g, const struct e
 		return 0;
 	}
 	if (rc || !any_chosen(cs, n, c)) return rc;
-	s.body = arena_span(a, s.body);
-	rc = segment_changesets(&s, a, &cs, &n, &r->err);
-	rc = rc ? rc : engine_cert_of(r, e->origin, &author, &known);
-	rc = rc ? rc : words_load(r, e->hash, &author, e->scope, a, &w);
+	rc = engine_cert_of(r, e->origin, &author, &known);
+	rc = rc ? rc : words_load(r, e->hash, &author, e->scope, spare, &w);
 	if (rc) return rc;
 	if (w.damaged) (*ret_unread)++;
 	struct known_op like = {.recv = e->recv,
@@ -447,25 +473,26 @@ static int gather_segment(struct replica *r, struct gathering *g, const struct e
 
 static int gather_tail(struct replica *r, struct gathering *g, unsigned lane,
                        const struct row_choice *choice, uint32_t scope, struct arena *a,
-                       size_t *ret_unread)
+                       struct arena *page, struct arena *spare, size_t *ret_unread)
 {
 	struct tail_item *items;
 	size_t n, aside = 0;
-	int rc = store_tail_all(r->st, a, &items, &n);
+	int rc = store_tail_all(r->st, page, &items, &n);
 	rc = rc ? rc : aside_count(r, scope, lane, &aside);
 	*ret_unread += aside;
 	for (size_t i = 0; i < n && !rc; i++) {
 		if (items[i].lane != lane || items[i].scope != scope) continue;
-		struct changeset *c = ARENA_ARRAY(a, struct changeset, 1);
+		struct changeset c;
 		struct known_op like = {.merged = true, .hub_authored = replica_is_hub(r)};
 		memcpy(like.origin, r->id->origin, 16);
 		size_t before = g->count;
 		struct error none;
-		if (changeset_read(items[i].changeset, a, c, &none)) {
+		arena_reset(spare);
+		if (changeset_read(items[i].changeset, spare, &c, &none)) {
 			(*ret_unread)++;
 			continue;
 		}
-		gather_changesets(g, a, c, 1, choice, &like, NULL);
+		gather_changesets(g, a, &c, 1, choice, &like, NULL);
 		for (size_t k = before; k < g->count; k++)
 			g->ops[k].verdict = like.hub_authored ? VERDICT_ACCEPTED : VERDICT_WAITS;
 	}
@@ -537,6 +564,7 @@ static void foot_all(struct known_op *ops, size_t n, struct arena *a)
 int admit_ops_of_rows(struct replica *r, unsigned lane, uint32_t scope, const struct row_choice *c,
                       struct arena *a, struct known_op **ret, size_t *ret_count, size_t *ret_unread)
 {
+	enum { AT_ONCE = 8 /* segments; each may be as large as a frame */ };
 	struct gathering g = {0};
 	struct arena page, spare;
 	int64_t after = 0;
@@ -546,7 +574,7 @@ int admit_ops_of_rows(struct replica *r, unsigned lane, uint32_t scope, const st
 	arena_init(&spare, 0);
 	for (size_t n = 1; n && !rc;) {
 		struct entry *entries;
-		rc = store_journal_scope(r->st, scope, lane, after, 64, &page, &entries, &n);
+		rc = store_journal_scope(r->st, scope, lane, after, AT_ONCE, &page, &entries, &n);
 		for (size_t i = 0; i < n && !rc; i++) {
 			rc = gather_segment(r, &g, &entries[i], c, a, &spare, ret_unread);
 			after = entries[i].recv;
@@ -554,9 +582,9 @@ int admit_ops_of_rows(struct replica *r, unsigned lane, uint32_t scope, const st
 		}
 		arena_reset(&page);
 	}
+	rc = rc ? rc : gather_tail(r, &g, lane, c, scope, a, &page, &spare, ret_unread);
 	arena_done(&spare);
 	arena_done(&page);
-	rc = rc ? rc : gather_tail(r, &g, lane, c, scope, a, ret_unread);
 	if (!rc) foot_all(g.ops, g.count, a);
 	*ret = g.ops;
 	*ret_count = g.count;

@@ -263,7 +263,7 @@ enum footing {
 /* All operations on a row known here, in one scope, with what is known of each; by journal position, then tail. */
 struct known_op {
 	const struct op *op;
-	const struct changeset *changeset;
+	const struct changeset *changeset; /* without its operations */
 	uint64_t run;
 	int64_t recv; /* 0: tail */
 	uint32_t ordinal,

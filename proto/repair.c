@@ -21,8 +21,10 @@ enum {
 	NOTES_FORMAT = 1,
 	NOTE_BYTES = 8 + 1 + 1 + 1 + 2 + 2 + 8 + 16 + 16,
 	PAGE_ROWS = 512,
-	SCOPES_LOOKED_AT = 512,      /* in one go, when nothing is changed */
-	PART_BYTES = 4 * 1024 * 1024 /* squeezed bodies of a scope and lane looked at in one go */
+	SCOPES_LOOKED_AT = 512, /* in one go, when nothing is changed */
+	/* Squeezed bodies of a scope and lane whose rows are looked at in one go: some 1,300 plain rows, of 1 KiB each in memory.
+	 * Each go reads all of the scope, a million rows a second. */
+	PART_BYTES = 32 * 1024
 };
 
 /* ---- the list of what was found */
@@ -927,59 +929,57 @@ int repair_recount(struct replica *r, uint32_t scope)
 /* Bytes of the bodies of a scope and lane say into how many parts its rows are taken. */
 static int parts_of(struct replica *r, uint32_t scope, unsigned lane, unsigned *ret)
 {
-	struct arena a;
-	int64_t after = 0;
-	size_t bytes = 0;
-	int rc = 0;
-	arena_init(&a, 0);
-	for (size_t n = 1; n && !rc;) {
-		struct entry *e;
-		rc = store_journal_scope(r->st, scope, lane, after, 64, &a, &e, &n);
-		for (size_t i = 0; i < n && !rc; i++) {
-			bytes += e[i].body.len;
-			after = e[i].recv;
-		}
-		arena_reset(&a);
-	}
-	arena_done(&a);
+	int64_t bytes = 0;
+	int rc = store_journal_bytes(r->st, scope, lane, &bytes);
 	*ret = 1 + (unsigned)(bytes / PART_BYTES);
 	return rc ? engine_fail(r, rc) : 0;
 }
 
-static int audit_lane(struct replica *r, uint32_t scope, unsigned lane, struct audit *x)
+static int audit_part(struct replica *r, uint32_t scope, unsigned lane, const struct row_choice *c,
+                      struct audit *x)
 {
-	unsigned parts;
-	int rc = parts_of(r, scope, lane, &parts);
-	for (unsigned part = 0; part < parts && !rc; part++) {
-		struct mending m = {
-		        .r = r, .scope = scope, .lane = lane, .look = x->look, .report = x->report};
-		struct row_choice c = {.part = part, .parts = parts};
-		struct known_op *ops;
-		struct arena a;
-		size_t n = 0;
-		arena_init(&a, 0);
-		rc = waiting_load(r, scope, lane, &a, &m.waiting);
-		rc = rc ? rc : admit_ops_of_rows(r, lane, scope, &c, &a, &ops, &n, &m.unread);
-		rc = rc ? rc : mend_known(&m, ops, n);
-		rc = rc ? rc : mend_groundless_all(&m, ops, n, &c);
-		x->found += (int64_t)m.off;
-		x->mended += (int64_t)m.mended;
-		arena_done(&a);
-	}
+	struct mending m = {
+	        .r = r, .scope = scope, .lane = lane, .look = x->look, .report = x->report};
+	struct known_op *ops;
+	struct arena a;
+	size_t n = 0;
+	arena_init(&a, 0);
+	int rc = waiting_load(r, scope, lane, &a, &m.waiting);
+	rc = rc ? rc : admit_ops_of_rows(r, lane, scope, c, &a, &ops, &n, &m.unread);
+	rc = rc ? rc : mend_known(&m, ops, n);
+	rc = rc ? rc : mend_groundless_all(&m, ops, n, c);
+	x->found += (int64_t)m.off;
+	x->mended += (int64_t)m.mended;
+	x->scope_mended |= m.mended > 0;
+	arena_done(&a);
 	return rc;
 }
 
-static int audit_scope(struct replica *r, uint32_t scope, struct audit *x)
+/* In pieces one part of the rows at a time, then the sums; *ret_more: the scope is not done. */
+static int audit_scope(struct replica *r, uint32_t scope, struct audit *x, bool *ret_more)
 {
-	int64_t mended = x->mended;
+	unsigned at = 0;
 	size_t off = 0;
 	int rc = 0;
-	for (unsigned lane = 0; lane < LANE_RESERVED && !rc && x->whole; lane++)
-		rc = audit_lane(r, scope, lane, x);
+	*ret_more = false;
+	if (!x->parts_done) x->scope_mended = false;
+	for (unsigned lane = 0; lane < LANE_RESERVED && !rc && x->whole; lane++) {
+		struct row_choice c = {0};
+		rc = parts_of(r, scope, lane, &c.parts);
+		for (; c.part < c.parts && !rc; c.part++) {
+			if (at++ < x->parts_done) continue;
+			rc = audit_part(r, scope, lane, &c, x);
+			if (!x->piece || rc) continue;
+			x->parts_done++;
+			*ret_more = true;
+			return 0;
+		}
+	}
 	/* Sums that follow a mended row are no finding of their own. */
-	rc = rc ? rc : sums(r, scope, x->look, x->mended > mended, x->report, &off);
+	rc = rc ? rc : sums(r, scope, x->look, x->scope_mended, x->report, &off);
 	x->found += (int64_t)off;
 	if (!x->look) x->mended += (int64_t)off;
+	x->parts_done = 0;
 	return rc;
 }
 
@@ -1065,11 +1065,13 @@ static int audit_next_scope(struct replica *r, struct audit *x)
 	x->of = rc ? 0 : (int64_t)n;
 	for (size_t i = 0; i < n && !rc && taken < most; i++) {
 		if (scopes[i].ord <= x->scope) continue;
-		x->scope = scopes[i].ord;
-		x->done++;
+		bool more = false;
 		found = true;
 		taken++;
-		rc = audit_scope(r, scopes[i].ord, x);
+		rc = audit_scope(r, scopes[i].ord, x, &more);
+		if (more) continue;
+		x->scope = scopes[i].ord;
+		x->done++;
 	}
 	if (!rc && !found && !x->look) {
 		int64_t off = 0;

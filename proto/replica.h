@@ -305,10 +305,12 @@ struct audit {
 	int64_t entry;         /* entries looked at so far */
 	uint32_t scope;        /* the last one done */
 	bool entries_done, whole;
-	bool piece; /* replica_audit_piece's own */
+	bool piece;          /* replica_audit_piece's own: */
+	unsigned parts_done; /* of the rows of the scope after that one */
+	bool scope_mended;
 };
 int replica_audit(struct replica *r, struct audit *x);
-/* The same by and by, for a program that has nothing else to do: a scope, or some entries, a call, outside of a transaction.  It
+/* The same by and by, for a program that has nothing else to do: a part of a scope, or some entries, a call, outside of a transaction.  It
  * only reads; a piece in which something is found is done again in a transaction, which mends, and so is the last one. */
 int replica_audit_piece(struct replica *r, struct audit *x);
 int replica_audited(struct replica *r,

@@ -4,15 +4,37 @@ Python's sqlite3 and the system's libzstd, no code of the engine.  Every acknowl
 each lane (`cw` lane author number), so that its presence in a journal or an open tail can be seen without decoding
 either: bodies hold texts as they are.
 """
+import contextlib
 import os
 import re
+import shutil
 import sqlite3
+import tempfile
 
 import rest
 import world as w
 from world import must
 
 WORD = re.compile(rb"cw[01]\d\dx\d{7}")
+
+
+@contextlib.contextmanager
+def reading(path):
+    """The database as it stands.  A disk that is full has no room for the index of the log: then a copy of it."""
+    with tempfile.TemporaryDirectory() as to:
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)
+        try:
+            db.execute("SELECT count(*) FROM meta").fetchone()
+        except sqlite3.OperationalError:
+            db.close()
+            for end in ("", "-wal"):
+                if os.path.exists(path + end):
+                    shutil.copyfile(path + end, os.path.join(to, "jinguo.db" + end))
+            db = sqlite3.connect(os.path.join(to, "jinguo.db"), timeout=20)
+        try:
+            yield db
+        finally:
+            db.close()
 
 
 class Row:
@@ -67,13 +89,10 @@ class Ledger:
 
     def delete(self, row, path):
         """Deleted in the lanes that the row had there: after a restore they come back one after the other.  True: not in all."""
-        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)
-        try:
+        with reading(path) as db:
             row.deleted = {lane for lane in row.lanes if db.execute(
                 f'SELECT count(*) FROM "{row.table}" WHERE id = ? AND alive{lane} IS NOT 1 AND alive{lane} IS NOT NULL',
                 (row.key,)).fetchone()[0]}
-        finally:
-            db.close()
         return row.deleted != row.lanes
 
     def some_row(self, author, dice):
@@ -89,11 +108,8 @@ class Ledger:
 
     def holdings(self, path):
         """The words in the journal and the open tail of this database."""
-        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)
-        try:
+        with reading(path) as db:
             return self.words_of(db, key=rest.of_path(db, path))
-        finally:
-            db.close()
 
     def words_of(self, db, after=0, key=None):
         """key: of what lies closed; None: of a copy that was opened."""
@@ -222,12 +238,9 @@ def sound(path):
 def same_state(lower, upper, lanes):
     """The state hashes of the scopes of the lower place that both hold, as they stand in the files."""
     def state(site):
-        db = sqlite3.connect(f"file:{site.db}?mode=ro", uri=True, timeout=20)
-        try:
+        with reading(site.db) as db:
             return {(i, lane): h for i, lane, h in db.execute(
                 "SELECT scope.id, lane, hash FROM state JOIN scope ON scope.ord = state.scope")}
-        finally:
-            db.close()
     a, b = state(lower), state(upper)
     zero = bytes(16)
     return all(a[k] == b.get(k, zero) for k in a if k[1] in lanes and (k in b or a[k].strip(b"\0")))
