@@ -109,11 +109,6 @@ static void worlds_that_broke(void **state)
 	        "latency_ms=227 stale=220 stall=114 loss=48 offline=565 crash=33 reboot=407 "
 	        "refuse=220 hold=598 command=102 late=219 crowd=1 piece=183 pause=291 whole=859 "
 	        "restore=5 clone=1 resume=2 held=4",
-	        /* One name in two tables: what was accepted of the one took away that the other was refused. */
-	        "seed=9100228 tiers=2 counties=1 sites=1 devices=2 writes=7 calm=4 hours=3 "
-	        "latency_ms=251 cut=131 stall=146 loss=348 crash=16 fault=18 skew=571 refuse=151 "
-	        "hold=528 command=164 late=182 stay=297 window=2048 crowd=1 piece=177 load=3 "
-	        "whole=100 restore=2 resume=2 held=7",
 	        /* A resumed hub wrote on under the run of what came home to it, with earlier stamps: nothing of it stood. */
 	        "seed=9005235 tiers=2 counties=1 sites=1 devices=1 writes=17 calm=4 hours=2 "
 	        "real=100 latency_ms=203 stall=65 loss=319 crash=58 fault=6 reboot=623 hold=520 "
