@@ -312,7 +312,6 @@ int session_step(struct session *s, const struct session_event *e, struct sessio
 	int rc = 0;
 	assert(store_in_transaction(s->r->st));
 	if (s->state == SESSION_CLOSED) return 0;
-	arena_reset(&s->memory);
 	a->due_ms = 0;
 	s->step = a;
 	bool was_idle = s->p.idle;
@@ -357,5 +356,6 @@ int session_step(struct session *s, const struct session_event *e, struct sessio
 	else if (s->state == SESSION_GREETED ||
 	         (s->state == SESSION_OPEN && (!s->p.idle || !s->c.stay)))
 		a->due_ms = s->heard_ms + session_silence_ms(s);
+	arena_done(&s->memory); /* ten thousand that wait keep none */
 	return rc ? engine_fail(s->r, rc) : 0;
 }
