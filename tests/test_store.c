@@ -290,8 +290,8 @@ static void older_formats_are_taken_up(void **state)
 	/* Those of the formats up to this program's are never run. */
 	static const char *const steps[LATER] = {
 	        [STORE_FORMAT] = "CREATE TABLE made_up(x); INSERT INTO made_up VALUES(7);",
-	        [STORE_FORMAT + 1] = "INSERT INTO meta SELECT 'made', x FROM made_up; "
-	                             "DROP TABLE made_up;"};
+	        [STORE_FORMAT + 1] =
+	                "INSERT INTO meta SELECT 'made', x FROM made_up; DROP TABLE made_up;"};
 	struct place *p = *state;
 	struct error err = {0};
 	struct span s;
