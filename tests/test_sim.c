@@ -113,6 +113,11 @@ static void worlds_that_broke(void **state)
 	        "seed=9005235 tiers=2 counties=1 sites=1 devices=1 writes=17 calm=4 hours=2 "
 	        "real=100 latency_ms=203 stall=65 loss=319 crash=58 fault=6 reboot=623 hold=520 "
 	        "without=50 whole=100 closed=1 resume=2 late_segment=2",
+	        /* A clock that stands still on a slow link: a run a minute, each of which ended the session before it was through. */
+	        "seed=9006780 tiers=2 counties=1 sites=1 devices=1 writes=12 calm=4 hours=2 "
+	        "real=200 "
+	        "latency_ms=11 rate_bytes=2 half_open=164 loss=21 stay=778 twin=429 without=128 "
+	        "clock=929 deaf=902 load=3 whole=100 clone=1 held=4",
 	};
 
 	(void)state;

@@ -98,7 +98,8 @@ static void clocks_say_anything(void **state)
 	}
 }
 
-/* The wall clock moves against the boot clock: another run; it stands still with it or moves slowly: the same. */
+/* The wall clock jumps ahead of the boot clock, as a resumed image finds it: another run; it moves with it, slowly, or falls behind:
+ * the same. */
 static void jumps_draw_runs(void **state)
 {
 	struct sim *s = play_new(9, 2, 1, 1, 1);
@@ -112,8 +113,11 @@ static void jumps_draw_runs(void **state)
 	site->skew_ms += 59 * 1000;
 	assert_int_equal(play_update(site, "thing", id, FIELDS({"f", value_int(2)})), 0);
 	assert_true(replica_run(site->replica) == run);
-	site->skew_ms -= 62 * 1000;
+	site->skew_ms -= 3600 * 1000;
 	assert_int_equal(play_update(site, "thing", id, FIELDS({"f", value_int(3)})), 0);
+	assert_true(replica_run(site->replica) == run);
+	site->skew_ms += 62 * 1000;
+	assert_int_equal(play_update(site, "thing", id, FIELDS({"f", value_int(4)})), 0);
 	assert_true(replica_run(site->replica) != run);
 	settle(s);
 	play_free(s);

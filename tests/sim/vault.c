@@ -512,8 +512,7 @@ bool vault_resume(struct vault *v, struct device *d, bool shown)
 	d->restored = true;
 	int64_t rate =
 	        d->face.set ? d->face.rate : 1000; /* a clock that stands still shows nothing */
-	if (shown &&
-	    llabs(passed * rate / 1000) > 60 * 1000) { /* what the engine takes for a jump */
+	if (shown && passed * rate / 1000 > 60 * 1000) { /* what the engine takes for a jump */
 		safe_of(v, d)->life = ++v->lives;
 		REACHED(w, RESUMED_SEEN);
 	} else {
