@@ -3,14 +3,9 @@
 #include "hub/doubt.h"
 
 #include "common/ident.h"
+#include "common/rows.h"
+#include "node/correction.h"
 #include "proto/figure.h"
-
-struct objection {
-	uint8_t row[16], correction[16];
-	uint32_t scope;
-	const char *reason, *answer;
-	bool closed;
-};
 
 struct finding {
 	struct replica *r;
@@ -18,8 +13,8 @@ struct finding {
 	struct arena *arena;
 	struct doubt *list;
 	size_t count, room;
-	struct objection *objections; /* by correction */
-	size_t objections_count, objections_room;
+	struct objection *objections;
+	size_t objections_count;
 };
 
 static struct doubt *add(struct finding *f, enum doubt_kind kind)
@@ -117,64 +112,6 @@ static int64_t recounted(const struct recount *x, const struct summary_cell *c)
 	return found ? found->amount : 0;
 }
 
-/* ---- objections of sites */
-
-static struct value half(const struct row_view *v, const char *open, const char *closed)
-{
-	const struct table *t = schema_table(&schema_current, TABLE_OBJECTION);
-	struct value said = tree_value(t, v, open);
-
-	return said.type != VALUE_NULL ? said : tree_value(t, v, closed);
-}
-
-static const char *words_of(struct finding *f, struct value v)
-{
-	return v.type == VALUE_TEXT ? arena_text(f->arena, v.s) : "";
-}
-
-static int load_objection(void *ctx, const struct row_view *v)
-{
-	const struct table *t = schema_table(&schema_current, TABLE_OBJECTION);
-	struct value to = half(v, "correction", "closed_correction");
-	struct finding *f = ctx;
-	struct objection *o;
-
-	if (v->dead || to.type != VALUE_BYTES || to.s.len != 16) return 0;
-	if (f->objections_count == f->objections_room) {
-		struct objection *old = f->objections;
-
-		f->objections_room = f->objections_room * 2 + 64;
-		f->objections = ARENA_ARRAY(f->arena, struct objection, f->objections_room);
-		if (old) memcpy(f->objections, old, f->objections_count * sizeof *old);
-	}
-	o = &f->objections[f->objections_count++];
-	*o = (struct objection){.scope = v->scope,
-	                        .reason = words_of(f, half(v, "reason", "closed_reason")),
-	                        .answer = words_of(f, half(v, "answer", "closed_answer"))};
-	o->closed = v->values[table_field_named(t, "correction") - t->fields].type == VALUE_NULL;
-	memcpy(o->row, v->id, 16);
-	memcpy(o->correction, to.s.p, 16);
-	return 0;
-}
-
-static int by_correction(const void *a, const void *b)
-{
-	const struct objection *x = a, *y = b;
-	int c = memcmp(x->correction, y->correction, 16);
-
-	return c ? c : memcmp(x->row, y->row, 16);
-}
-
-static int load_objections(struct finding *f)
-{
-	int rc = tree_rows(replica_store(f->r), schema_table(&schema_current, TABLE_OBJECTION),
-	                   load_objection, f);
-
-	if (!rc && f->objections_count)
-		qsort(f->objections, f->objections_count, sizeof *f->objections, by_correction);
-	return rc;
-}
-
 /* Whose run the row was created in; zeros: not known here. */
 static int creator_of(struct finding *f, const uint8_t row[16], uint8_t ret[16])
 {
@@ -218,19 +155,11 @@ static void said_by(struct finding *f, const uint8_t row[16], uint8_t ret[16])
 static int look_at_objections(struct finding *f, const struct summary_cell *c,
                               const struct summary_part *p, const uint8_t unit[16])
 {
-	size_t low = 0, high = f->objections_count;
+	size_t at = objections_find(f->objections, f->objections_count, p->row);
 	int rc = 0;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (memcmp(f->objections[middle].correction, p->row, 16) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; !rc && low < f->objections_count; low++) {
-		const struct objection *o = &f->objections[low];
+	for (; !rc && at < f->objections_count; at++) {
+		const struct objection *o = &f->objections[at];
 		struct doubt *d;
 
 		if (memcmp(o->correction, p->row, 16) != 0) break;
@@ -277,7 +206,7 @@ static int look_at_part(struct finding *f, const struct summary_cell *c,
 static int look_at_cells(struct finding *f, const struct summary *s)
 {
 	struct recount x = {.f = f};
-	int rc = tree_rows(replica_store(f->r), schema_table(&schema_current, TABLE_ACTIVITY),
+	int rc = rows_each(replica_store(f->r), schema_table(&schema_current, TABLE_ACTIVITY), 0,
 	                   recount_row, &x);
 	counted_up(&x);
 
@@ -359,7 +288,7 @@ int doubts_find(struct replica *r, const struct tree *t, const struct summary *s
 	int rc = look_at_peers(&f);
 
 	rc = rc ? rc : look_at_units(&f);
-	rc = rc ? rc : load_objections(&f);
+	rc = rc ? rc : objections_load(replica_store(r), 0, a, &f.objections, &f.objections_count);
 	rc = rc ? rc : look_at_cells(&f, s);
 	*ret = f.list;
 	*ret_count = f.count;

@@ -7,7 +7,7 @@
 
 #include "common/crypt.h"
 #include "common/env.h"
-#include "hub/tree.h"
+#include "common/rows.h"
 #include "proto/privacy.h"
 
 enum { PAGE = 1000, TOKEN = 16, TEXT_MAX = 256, GROUNDS = 3 };
@@ -189,7 +189,7 @@ int match_find(struct replica *r, struct arena *a, struct match **ret, size_t *r
 	m.phone = table_field_named(m.t, "phone");
 	m.state = table_field_named(m.t, "vstat");
 	env_random(m.key, sizeof(m.key));
-	rc = tree_rows(replica_store(r), m.t, take, &m);
+	rc = rows_each(replica_store(r), m.t, 0, take, &m);
 	for (unsigned g = MATCH_DOCUMENT; g <= MATCH_BIRTH; g++) most += m.count[g] / 2;
 	*ret = ARENA_ARRAY(a, struct match, most + 1);
 	*ret_count = 0;

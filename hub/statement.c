@@ -8,7 +8,7 @@
 #include "common/calendar.h"
 #include "common/codes.h"
 #include "common/ident.h"
-#include "hub/tree.h"
+#include "common/rows.h"
 
 enum { PAGE = 1000, YEAR_MIN = 1900, YEAR_MAX = 2199 };
 
@@ -77,9 +77,9 @@ static int count_activity(void *ctx, const struct row_view *v)
 {
 	struct counting *c = ctx;
 	struct statement *s = c->s;
-	struct value at = tree_value(c->t, v, "closed_start"),
-	             served = tree_value(c->t, v, "closed_households");
-	size_t i = service_of(s, tree_value(c->t, v, "act_closed"));
+	struct value at = row_value(c->t, v, "closed_start"),
+	             served = row_value(c->t, v, "closed_households");
+	size_t i = service_of(s, row_value(c->t, v, "act_closed"));
 
 	if (i == s->services || at.type != VALUE_INT || statement_quarter_of(at.i) != s->quarter)
 		return 0;
@@ -92,11 +92,11 @@ static int count_participation(void *ctx, const struct row_view *v)
 {
 	struct counting *c = ctx;
 	struct statement *s = c->s;
-	struct value in = tree_value(c->t, v, "in"), hstat = tree_value(c->t, v, "hstat"),
-	             minutes = tree_value(c->t, v, "minutes");
+	struct value in = row_value(c->t, v, "in"), hstat = row_value(c->t, v, "hstat"),
+	             minutes = row_value(c->t, v, "minutes");
 	/* A reversal is a row of its own, which repeats what it takes back. */
-	int64_t sign = tree_value(c->t, v, "reverses").type == VALUE_BYTES ? -1 : 1;
-	size_t i = service_of(s, tree_value(c->t, v, "act"));
+	int64_t sign = row_value(c->t, v, "reverses").type == VALUE_BYTES ? -1 : 1;
+	size_t i = service_of(s, row_value(c->t, v, "act"));
 
 	if (i == s->services || in.type != VALUE_INT || statement_quarter_of(in.i) != s->quarter ||
 	    hstat.type != VALUE_TEXT || !span_equal(hstat.s, span_of("2", 1)))
@@ -113,9 +113,9 @@ int statement_count(struct store *st, int64_t quarter, struct statement *ret)
 	int rc;
 
 	statement_init(ret, quarter);
-	rc = tree_rows(st, c.t, count_activity, &c);
+	rc = rows_each(st, c.t, 0, count_activity, &c);
 	c.t = schema_table(&schema_current, TABLE_PARTICIPATION);
-	return rc ? rc : tree_rows(st, c.t, count_participation, &c);
+	return rc ? rc : rows_each(st, c.t, 0, count_participation, &c);
 }
 
 /* ---- what was stated */

@@ -1,8 +1,9 @@
 #include "common/base.h"
 
 #include "hub/summary.h"
-#include "hub/tree.h"
 
+#include "common/rows.h"
+#include "hub/tree.h"
 #include "node/status.h"
 #include "proto/figure.h"
 
@@ -35,8 +36,8 @@ static int64_t number(struct value v)
 /* The open and the closed half of a row are two statements. */
 static void load_half(struct loading *l, const struct row_view *v, const char *const names[6])
 {
-	struct value month = tree_value(l->table, v, names[0]),
-	             kind = tree_value(l->table, v, names[1]);
+	struct value month = row_value(l->table, v, names[0]),
+	             kind = row_value(l->table, v, names[1]);
 	struct summary_part *p;
 
 	if (month.type != VALUE_INT || kind.type != VALUE_TEXT || !figure_kind_named(kind.s))
@@ -48,13 +49,13 @@ static void load_half(struct loading *l, const struct row_view *v, const char *c
 	                           .correction = l->correction,
 	                           .cause = ""};
 	memcpy(p->row, v->id, 16);
-	p->value = number(tree_value(l->table, v, names[2]));
+	p->value = number(row_value(l->table, v, names[2]));
 	if (l->correction) {
-		struct value cause = tree_value(l->table, v, names[4]);
-		p->base = number(tree_value(l->table, v, names[3]));
+		struct value cause = row_value(l->table, v, names[4]);
+		p->base = number(row_value(l->table, v, names[3]));
 		p->cause = cause.type == VALUE_TEXT ? arena_text(l->arena, cause.s) : "";
 	} else {
-		struct value origin = tree_value(l->table, v, names[3]);
+		struct value origin = row_value(l->table, v, names[3]);
 		if (origin.type == VALUE_BYTES && origin.s.len == 16)
 			memcpy(p->origin, origin.s.p, 16);
 	}
@@ -116,11 +117,11 @@ int summary_load(struct store *st, struct arena *a, struct summary *ret)
 	struct summary s = {0};
 	struct loading l = {
 	        .summary = &s, .arena = a, .table = schema_table(&schema_current, TABLE_FIGURE)};
-	int rc = tree_rows(st, l.table, load_row, &l);
+	int rc = rows_each(st, l.table, 0, load_row, &l);
 
 	l.table = schema_table(&schema_current, TABLE_CORRECTION);
 	l.correction = true;
-	rc = rc ? rc : tree_rows(st, l.table, load_row, &l);
+	rc = rc ? rc : rows_each(st, l.table, 0, load_row, &l);
 	if (rc) return rc;
 	if (s.parts_count) qsort(s.parts, s.parts_count, sizeof *s.parts, compare_parts);
 	s.cells = ARENA_ARRAY(a, struct summary_cell, s.parts_count + 1);
@@ -159,7 +160,7 @@ int summary_cells(struct store *st, int64_t from, int64_t to, unsigned kind_max,
 	size_t n = 0, k = 0;
 	int rc = store_cells_stated(st, from, to, kind_max, FIGURE_VOLUNTEERS, a, &stated, &n);
 
-	rc = rc ? rc : tree_rows(st, l.table, load_row, &l);
+	rc = rc ? rc : rows_each(st, l.table, 0, load_row, &l);
 	if (rc) return rc;
 	for (size_t i = 0; i < s.parts_count; i++)
 		if (in_period(&s.parts[i], from, to, kind_max)) s.parts[k++] = s.parts[i];

@@ -3,40 +3,9 @@
 #include "hub/tree.h"
 
 #include "common/ident.h"
+#include "common/rows.h"
 
-enum { PAGE = 1000, DEPTH_MAX = 16 };
-
-struct value tree_value(const struct table *t, const struct row_view *v, const char *name)
-{
-	const struct field *f = table_field_named(t, name);
-
-	assert(f);
-	return v->values[f - t->fields];
-}
-
-int tree_rows(struct store *st, const struct table *t,
-              int (*each)(void *ctx, const struct row_view *v), void *ctx)
-{
-	uint8_t after[16];
-	bool first = true;
-
-	for (;;) {
-		struct row_view *rows = NULL;
-		size_t count = 0;
-		struct arena a;
-		int rc;
-		arena_init(&a, 0);
-		rc = store_rows_view(st, t, NULL, 0, 0, false, first ? NULL : after, PAGE, &a,
-		                     &rows, &count);
-		for (size_t i = 0; !rc && i < count; i++) {
-			rc = each(ctx, &rows[i]);
-			memcpy(after, rows[i].id, 16);
-			first = false;
-		}
-		arena_done(&a);
-		if (rc || count < PAGE) return rc;
-	}
-}
+enum { DEPTH_MAX = 16 };
 
 struct loading {
 	struct tree *tree;
@@ -48,10 +17,9 @@ struct loading {
 static int load_unit(void *ctx, const struct row_view *v)
 {
 	struct loading *l = ctx;
-	struct value code = tree_value(l->table, v, "code"),
-	             level = tree_value(l->table, v, "level");
-	struct value name = tree_value(l->table, v, "name"),
-	             parent = tree_value(l->table, v, "parent");
+	struct value code = row_value(l->table, v, "code"), level = row_value(l->table, v, "level");
+	struct value name = row_value(l->table, v, "name"),
+	             parent = row_value(l->table, v, "parent");
 	struct unit *u;
 
 	if (l->tree->count == l->room) {
@@ -76,8 +44,8 @@ static int load_unit(void *ctx, const struct row_view *v)
 static int load_device(void *ctx, const struct row_view *v)
 {
 	struct loading *l = ctx;
-	struct value org = tree_value(l->table, v, "org"),
-	             revoked = tree_value(l->table, v, "revoked");
+	struct value org = row_value(l->table, v, "org"),
+	             revoked = row_value(l->table, v, "revoked");
 	struct unit *u =
 	        org.type == VALUE_BYTES && org.s.len == 16 ? tree_find(l->tree, org.s.p) : NULL;
 
@@ -159,7 +127,7 @@ int tree_load(struct store *st, struct arena *a, struct tree *ret)
 	struct loading l = {&t, a, 0, schema_table(&schema_current, TABLE_ORG_UNIT)};
 	struct scope *scopes = NULL;
 	size_t scopes_count = 0;
-	int rc = tree_rows(st, l.table, load_unit, &l);
+	int rc = rows_each(st, l.table, 0, load_unit, &l);
 
 	if (rc) return rc;
 	find_parents(&t);
@@ -169,7 +137,7 @@ int tree_load(struct store *st, struct arena *a, struct tree *ret)
 		if (u) u->scope = scopes[i].ord;
 	}
 	l.table = schema_table(&schema_current, TABLE_DEVICE);
-	rc = rc ? rc : tree_rows(st, l.table, load_device, &l);
+	rc = rc ? rc : rows_each(st, l.table, 0, load_device, &l);
 	if (!rc) *ret = t;
 	return rc;
 }

@@ -32,9 +32,4 @@ struct unit *tree_find(const struct tree *t, const uint8_t id[16]); /* NULL: unk
 int32_t tree_at_level(const struct tree *t, int32_t index, unsigned level);
 bool tree_below(const struct tree *t, int32_t index, int32_t top); /* itself counts */
 
-/* Calls each for every live row of a table. */
-int tree_rows(struct store *st, const struct table *t,
-              int (*each)(void *ctx, const struct row_view *v), void *ctx);
-struct value tree_value(const struct table *t, const struct row_view *v, const char *name);
-
 #endif

@@ -358,6 +358,15 @@ static json_t *corrections_json(const struct corrections *n)
 	return j;
 }
 
+static void corrections_print(struct call *c, const struct corrections *n, struct buf *b)
+{
+	if (!n->standing) return;
+	word_fill(b, c->language, WORD_STATUS_CORRECTED, call_number(c, n->standing),
+	          call_number(c, n->objected), call_number(c, n->answered), WORD_END);
+	buf_print(b, "\n  %s: %s\n", word_text(c->language, WORD_STATUS_NEXT),
+	          word_text(c->language, WORD_NEXT_CORRECTED));
+}
+
 static json_t *status_json(struct call *c, const struct status *s)
 {
 	const struct status_facts *f = &s->facts;
@@ -451,13 +460,7 @@ static void status_print(struct call *c, const struct status *s)
 	          call_time(c, f->parent.last_contact_ms));
 	if (f->parent_known) status_line(c, &b, WORD_STATUS_CLOCK, f->parent.clock_offset_ms);
 	above_print(c, f, &b);
-	if (f->corrections.standing) {
-		word_fill(&b, c->language, WORD_STATUS_CORRECTED,
-		          call_number(c, f->corrections.standing),
-		          call_number(c, f->corrections.objected),
-		          call_number(c, f->corrections.answered), WORD_END);
-		buf_text(&b, "\n");
-	}
+	corrections_print(c, &f->corrections, &b);
 	call_print(c, &b);
 	buf_done(&b);
 }

@@ -2,108 +2,130 @@
 
 #include "node/correction.h"
 
-enum { PAGE = 500 };
+#include "common/rows.h"
 
-struct counting {
-	const struct table *t;
-	struct arena arena; /* of objected */
-	struct said {
-		uint8_t to[16];
-		bool answered;
-	} * objected; /* by correction, once sorted */
-	size_t objected_count, room;
-	struct corrections *ret;
-};
-
-static struct value value_of(const struct counting *c, const struct row_view *v, const char *open,
-                             const char *closed)
+/* What stands in the open field, or else in the closed one. */
+static struct value half(const struct table *t, const struct row_view *v, const char *open,
+                         const char *closed)
 {
-	struct value said = v->values[table_field_named(c->t, open) - c->t->fields];
+	struct value said = row_value(t, v, open);
 
-	return said.type != VALUE_NULL ? said
-	                               : v->values[table_field_named(c->t, closed) - c->t->fields];
+	return said.type != VALUE_NULL ? said : row_value(t, v, closed);
 }
 
-static void add_objection(struct counting *c, const struct row_view *v)
-{
-	struct value to = value_of(c, v, "correction", "closed_correction");
-	struct said *old = c->objected;
+/* ---- objections */
 
-	if (v->dead || to.type != VALUE_BYTES || to.s.len != 16) return;
-	if (c->objected_count == c->room) {
-		c->room = c->room * 2 + 16;
-		c->objected = ARENA_ARRAY(&c->arena, struct said, c->room);
-		if (old) memcpy(c->objected, old, c->objected_count * sizeof *old);
+struct loading {
+	const struct table *t;
+	struct arena *arena;
+	struct objection *list;
+	size_t count, room;
+};
+
+static const char *text_of(struct loading *l, const struct row_view *v, const char *open,
+                           const char *closed)
+{
+	struct value said = half(l->t, v, open, closed);
+
+	return said.type == VALUE_TEXT ? arena_text(l->arena, said.s) : "";
+}
+
+static int load_one(void *ctx, const struct row_view *v)
+{
+	struct loading *l = ctx;
+	struct value to = half(l->t, v, "correction", "closed_correction");
+	struct objection *o;
+
+	if (to.type != VALUE_BYTES || to.s.len != 16) return 0;
+	if (l->count == l->room) {
+		struct objection *old = l->list;
+
+		l->room = l->room * 2 + 16;
+		l->list = ARENA_ARRAY(l->arena, struct objection, l->room);
+		if (old) memcpy(l->list, old, l->count * sizeof *old);
 	}
-	old = &c->objected[c->objected_count++];
-	memcpy(old->to, to.s.p, 16);
-	old->answered = value_of(c, v, "answer", "closed_answer").type == VALUE_TEXT;
+	o = &l->list[l->count++];
+	*o = (struct objection){.scope = v->scope,
+	                        .reason = text_of(l, v, "reason", "closed_reason"),
+	                        .answer = text_of(l, v, "answer", "closed_answer"),
+	                        .closed = row_value(l->t, v, "correction").type == VALUE_NULL};
+	memcpy(o->row, v->id, 16);
+	memcpy(o->correction, to.s.p, 16);
+	return 0;
 }
 
 static int by_correction(const void *a, const void *b)
 {
-	const struct said *x = a, *y = b;
-	int c = memcmp(x->to, y->to, 16);
+	const struct objection *x = a, *y = b;
+	int c = memcmp(x->correction, y->correction, 16);
 
-	return c ? c : (int)y->answered - (int)x->answered;
+	return c ? c : memcmp(x->row, y->row, 16);
 }
 
-static int by_id(const void *id, const void *said)
+int objections_load(struct store *st, uint32_t scope, struct arena *a, struct objection **ret,
+                    size_t *ret_count)
 {
-	return memcmp(id, ((const struct said *)said)->to, 16);
+	struct loading l = {.t = schema_table(&schema_current, TABLE_OBJECTION), .arena = a};
+	int rc = rows_each(st, l.t, scope, load_one, &l);
+
+	if (l.count) qsort(l.list, l.count, sizeof *l.list, by_correction);
+	*ret = l.list;
+	*ret_count = l.count;
+	return rc;
 }
 
-static void add_correction(struct counting *c, const struct row_view *v)
+size_t objections_find(const struct objection *list, size_t count, const uint8_t correction[16])
 {
-	struct value n = value_of(c, v, "value", "closed_value");
-	const struct said *s;
+	size_t low = 0, high = count;
 
-	if (v->dead || n.type != VALUE_INT || !n.i) return;
-	c->ret->standing++;
-	s = c->objected_count ? bsearch(v->id, c->objected, c->objected_count, sizeof *s, by_id)
-	                      : NULL;
-	if (!s) return;
-	c->ret->objected++;
-	while (s > c->objected && !memcmp(s[-1].to, v->id, 16)) s--;
-	c->ret->answered += s->answered;
-}
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
 
-static int each(struct replica *r, unsigned table, struct counting *c,
-                void (*add)(struct counting *c, const struct row_view *v))
-{
-	uint8_t after[16];
-	bool first = true;
-
-	c->t = schema_table(&schema_current, (uint16_t)table);
-	for (size_t n = PAGE; n == PAGE;) {
-		struct row_view *rows = NULL;
-		struct arena a;
-		int rc;
-
-		arena_init(&a, 0);
-		rc = store_rows_view(replica_store(r), c->t, NULL, 0, replica_own_scope(r),
-		                     /* all= */ false, first ? NULL : after, PAGE, &a, &rows, &n);
-		for (size_t i = 0; !rc && i < n; i++) add(c, &rows[i]);
-		if (!rc && n) memcpy(after, rows[n - 1].id, 16);
-		first = false;
-		arena_done(&a);
-		if (rc) return rc;
+		if (memcmp(list[middle].correction, correction, 16) < 0)
+			low = middle + 1;
+		else
+			high = middle;
 	}
+	return low;
+}
+
+/* ---- how many */
+
+struct counting {
+	const struct table *t;
+	struct objection *objections;
+	size_t objections_count;
+	struct corrections *ret;
+};
+
+static int count_one(void *ctx, const struct row_view *v)
+{
+	struct counting *c = ctx;
+	struct value n = half(c->t, v, "value", "closed_value");
+	size_t at = objections_find(c->objections, c->objections_count, v->id), first = at;
+	bool answered = false;
+
+	if (n.type != VALUE_INT || !n.i) return 0;
+	for (; at < c->objections_count && !memcmp(c->objections[at].correction, v->id, 16); at++)
+		answered |= c->objections[at].answer[0] != 0;
+	c->ret->standing++;
+	c->ret->objected += at > first;
+	c->ret->answered += answered;
 	return 0;
 }
 
 int corrections_count(struct replica *r, struct corrections *ret)
 {
-	struct counting c = {.ret = ret};
+	struct counting c = {.t = schema_table(&schema_current, TABLE_CORRECTION), .ret = ret};
+	uint32_t own = replica_own_scope(r);
+	struct arena a;
 	int rc;
 
 	*ret = (struct corrections){0};
-	if (!replica_own_scope(r)) return 0; /* 0 would ask for every unit's */
-	arena_init(&c.arena, 0);
-	rc = each(r, TABLE_OBJECTION, &c, add_objection);
-	if (c.objected_count)
-		qsort(c.objected, c.objected_count, sizeof *c.objected, by_correction);
-	rc = rc ? rc : each(r, TABLE_CORRECTION, &c, add_correction);
-	arena_done(&c.arena);
+	if (!own) return 0;
+	arena_init(&a, 0);
+	rc = objections_load(replica_store(r), own, &a, &c.objections, &c.objections_count);
+	rc = rc ? rc : rows_each(replica_store(r), c.t, own, count_one, &c);
+	arena_done(&a);
 	return rc;
 }
