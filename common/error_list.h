@@ -49,6 +49,9 @@ ERROR(FIELD_FORM, 1113, "field_form", EXIT_REFUSED, 422,
 ERROR(DIVISION_CODE, 1114, "division_code", EXIT_REFUSED, 422,
       "区划代码应为12位数字，前两位为省级代码。", "A division code has 12 digits and begins with that of a province.",
       "请从区划列表里选。", "Choose it from the list of divisions.")
+ERROR(CLOSED_NAMED, 1115, "closed_named", EXIT_REFUSED, 422,
+      "所指的记录不公开，这一栏各级都能看到。", "The record named here is not open, and every level reads this field.",
+      "请改填带 closed_ 的同名栏。", "Use the field of the same name with closed_ before it.")
 ERROR(ENVELOPE, 1120, "envelope", EXIT_REFUSED, 422,
       "密封栏里不是密封件，或密封件格式不对。", "The sealed field holds no envelope, or one of a wrong form or size.",
       "请用 case seal 重新密封；明文不要写进密封栏。", "Seal it anew with `case seal`; nothing stands there in clear.")

@@ -119,6 +119,37 @@ static int may_name(struct replica *r, const uint8_t person[16], unsigned level,
 	return rc;
 }
 
+/* That there is a correction of a closed kind stays in the county: its id can be guessed from its cell. */
+static int names_closed(struct replica *r, const struct table *t, const struct op *op,
+                        unsigned lane, int *ret_code, uint8_t *ret_field)
+{
+	const struct field *f = table_field_named(t, "correction");
+	int rc = 0;
+
+	for (size_t i = 0; i < op->values_count && !rc && !*ret_code; i++) {
+		struct value v = op->values[i].value;
+		struct row *row = NULL;
+		uint8_t id[1][16];
+		bool known = false;
+		struct arena a;
+
+		if (table_slot(t, lane, op->values[i].slot) != f || v.type != VALUE_BYTES ||
+		    v.s.len != 16)
+			continue;
+		memcpy(id[0], v.s.p, 16);
+		arena_init(&a, 0);
+		rc = store_rows_get(r->st, TABLE_CORRECTION, LANE_OPEN, (const uint8_t(*)[16])id, 1,
+		                    &a, &row);
+		rc = rc || row ? rc : store_row_known(r->st, TABLE_CORRECTION, id[0], &known);
+		if (!rc && !row && known) {
+			*ret_code = ERR_CLOSED_NAMED;
+			*ret_field = f->number;
+		}
+		arena_done(&a);
+	}
+	return rc;
+}
+
 int replica_may_say(struct replica *r, const struct op *op, unsigned lane, unsigned level,
                     int *ret_code, uint8_t *ret_field)
 {
@@ -134,6 +165,8 @@ int replica_may_say(struct replica *r, const struct op *op, unsigned lane, unsig
 		*ret_code = ERR_ERASED;
 	else if (!rc && op->table == TABLE_VOLUNTEER)
 		rc = may_name(r, op->row, level, ret_code);
+	else if (!rc && op->table == TABLE_OBJECTION && lane == LANE_OPEN)
+		rc = names_closed(r, t, op, lane, ret_code, ret_field);
 	for (size_t i = 0; i < op->values_count && !rc && !*ret_code; i++) {
 		const struct field *f = table_slot(t, lane, op->values[i].slot);
 		struct value v = op->values[i].value;

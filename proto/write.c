@@ -451,10 +451,11 @@ static int check_private(struct replica *r, const struct write *w, const struct 
 				        (struct field_value){(uint8_t)slot, x->v[lane][slot]};
 		rc = replica_may_say(r, &op, lane, (unsigned)own_level(r), &code, &number);
 		if (!rc && code)
-			rc = refuse(r, w->table, number ? table_field(w->table, number) : NULL,
-			            code,
-			            code == ERR_ERASED ? "what it said was erased"
-			                               : "this person withdrew consent");
+			rc = refuse(
+			        r, w->table, number ? table_field(w->table, number) : NULL, code,
+			        code == ERR_ERASED         ? "what it said was erased"
+			        : code == ERR_CLOSED_NAMED ? "this correction is of a closed kind"
+			                                   : "this person withdrew consent");
 	}
 	return rc;
 }
