@@ -143,3 +143,13 @@ bool hex_parse(const char *text, uint8_t *ret_p, size_t len)
 	}
 	return true;
 }
+
+uint32_t id_mixed(const uint8_t id[16])
+{
+	uint64_t x, y;
+
+	memcpy(&x, id, 8);
+	memcpy(&y, id + 8, 8);
+	x = (x ^ (x >> 29)) * UINT64_C(0xd6e8feb86659fd93) + y;
+	return (uint32_t)((x ^ (x >> 32)) * UINT64_C(0xd6e8feb86659fd93) >> 32);
+}

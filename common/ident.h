@@ -33,6 +33,8 @@ void id_derive(const char *what, const struct span *parts, size_t parts_count, u
 void id_text(const uint8_t id[16], char ret_text[ID_TEXT]); /* 8-4-4-4-12, lower case */
 bool id_parse(const char *text, uint8_t ret_id[16]);        /* that form only */
 bool id_is_zero(const uint8_t id[16]);
+/* All of it in 32 bits that are as good as chance, for tables and shares in memory; not the same on every machine. */
+uint32_t id_mixed(const uint8_t id[16]);
 /* The run of an origin: first 62 bits of BLAKE2b-64("jinguo run", origin, nonce). */
 uint64_t run_of(const uint8_t origin[16], const uint8_t nonce[8]);
 /* Hexadecimal of any bytes; ret_text has 2*len+1 chars. */

@@ -7,6 +7,7 @@
  */
 #include "common/base.h"
 
+#include "common/ident.h"
 #include "proto/engine.h"
 #include "proto/trail.h"
 
@@ -361,13 +362,9 @@ static int compare_ids(const void *x, const void *y)
 
 bool row_chosen(const struct row_choice *c, const uint8_t row[16])
 {
-	uint32_t mixed;
 	if (c->ids) return c->count && bsearch(row, c->ids, c->count, 16, compare_ids);
 	if (c->parts <= 1) return true;
-	/* Ids begin with their time and end with their run: both go in. */
-	memcpy(&mixed, row + 12, sizeof(mixed));
-	mixed ^= (uint32_t)row[5] << 8 ^ (uint32_t)row[4] << 16 ^ (uint32_t)row[7];
-	return (mixed * UINT32_C(0x9e3779b1) >> 8) % c->parts == c->part;
+	return id_mixed(row) % c->parts == c->part;
 }
 
 static struct field_value *values_copy(struct arena *a, const struct field_value *v, size_t n)

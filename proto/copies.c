@@ -11,7 +11,7 @@
 
 enum {
 	KEPT_FORMAT = 1,
-	KEPT_RELEASED = 2 /* of a peer: with released */,
+	KEPT_RELEASED = 2, /* of a peer; before it nothing was kept of a release */
 	HEADS_MAX = 4,
 	NAMED_RANDOM_BITS = 16
 };

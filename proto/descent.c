@@ -65,7 +65,7 @@ struct space {
 };
 
 /* What a descent that finds something needs: 20 KiB, which a hub with thousands of children has not for each. */
-struct room {
+struct bulk {
 	struct piece asked[RANGES_MAX];
 	struct space todo[SPACES_MAX];
 	struct named_row rows[2 * NAMES_ROWS_MAX];
@@ -98,9 +98,8 @@ struct descent {
 	size_t asked_count;
 	uint32_t number;
 	size_t todo_count, todo_at;
-	size_t rows_count;
-	size_t tags_count;
-	struct room *room; /* NULL: nothing of it was needed yet, as in most sessions */
+	size_t rows_count, tags_count;
+	struct bulk *bulk; /* NULL: nothing of it was needed yet, as in most sessions */
 
 	/* entries */
 	size_t wanted_count;
@@ -143,14 +142,14 @@ void descent_free(struct descent *d)
 	free(d->blocks);
 	free(d->queue);
 	free(d->remembered);
-	free(d->room);
+	free(d->bulk);
 	free(d);
 }
 
-static struct room *room_of(struct descent *d)
+static struct bulk *bulk_of(struct descent *d)
 {
-	if (!d->room) d->room = mem_alloc(sizeof(*d->room));
-	return d->room;
+	if (!d->bulk) d->bulk = mem_alloc(sizeof(*d->bulk));
+	return d->bulk;
 }
 
 bool descent_busy(const struct descent *d)
@@ -427,12 +426,12 @@ static int ask(struct descent *d)
 			break;
 		leaves += p->leaf;
 		parts += parts_of(p);
-		room_of(d)->asked[n++] = *p;
+		bulk_of(d)->asked[n++] = *p;
 		taken++;
 	}
 	memmove(d->queue, d->queue + taken, (d->queue_count - taken) * sizeof(*d->queue));
 	d->queue_count -= taken;
-	qsort(room_of(d)->asked, n, sizeof(*room_of(d)->asked), piece_order);
+	qsort(bulk_of(d)->asked, n, sizeof(*bulk_of(d)->asked), piece_order);
 	d->asked_count = n;
 	m.range = (struct msg_range){.number = ++d->number,
 	                             .scopes = d->scopes,
@@ -442,7 +441,7 @@ static int ask(struct descent *d)
 	m.range.ranges = ARENA_ARRAY(&d->a, struct range, n);
 	for (size_t i = 0; i < n; i++) {
 		struct range *g = &m.range.ranges[i];
-		const struct piece *p = &room_of(d)->asked[i];
+		const struct piece *p = &bulk_of(d)->asked[i];
 		memcpy(g->lo, p->lo, KEY_BYTES);
 		memcpy(g->hi, p->hi, KEY_BYTES);
 		g->bounds_count = (uint8_t)(p->leaf ? 0 : parts_of(p) - 1);
@@ -548,7 +547,7 @@ static int own_items(struct descent *d, const uint8_t lo[KEY_BYTES], const uint8
 
 static void found_scope(struct descent *d, const uint8_t id[16], uint8_t lane)
 {
-	struct space *s = &room_of(d)->todo[d->todo_count];
+	struct space *s = &bulk_of(d)->todo[d->todo_count];
 	if (d->todo_count == SPACES_MAX) return;
 	memcpy(s->id, id, 16);
 	s->lane = lane;
@@ -558,8 +557,8 @@ static void found_scope(struct descent *d, const uint8_t id[16], uint8_t lane)
 static bool found_row(struct descent *d, const struct item *x)
 {
 	if (d->rows_count == NAMES_ROWS_MAX) return false;
-	room_of(d)->rows[d->rows_count].table = x->table;
-	memcpy(room_of(d)->rows[d->rows_count++].id, x->id, 16);
+	bulk_of(d)->rows[d->rows_count].table = x->table;
+	memcpy(bulk_of(d)->rows[d->rows_count++].id, x->id, 16);
 	return true;
 }
 
@@ -585,7 +584,7 @@ static int leaf(struct descent *d, const struct piece *p, const struct range_sum
 		if (d->scopes)
 			found_scope(d, s->scopes[k].id, s->scopes[k].lane);
 		else if (d->tags_count < NAMES_ROWS_MAX)
-			memcpy(room_of(d)->tags[d->tags_count++], s->tags[k], TAG_BYTES);
+			memcpy(bulk_of(d)->tags[d->tags_count++], s->tags[k], TAG_BYTES);
 	}
 	if (s->more && memcmp(s->from, p->lo, KEY_BYTES) > 0 &&
 	    memcmp(s->from, p->hi, KEY_BYTES) < 0) {
@@ -604,7 +603,7 @@ static int on_tally(struct descent *d, const struct msg_tally *m)
 		return 0; /* of a question that is over */
 	if (m->count != d->asked_count || m->scopes != d->scopes) return -ERR_PROTOCOL;
 	for (size_t i = 0; i < m->count && !rc; i++) {
-		const struct piece *p = &room_of(d)->asked[i];
+		const struct piece *p = &bulk_of(d)->asked[i];
 		const struct range_sum *s = &m->sums[i];
 		if (s->leaf != p->leaf || (!p->leaf && s->count != parts_of(p)))
 			return -ERR_PROTOCOL;
@@ -661,15 +660,15 @@ static int name_rows(struct descent *d)
 	d->found = true;
 	env_trace(d->l.r->env, "repair: rows differ, round %u: %zu", d->round,
 	          d->rows_count + d->tags_count);
-	n.rows = room_of(d)->rows;
+	n.rows = bulk_of(d)->rows;
 	n.rows_count = d->rows_count;
-	n.tags = room_of(d)->tags;
+	n.tags = bulk_of(d)->tags;
 	n.tags_count = d->tags_count;
 	int rc = send_names(d, &n);
 	d->phase = PHASE_NAMED;
 	for (size_t i = 0; i < d->rows_count && i < NAMED_NOTES_MAX && !rc && d->round == 2; i++)
-		rc = repair_differs(d->l.r, d->scope_id, d->lane, &room_of(d)->rows[i]);
-	return rc ? rc : mend(d, d->scope, d->lane, room_of(d)->rows, d->rows_count);
+		rc = repair_differs(d->l.r, d->scope_id, d->lane, &bulk_of(d)->rows[i]);
+	return rc ? rc : mend(d, d->scope, d->lane, bulk_of(d)->rows, d->rows_count);
 }
 
 /* What was tried to no avail is not tried again at once. */
@@ -713,7 +712,7 @@ static int next_space(struct descent *d)
 {
 	uint8_t own[STATE_BYTES];
 	if (d->todo_at < d->todo_count && d->questions < QUESTIONS_MAX)
-		return begin_rows(d, &room_of(d)->todo[d->todo_at++]);
+		return begin_rows(d, &bulk_of(d)->todo[d->todo_at++]);
 	int rc = replica_digest(d->l.r, d->l.peer, own);
 	bool equal = d->has_heard && !memcmp(own, d->heard, STATE_BYTES);
 	if (!rc && !equal && d->found && d->round == 1 && d->questions < QUESTIONS_MAX) {
@@ -838,9 +837,9 @@ static int want(struct descent *d, const uint8_t scope[16], unsigned lane,
 	for (size_t i = 0; i < count && i < NAMES_HASHES_MAX && !rc; i++) {
 		bool lacks = false;
 		rc = lacking(d->l.r, hashes[i], &lacks);
-		if (!rc && lacks) memcpy(room_of(d)->wanted[d->wanted_count++], hashes[i], 32);
+		if (!rc && lacks) memcpy(bulk_of(d)->wanted[d->wanted_count++], hashes[i], 32);
 	}
-	n.hashes = room_of(d)->wanted;
+	n.hashes = bulk_of(d)->wanted;
 	n.hashes_count = d->wanted_count;
 	return rc ? engine_fail(d->l.r, rc) : send_names(d, &n);
 }
@@ -985,7 +984,7 @@ static int on_again(struct descent *d, const struct msg_again *m)
 	bool fresh = false, asked = false;
 	if (!hash_of_again(m, hash)) return 0;
 	for (size_t i = 0; i < d->wanted_count && !asked; i++)
-		asked = !memcmp(room_of(d)->wanted[i], hash, 32);
+		asked = !memcmp(bulk_of(d)->wanted[i], hash, 32);
 	if (!asked) return 0; /* nobody asked for it */
 	int rc = repair_entry(d->l.r, m->kind, m->head, m->body, *d->l.peer_ord, &fresh);
 	/* Said by somebody whose word cannot be checked here: no reason to end anything. */
@@ -1193,8 +1192,8 @@ static int on_told(struct descent *d, const struct msg_names *m)
 	if (d->phase != PHASE_NAMED) return 0;
 	memcpy(d->heard, m->state, STATE_BYTES);
 	d->has_heard = true;
-	for (size_t i = 0; i < m->rows_count && d->rows_count < ARRAY_COUNT(room_of(d)->rows); i++)
-		room_of(d)->rows[d->rows_count++] = m->rows[i];
+	for (size_t i = 0; i < m->rows_count && d->rows_count < ARRAY_COUNT(bulk_of(d)->rows); i++)
+		bulk_of(d)->rows[d->rows_count++] = m->rows[i];
 	int rc = mend(d, d->scope, d->lane, m->rows, m->rows_count);
 	if (rc || d->round == 1) return rc ? rc : next_space(d);
 	d->phase = PHASE_HELD;
@@ -1216,7 +1215,7 @@ static int on_done(struct descent *d)
 	}
 	if (d->phase != PHASE_WANT) return 0;
 	d->phase = PHASE_GIVE;
-	return send_held(d, d->scope_id, d->scope, d->lane, room_of(d)->rows, d->rows_count);
+	return send_held(d, d->scope_id, d->scope, d->lane, bulk_of(d)->rows, d->rows_count);
 }
 
 static int on_want(struct descent *d, const struct msg_names *m)

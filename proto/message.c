@@ -15,6 +15,7 @@
 
 #include "proto/message.h"
 
+#include "common/ident.h"
 #include "common/pack.h"
 #include "common/reader.h"
 
@@ -61,16 +62,6 @@ void short_form_done(struct short_form *s)
 	s->memory = NULL;
 }
 
-static size_t hash_id(const uint8_t id[16])
-{
-	uint64_t x, y;
-
-	memcpy(&x, id, 8);
-	memcpy(&y, id + 8, 8);
-	x = (x ^ (x >> 29)) * UINT64_C(0xd6e8feb86659fd93) + y;
-	return (size_t)((x ^ (x >> 32)) * UINT64_C(0xd6e8feb86659fd93) >> 32);
-}
-
 static size_t hash_stream(const struct stream *s)
 {
 	uint64_t x = (uint64_t)s->origin << 32 | (uint64_t)s->scope << 8 | s->lane;
@@ -81,7 +72,7 @@ static size_t hash_stream(const struct stream *s)
 /* The cell of an id: its own, or the empty one where it would be. */
 static size_t named_cell(const struct short_memory *m, const uint8_t id[16])
 {
-	size_t mask = 2 * m->named_room - 1, at = hash_id(id) & mask;
+	size_t mask = 2 * m->named_room - 1, at = id_mixed(id) & mask;
 
 	while (m->named_at[at] && memcmp(m->named[m->named_at[at] - 1].id, id, 16) != 0)
 		at = (at + 1) & mask;

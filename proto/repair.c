@@ -962,10 +962,12 @@ static int audit_scope(struct replica *r, uint32_t scope, struct audit *x, bool 
 	size_t off = 0;
 	int rc = 0;
 	*ret_more = false;
+	/* Settled when the scope begins: what is entered meanwhile must not move rows into parts that are done. */
+	for (unsigned lane = 0; lane < LANE_RESERVED && !rc && !x->parts_done; lane++)
+		rc = parts_of(r, scope, lane, &x->parts[lane]);
 	if (!x->parts_done) x->scope_mended = false;
 	for (unsigned lane = 0; lane < LANE_RESERVED && !rc && x->whole; lane++) {
-		struct row_choice c = {0};
-		rc = parts_of(r, scope, lane, &c.parts);
+		struct row_choice c = {.parts = x->parts[lane]};
 		for (; c.part < c.parts && !rc; c.part++) {
 			if (at++ < x->parts_done) continue;
 			rc = audit_part(r, scope, lane, &c, x);
@@ -1124,7 +1126,8 @@ int replica_audit_piece(struct replica *r, struct audit *x)
 	}
 	/* A row that cannot be used at all is rebuilt at the next begin. */
 	if (rc && !r->hurt.set) return rc;
-	if (!rc && x->found == before.found && !x->finished) return 0;
+	/* What is journaled and not applied yet is applied first: no row is passed over for it. */
+	if (!rc && x->whole && x->found == before.found && !x->finished) return 0;
 	*x = before;
 	x->piece = true;
 	x->look = false;

@@ -114,8 +114,9 @@ int replica_children(struct replica *r, struct arena *a, struct cert_row **ret, 
 /* A child whose disk was restored or copied gets the open lane only, until a person says that it is where it belongs: a restored
  * disk and a stolen one look alike.  Since when it is held; 0: not. */
 int replica_held(struct replica *r, const uint8_t origin[16], int64_t *ret_since_ms);
-int replica_release(struct replica *r,
-                    const uint8_t origin[16]); /* -ERR_NOT_FOUND: it is not held */
+/* Of a device of which several are known to be alive it releases all of them: they are not held again by each other's work, one
+ * more is (copies_released).  -ERR_NOT_FOUND: it is not held. */
+int replica_release(struct replica *r, const uint8_t origin[16]);
 /* Why this hub gives a child less than its lanes allow, or nothing: enum state_unapplied (message.h); STATE_ALL for all others. */
 int replica_withheld(struct replica *r, const struct cert *peer, unsigned *ret);
 /* How long a certificate that this hub issues now is good: no longer than its own. */
@@ -305,8 +306,8 @@ struct audit {
 	int64_t entry;         /* entries looked at so far */
 	uint32_t scope;        /* the last one done */
 	bool entries_done, whole;
-	bool piece;          /* replica_audit_piece's own: */
-	unsigned parts_done; /* of the rows of the scope after that one */
+	bool piece;                                /* replica_audit_piece's own: */
+	unsigned parts[LANE_RESERVED], parts_done; /* of the rows of the scope after that one */
 	bool scope_mended;
 };
 int replica_audit(struct replica *r, struct audit *x);

@@ -261,6 +261,52 @@ static struct audit round_of(struct device *d, unsigned *ret_written)
 	return x;
 }
 
+/* A site with many rows is looked at in parts; what is entered between two of them moves no row into a part that is done. */
+static void a_round_takes_the_rows_in_parts(void **state)
+{
+	enum { ROWS = 1000, EACH = 20, MORE = 600, TEXT = 120 };
+	struct sim *s = play_new(71, 2, 1, 1, 1);
+	struct device *d = play_device(s, false, 0);
+	struct random rnd = random_stream(71, 1);
+	struct audit x = {0};
+	unsigned parts = 0;
+	int64_t damaged = 0;
+	bool sealed;
+
+	(void)state;
+	s->world.config.damage = -1;
+	for (int64_t i = 0; i < ROWS + MORE; i++) {
+		char text[TEXT + 1]; /* which cannot be squeezed below half */
+		struct play_field fields[] = {thing_f(i), {"s", value_text(text)}};
+
+		for (size_t k = 0; k < TEXT; k++)
+			text[k] = "0123456789abcdef"[random_range(&rnd, 0, 15)];
+		text[TEXT] = 0;
+		if (i == ROWS) {
+			settled(s);
+			assert_true(damage_sql(d, "UPDATE thing SET s = x'6f66' WHERE f % 20 = 7"));
+			damaged = look(d);
+			while (x.parts_done < 2) /* one of the closed lane is done */
+				assert_int_equal(replica_audit_piece(d->replica, &x), 0);
+		}
+		assert_int_equal(play_insert(d, "thing", fields, ARRAY_COUNT(fields), NULL), 0);
+	}
+	assert_int_equal(replica_begin(d->replica),
+	                 0); /* there is more than one part's worth more in the journal now */
+	assert_int_equal(replica_seal(d->replica, &sealed), 0);
+	assert_int_equal(replica_commit(d->replica), 0);
+	while (!x.finished) {
+		if (x.parts_done > parts) parts = x.parts_done;
+		assert_int_equal(replica_audit_piece(d->replica, &x), 0);
+	}
+	assert_true(parts > 2);
+	assert_true(damaged > ROWS / EACH / 2);
+	assert_int_equal(x.found, damaged);
+	assert_int_equal(x.mended, x.found);
+	assert_int_equal(look(d), 0);
+	play_free(s);
+}
+
 /* Values, of which no hash and no session tells, and the rest: a round finds and mends them; where all is well it writes nothing
  * but that it is over. */
 static void a_round_finds_what_nobody_asked_for(void **state)
@@ -531,6 +577,7 @@ int main(void)
 	        cmocka_unit_test(a_row_that_cannot_be_used_stops_nothing),
 	        cmocka_unit_test(a_row_that_was_never_sealed),
 	        cmocka_unit_test(what_does_not_read_stops_nothing_that_does),
+	        cmocka_unit_test(a_round_takes_the_rows_in_parts),
 	        cmocka_unit_test(a_round_finds_what_nobody_asked_for),
 	        cmocka_unit_test(rows_that_differ_are_found_by_a_session),
 	        cmocka_unit_test(a_state_hash_that_is_off_is_found_by_a_session),
