@@ -15,9 +15,9 @@
 
 enum {
 	STATE_FORMAT = 1,
-	CLOCK_SHIFT_MAX_MS =
-	        60 *
-	        1000 /* wall against boot clock between two commits: more is a resumed or re-set machine */
+	/* Wall against boot clock between two commits, and the wall clock behind the run's stamps: more is a resumed or re-set
+	 * machine. */
+	CLOCK_SHIFT_MAX_MS = 60 * 1000
 };
 
 void identity_make(const struct env *env, struct identity *ret)
@@ -224,17 +224,22 @@ void replica_close(struct replica *r)
 
 /* ---- the run guard */
 
-/* Why the run does not go on; NULL: it does. */
+/* Was the wall clock set back?  The run's next stamps would all say the time that was wrong. */
+static bool set_back(const struct replica *r)
+{
+	int64_t now = r->env->now_ms(r->env->ctx);
+	return r->s.last_stamp && now + CLOCK_SHIFT_MAX_MS < stamp_ms(r->s.last_stamp);
+}
+
+/* Why the run does not go on; NULL: it does.  A resumed image finds its wall clock ahead of what its boot clock says.  One that
+ * falls behind it, since it stands still, tells nothing, and on a slow link a run for that would end every session. */
 static const char *witness_objects(const struct replica *r, const struct witness *w,
                                    const uint8_t boot[16], int64_t shift_ms)
 {
-	int64_t moved = shift_ms - w->wall_less_boot_ms;
 	if (!r->s.run) return "the first";
 	if (memcmp(w->boot, boot, 16) != 0) return "booted";
 	if (w->run != r->s.run || memcmp(w->tag, r->s.tag, 16) != 0) return "another writer";
-	/* A resumed image finds itself ahead.  A clock that falls behind, since it was set back or stands still, tells nothing of
-	 * that; on a slow link it would end every session. */
-	return moved <= CLOCK_SHIFT_MAX_MS ? NULL : "clock";
+	return shift_ms - w->wall_less_boot_ms > CLOCK_SHIFT_MAX_MS || set_back(r) ? "clock" : NULL;
 }
 
 /* Clocks go into the nonce with what is drawn: the random numbers of a resumed machine image may be those of the first time. */

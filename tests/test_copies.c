@@ -605,6 +605,38 @@ static bool meets(struct copies *c, uint64_t run, uint64_t last)
 	return doubt ? copies_meet(c, run, last, 1, /* sure= */ true, &doubt, &changed) : two;
 }
 
+/* What was kept of a peer before a release was: it reads, and nothing was released. */
+static void kept_before_releases(void **state)
+{
+	struct trio *t = *state;
+	const uint8_t *origin = t->site->identity.origin;
+	struct copies c = {.copied_ms = 5, .lines_count = 2, .released = 2}, got;
+	char key[64], hex[33];
+	struct span kept;
+	struct buf old;
+
+	c.lines[0].tip = 7;
+	c.lines[1].tip = 8;
+	hex_text(origin, 16, hex);
+	(void)snprintf(key, sizeof(key), "copies/%s", hex);
+	assert_int_equal(replica_begin(t->county->r), 0);
+	assert_int_equal(replica_copies_keep(t->county->r, origin, &c), 0);
+	assert_int_equal(replica_copies(t->county->r, origin, &got), 0);
+	assert_int_equal(got.released, 2);
+	assert_int_equal(store_meta_get(t->county->store, key, &t->a, &kept), 0);
+	buf_init(&old, 1024);
+	buf_u8(&old, 1);
+	buf_add(&old, kept.p + 1, 4); /* how many of what; then, now, how many were released */
+	buf_add(&old, kept.p + 6, kept.len - 6);
+	assert_int_equal(store_meta_put(t->county->store, key, buf_span(&old)), 0);
+	assert_int_equal(replica_copies(t->county->r, origin, &got), 0);
+	assert_int_equal(got.released, 0);
+	assert_true(got.lines_count == 2 && got.lines[1].tip == 8 && got.copied_ms == 5);
+	assert_false(copies_released(&got));
+	replica_rollback(t->county->r);
+	buf_done(&old);
+}
+
 static void lines(void **state)
 {
 	struct copies c = {0};
@@ -658,6 +690,7 @@ int main(void)
 	        SCENE(a_statement_is_the_hubs_own),
 	        SCENE(what_the_other_holds_is_handed_in),
 	        SCENE(a_replaced_device_hands_in),
+	        SCENE(kept_before_releases),
 	        SCENE(a_bundle_that_is_not_as_it_was_written),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

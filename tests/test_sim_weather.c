@@ -98,8 +98,8 @@ static void clocks_say_anything(void **state)
 	}
 }
 
-/* The wall clock jumps ahead of the boot clock, as a resumed image finds it: another run; it moves with it, slowly, or falls behind:
- * the same. */
+/* The wall clock jumps ahead of the boot clock, as a resumed image finds it, or is set back: another run; it moves with it, slowly,
+ * or stands still: the same. */
 static void jumps_draw_runs(void **state)
 {
 	struct sim *s = play_new(9, 2, 1, 1, 1);
@@ -113,11 +113,19 @@ static void jumps_draw_runs(void **state)
 	site->skew_ms += 59 * 1000;
 	assert_int_equal(play_update(site, "thing", id, FIELDS({"f", value_int(2)})), 0);
 	assert_true(replica_run(site->replica) == run);
-	site->skew_ms -= 3600 * 1000;
+	site->skew_ms -= 62 * 1000;
 	assert_int_equal(play_update(site, "thing", id, FIELDS({"f", value_int(3)})), 0);
+	assert_true(replica_run(site->replica) != run);
+	run = replica_run(site->replica);
+	for (int i = 0; i < 10;
+	     i++) { /* the boot clock goes on for ten minutes, the wall clock does not */
+		s->world.now_ms += 60 * 1000;
+		site->skew_ms -= 60 * 1000;
+	}
+	assert_int_equal(play_update(site, "thing", id, FIELDS({"f", value_int(4)})), 0);
 	assert_true(replica_run(site->replica) == run);
 	site->skew_ms += 62 * 1000;
-	assert_int_equal(play_update(site, "thing", id, FIELDS({"f", value_int(4)})), 0);
+	assert_int_equal(play_update(site, "thing", id, FIELDS({"f", value_int(5)})), 0);
 	assert_true(replica_run(site->replica) != run);
 	settle(s);
 	play_free(s);

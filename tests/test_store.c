@@ -325,6 +325,66 @@ static void older_formats_are_taken_up(void **state)
 	}
 }
 
+/* A file of format 3 with what was refused under it; the notes stay, under their numbers, and are told apart by table from then on. */
+static void refused_of_format_3(void **state)
+{
+	static const char back[] =
+	        "CREATE TABLE old(id INTEGER PRIMARY KEY AUTOINCREMENT, recv INTEGER NOT NULL, "
+	        "ordinal "
+	        "INTEGER NOT NULL, scope INTEGER NOT NULL, run INTEGER NOT NULL, tbl INTEGER NOT "
+	        "NULL, "
+	        "row BLOB NOT NULL, lane INTEGER NOT NULL, admitted INTEGER NOT NULL, stamp "
+	        "INTEGER NOT "
+	        "NULL, cause INTEGER NOT NULL, field TEXT NOT NULL, wait BLOB NOT NULL, since_ms "
+	        "INTEGER "
+	        "NOT NULL, by_hub BLOB NOT NULL, mine INTEGER NOT NULL, UNIQUE(row, lane, run, "
+	        "stamp));"
+	        "INSERT INTO old SELECT * FROM refused; DROP TABLE refused; ALTER TABLE old RENAME "
+	        "TO "
+	        "refused; CREATE INDEX refused_mine ON refused(mine, id); CREATE INDEX "
+	        "refused_scope ON "
+	        "refused(scope); DROP INDEX parked_local; CREATE UNIQUE INDEX parked_local ON "
+	        "parked(row, "
+	        "lane, run, stamp) WHERE recv = 0; DELETE FROM refused WHERE id = 3; "
+	        "PRAGMA user_version = 3";
+	struct place *p = *state;
+	struct held h = {
+	        .scope = 1, .run = 3, .table = 7, .lane = 1, .cause = ERR_GAP, .mine = true};
+	struct held *got;
+	struct error err = {0};
+	sqlite3 *db;
+	size_t count;
+	int64_t n;
+
+	begin(p);
+	for (h.stamp = 1; h.stamp <= 3; h.stamp++) OK(store_refused_add(p->st, &h));
+	commit(p);
+	store_close(p->st);
+	p->st = NULL;
+	assert_int_equal(sqlite3_open(p->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, back, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "UPDATE tally SET n = 2 WHERE name LIKE 'refused%'", NULL,
+	                              NULL, NULL),
+	                 SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	OK(store_open(p->path, &new_schema, 0, &p->st, &err));
+	begin(p);
+	OK(store_refused_list(p->st, false, 10, &p->a, &got, &count));
+	assert_int_equal(count, 2);
+	assert_true(got[0].id == 1 && got[1].id == 2 && got[1].stamp == 2 && got[1].table == 7);
+	OK(store_refused_count(p->st, true, &n));
+	assert_int_equal(n, 2);
+	h.stamp = 2;
+	h.table = 8; /* of one name, in another table */
+	OK(store_refused_add(p->st, &h));
+	OK(store_refused_list(p->st, false, 10, &p->a, &got, &count));
+	assert_int_equal(count, 3);
+	assert_int_equal(got[2].id, 4); /* no number is given twice */
+	OK(store_refused_count(p->st, true, &n));
+	assert_int_equal(n, 3);
+	commit(p);
+}
+
 static void older_schema_gets_columns_and_tables(void **state)
 {
 	struct place *p = *state;
@@ -2150,6 +2210,7 @@ int main(void)
 	        ON_FILE(newer_file_is_refused),
 	        ON_FILE(damaged_files_are_refused),
 	        ON_FILE(older_formats_are_taken_up),
+	        ON_FILE(refused_of_format_3),
 	        BOTH(older_schema_gets_columns_and_tables),
 	        BOTH(values_come_back),
 	        BOTH(lanes_live_apart),

@@ -512,7 +512,8 @@ bool vault_resume(struct vault *v, struct device *d, bool shown)
 	d->restored = true;
 	int64_t rate =
 	        d->face.set ? d->face.rate : 1000; /* a clock that stands still shows nothing */
-	if (shown && passed * rate / 1000 > 60 * 1000) { /* what the engine takes for a jump */
+	/* What the engine takes for a jump; one that loses time was behind by what it had lost since the last commit. */
+	if (shown && rate >= 1000 && passed * rate / 1000 > 60 * 1000) {
 		safe_of(v, d)->life = ++v->lives;
 		REACHED(w, RESUMED_SEEN);
 	} else {

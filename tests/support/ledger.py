@@ -25,8 +25,10 @@ def reading(path):
         db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)
         try:
             db.execute("SELECT count(*) FROM meta").fetchone()
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as e:
             db.close()
+            if "locked" in str(e):  # it lives, and a copy of it could be torn
+                raise
             for end in ("", "-wal"):
                 if os.path.exists(path + end):
                     shutil.copyfile(path + end, os.path.join(to, "jinguo.db" + end))
