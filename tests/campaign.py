@@ -326,8 +326,7 @@ class Campaign:
     def excuse(self, site, p, what, facts, err):
         """A command that failed must have said why, and the reason must be one that the campaign made."""
         said = err.strip().splitlines()[-1] if err.strip() else ""
-        full = site.full_until or time.monotonic() - self.quiet_until.get(site.number, -1e9) < 10
-        if full and ("JG-61" in err or '"code":61' in err):
+        if self.for_want_of_room(site, err):
             return
         row = facts if what == "delete" else facts[0] if what == "edit" else None
         if row and p.returncode == 3 and (row.delete_tried or site.restored):
@@ -335,6 +334,11 @@ class Campaign:
         if row and p.returncode == 8 and "JG-4113" in err and site.restored:
             return  # of a record whose lanes come back one after the other
         raise Failure(f"{site}: `{what}` ended with {p.returncode}", said, err[-600:])
+
+    def for_want_of_room(self, site, err):
+        """Its disk was full a moment ago, and it says so."""
+        full = site.full_until or time.monotonic() - self.quiet_until.get(site.number, -1e9) < 10
+        return full and ("JG-61" in err or '"code":61' in err)
 
     # ---- what people see meanwhile
 
@@ -351,7 +355,7 @@ class Campaign:
         if p.returncode == -signal.SIGKILL:
             return
         if p.returncode != 0:
-            must(site.full_until or "JG-61" in err, f"{site}: `status` ended with {p.returncode}", err[-400:])
+            must(self.for_want_of_room(site, err), f"{site}: `status` ended with {p.returncode}", err[-400:])
             return
         s = json.loads(out)
         self.lamps[s["lamp"]] = self.lamps.get(s["lamp"], 0) + 1
