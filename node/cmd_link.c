@@ -309,9 +309,8 @@ static void claimer_print(struct call *c, const struct status_facts *f, struct b
 
 	if (!f->copies.copied_ms) return;
 	hex_text(f->copies.told_by, 16, hex);
-	buf_print(b, "%s: %s", word_text(c->language, WORD_STATUS_TOLD_BY), hex);
+	buf_print(b, "\n%s: %s", word_text(c->language, WORD_STATUS_TOLD_BY), hex);
 	if (claimer(c, f, &cert)) buf_print(b, " %s %s", cert.code, call_org_name(c, cert.unit));
-	buf_text(b, "\n");
 }
 
 /* What the hubs above the parent say that they have of us. */

@@ -458,15 +458,15 @@ static void line_end(struct reactor *r, struct line *l)
 	l->until_ms = r->now + QUIT_MS;
 }
 
-/* One live session per run of a device; beside it at most one more of the same key (a copy, or what a broken link
- * left behind), the older goes. */
-static void supersede(struct reactor *r, const uint8_t link_key[32], uint64_t run)
+/* One live session per run of a device; beside it at most one more of the same key (a copy, or what a broken link left behind).
+ * The oldest goes, and is told: one that is alive and waits for our word would wait for ever. */
+static int supersede(struct reactor *r, const uint8_t link_key[32], uint64_t run)
 {
 	struct line *oldest = NULL;
 	unsigned count = 0;
 
 	for (struct line *l = lines_of_key(&r->lines, link_key); l; l = line_before(l)) {
-		if (!l->session) continue;
+		if (!l->session || l->closed) continue;
 		if (l->run == run) {
 			line_end(r, l);
 			continue;
@@ -474,7 +474,7 @@ static void supersede(struct reactor *r, const uint8_t link_key[32], uint64_t ru
 		count++;
 		oldest = l; /* the newest comes first in the list */
 	}
-	if (count >= LINES_OF_A_KEY) line_end(r, oldest);
+	return count < LINES_OF_A_KEY ? 0 : step(r, oldest, EVENT_YIELD, span_of(NULL, 0));
 }
 
 /* After a restart all children come at once: so many are welcome in a second, the others are told in which second to
@@ -516,7 +516,8 @@ static int on_hello(struct reactor *r, const struct arrival *a, const struct msg
 		refuse(r, &a->from, 0, ERR_BUSY, wait_s);
 		return 0;
 	}
-	supersede(r, a->link_key, hello->run);
+	rc = supersede(r, a->link_key, hello->run);
+	if (rc) return rc;
 	l = lines_find(&r->lines, &a->from);
 	if (l) lines_remove(&r->lines, l);
 	l = lines_add(&r->lines, &a->from);

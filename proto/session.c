@@ -333,6 +333,9 @@ int session_step(struct session *s, const struct session_event *e, struct sessio
 	case EVENT_END:
 		rc = end(s, a);
 		break;
+	case EVENT_YIELD:
+		rc = session_yield(s, a);
+		break;
 	}
 	if (!rc && s->state == SESSION_OPEN && s->r->s.run != s->own_run) {
 		env_trace(s->r->env, "session: own run changed");

@@ -171,6 +171,8 @@ int session_on_state(struct session *s, const struct msg_state *st);
 /* ---- session_copies.c */
 /* Refused for now: the peer is told when to come again. */
 int session_refuse_later(struct session *s, struct session_actions *a, int code);
+/* The same, since another of the same device takes its place at the hub. */
+int session_yield(struct session *s, struct session_actions *a);
 void session_say_named(struct session *s, struct session_actions *a, uint64_t session,
                        const uint8_t statement[NAMED_BYTES]);
 /* A peer tells that it met another copy of us; believed or not by what it has heard of a person's word. */

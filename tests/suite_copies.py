@@ -226,5 +226,29 @@ def backups_of_two_lines_are_told_from_copies_by_a_person(t):
     must("stopped" not in states(province.status()), "the province is stopped still")
 
 
+@test
+def three_of_one_device_take_turns(t):
+    """A site's directory is copied twice and all three run: whoever has lost its place at the county comes again by itself."""
+    t.b.stop()
+    copies = [t.b, t.world.node("copy_b2"), t.world.node("copy_b3")]
+    for c in copies[1:]:
+        shutil.copytree(t.b.dir, c.dir, dirs_exist_ok=True)
+    for c in copies:
+        t.at(c, t.ports[0])
+        c.start()
+    device = t.b.status()["device"]
+
+    def seen_by_all(rows):
+        peer = next(p for p in t.county.json("peers")["items"] if p["device"] == device)
+        if peer["held"]:
+            t.county.run("peers", "--release", device, "--reason", "test", expect=(0, 3))
+        return all(w.has(c, "volunteer", rows, 1) for c in copies)
+    for writer in copies:
+        rows = writer.record([volunteer("张秀梅")])
+        wait_for(lambda rows=rows: seen_by_all(rows), 60, f"all three have what {writer.name} wrote")
+    for c in copies:
+        c.stop()
+
+
 if __name__ == "__main__":
     run("copies", Two, first_always=True)
