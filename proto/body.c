@@ -333,6 +333,22 @@ struct id_entry {
 	uint32_t tag, ordinal;
 };
 
+/* Values that came out of the decoder lie where their entry lies: those at the same place are equal, and need no look. */
+enum { NEAR_CELLS = 256 };
+struct near_cell {
+	const uint8_t *p;
+	size_t len;
+	uint32_t index;
+};
+struct near {
+	struct near_cell cells[NEAR_CELLS];
+};
+
+static struct near_cell *near_at(struct near *n, const uint8_t *p)
+{
+	return &n->cells[((uintptr_t)p ^ (uintptr_t)p >> 8) % NEAR_CELLS];
+}
+
 struct encoder {
 	struct plan plan;
 	uint64_t seed;
@@ -343,6 +359,8 @@ struct encoder {
 	size_t ids_count, ids_room;
 	struct span *texts; /* table of the part being written */
 	struct lookup shape_at, manner_at, run_at, id_at, born_at, text_at;
+	struct near ids_near, texts_near;
+	uint64_t stamp_min, stamp_max; /* of the operations */
 	bool born_known;
 };
 
@@ -401,6 +419,7 @@ static size_t born(struct encoder *e, const uint8_t id[16])
 	const struct lookup_cell *c;
 	size_t own = 0, at;
 
+	if (stamp < e->stamp_min || stamp > e->stamp_max) return SIZE_MAX;
 	while (own < e->runs_own && e->runs[own] != run) own++;
 	if (own == e->runs_own) return SIZE_MAX;
 	for (size_t i = 0; !e->born_known && i < e->plan.ops_count; i++) {
@@ -419,26 +438,17 @@ static size_t born(struct encoder *e, const uint8_t id[16])
 	return SIZE_MAX;
 }
 
-/* Writes the code of an id; *last: index of the last in this column, SIZE_MAX at first. */
-static void put_id(struct encoder *e, const uint8_t id[16], size_t *last)
+/* The entry of an id, a new one if *ret_fresh. */
+static size_t id_entry_of(struct encoder *e, const uint8_t id[16], bool *ret_fresh)
 {
 	const struct lookup_cell *c;
 	struct id_entry *n;
 	size_t at = SIZE_MAX, ordinal;
-	uint32_t h;
+	uint32_t h = hash_bytes(e, id, 16);
 
-	if (*last != SIZE_MAX && memcmp(e->ids[*last].id, id, 16) == 0) {
-		buf_varint(&e->tail, CODE_SAME);
-		return;
-	}
-	h = hash_bytes(e, id, 16);
-	while ((c = lookup_next(&e->id_at, h, &at))) {
-		if (memcmp(e->ids[c->index].id, id, 16) == 0) {
-			*last = c->index;
-			buf_varint(&e->tail, CODE_ENTRY + c->index);
-			return;
-		}
-	}
+	*ret_fresh = false;
+	while ((c = lookup_next(&e->id_at, h, &at)))
+		if (memcmp(e->ids[c->index].id, id, 16) == 0) return c->index;
 	if (e->ids_count == e->ids_room) {
 		e->ids_room = e->ids_room ? 2 * e->ids_room : 64;
 		e->ids = mem_grow(e->ids, e->ids_room * sizeof(*e->ids));
@@ -454,8 +464,23 @@ static void put_id(struct encoder *e, const uint8_t id[16], size_t *last)
 		n->ordinal = ordinal != SIZE_MAX ? (uint32_t)ordinal : 0;
 	}
 	lookup_add(&e->id_at, h, (uint32_t)e->ids_count);
-	*last = e->ids_count++;
-	buf_varint(&e->tail, CODE_NEW);
+	*ret_fresh = true;
+	return e->ids_count++;
+}
+
+/* Writes the code of an id; *last: index of the last in this column, SIZE_MAX at first. */
+static void put_id(struct encoder *e, const uint8_t id[16], size_t *last)
+{
+	struct near_cell *near = near_at(&e->ids_near, id);
+	size_t before = *last;
+	bool fresh = false;
+
+	if (near->p == id)
+		*last = near->index;
+	else if (before == SIZE_MAX || memcmp(e->ids[before].id, id, 16) != 0)
+		*last = id_entry_of(e, id, &fresh);
+	*near = (struct near_cell){id, 16, (uint32_t)*last};
+	buf_varint(&e->tail, fresh ? CODE_NEW : *last == before ? CODE_SAME : CODE_ENTRY + *last);
 }
 
 static void put_ids(struct encoder *e, struct buf *out)
@@ -550,7 +575,9 @@ static void put_ints(struct encoder *e, const struct place *v, size_t count, boo
 	size_t best_bytes = SIZE_MAX;
 	unsigned best_predictor = 0;
 
-	for (unsigned predictor = 0; predictor < PREDICTORS; predictor++) {
+	/* A byte for each and one for the unit: none is better. */
+	for (unsigned predictor = 0; predictor < PREDICTORS && best_bytes > count + 1;
+	     predictor++) {
 		uint64_t unit = int_steps(v, count, old, predictor, steps);
 		size_t bytes = varint_size(unit) + varint_size(zigzag(steps[0]));
 
@@ -573,33 +600,42 @@ static void put_ints(struct encoder *e, const struct place *v, size_t count, boo
 	free(steps);
 }
 
+/* The entry of a text in the table of the part, which has *count, a new one if *ret_fresh. */
+static size_t text_entry_of(struct encoder *e, struct span s, size_t *count, bool *ret_fresh)
+{
+	const struct lookup_cell *c;
+	size_t at = SIZE_MAX;
+	uint32_t h = hash_bytes(e, s.p, s.len);
+
+	*ret_fresh = false;
+	while ((c = lookup_next(&e->text_at, h, &at)))
+		if (span_equal(e->texts[c->index], s)) return c->index;
+	lookup_add(&e->text_at, h, (uint32_t)*count);
+	e->texts[*count] = s;
+	*ret_fresh = true;
+	return (*count)++;
+}
+
 static void put_texts(struct encoder *e, const struct place *v, size_t count)
 {
 	size_t n = 0, last = SIZE_MAX;
 
 	lookup_clear(&e->text_at);
+	memset(&e->texts_near, 0, sizeof(e->texts_near));
 	for (size_t i = 0; i < count; i++) {
 		struct span s = v[i].value->value.s;
-		const struct lookup_cell *c;
-		size_t at = SIZE_MAX;
-		uint32_t h;
+		struct near_cell *near = near_at(&e->texts_near, s.p);
+		size_t before = last;
+		bool fresh = false;
 
-		if (last != SIZE_MAX && span_equal(e->texts[last], s)) {
-			buf_varint(&e->tail, CODE_SAME);
-			continue;
-		}
-		h = hash_bytes(e, s.p, s.len);
-		while ((c = lookup_next(&e->text_at, h, &at)))
-			if (span_equal(e->texts[c->index], s)) break;
-		if (c) {
-			last = c->index;
-			buf_varint(&e->tail, CODE_ENTRY + last);
-			continue;
-		}
-		lookup_add(&e->text_at, h, (uint32_t)n);
-		e->texts[n] = s;
-		last = n++;
-		buf_varint(&e->tail, CODE_NEW);
+		if (s.p && near->p == s.p && near->len == s.len)
+			last = near->index;
+		else if (before == SIZE_MAX || !span_equal(e->texts[before], s))
+			last = text_entry_of(e, s, &n, &fresh);
+		*near = (struct near_cell){s.p, s.len, (uint32_t)last};
+		buf_varint(&e->tail, fresh            ? CODE_NEW
+		                     : last == before ? CODE_SAME
+		                                      : CODE_ENTRY + last);
 	}
 	for (size_t i = 0; i < n; i++) buf_varint(&e->tail, e->texts[i].len);
 	for (size_t i = 0; i < n; i++) buf_add(&e->tail, e->texts[i].p, e->texts[i].len);
@@ -812,10 +848,14 @@ static int encode(const struct changeset *cs, size_t count, const uint64_t *runs
 	e.plan.ops = array_of(sizeof(*e.plan.ops), ops);
 	e.plan.shapes = array_of(sizeof(*e.plan.shapes), ops);
 	e.plan.ops_count = ops;
+	e.stamp_min = UINT64_MAX;
 	for (size_t i = 0; i < count; i++) {
 		for (size_t k = 0; k < cs[i].ops_count; k++) {
 			struct op_at *o = &e.plan.ops[n++];
+			uint64_t stamp = cs[i].ops[k].stamp;
 
+			if (stamp < e.stamp_min) e.stamp_min = stamp;
+			if (stamp > e.stamp_max) e.stamp_max = stamp;
 			*o = (struct op_at){&cs[i].ops[k], cs[i].run,
 			                    shape_index(&e, &cs[i].ops[k], cs[i].run)};
 			e.plan.shapes[o->shape].uses++;
@@ -1374,18 +1414,16 @@ int body_decode_trusted(struct span in, uint64_t first_seq, size_t count, const 
 }
 
 int body_decode_borrowed(struct span in, uint64_t first_seq, size_t count, const uint64_t *runs,
-                         size_t runs_count, struct arena *a, struct changeset **ret,
+                         size_t runs_count, uint64_t seed, struct arena *a, struct changeset **ret,
                          struct error *err)
 {
 	struct changeset *cs = NULL;
 	struct buf again;
-	uint64_t seed;
 	int rc;
 
 	rc = decode(in, first_seq, count, runs, runs_count, a, &cs, err);
 	for (size_t i = 0; !rc && i < count; i++) rc = changeset_check_form(&cs[i], err);
 	if (rc) return rc;
-	hash_of(in, (uint8_t *)&seed, sizeof(seed));
 	buf_init(&again, in.len);
 	rc = encode(cs, count, runs, runs_count, seed, &again, NULL);
 	if (rc || !span_equal(buf_span(&again), in))
@@ -1398,9 +1436,12 @@ int body_decode_borrowed(struct span in, uint64_t first_seq, size_t count, const
 int body_decode(struct span in, uint64_t first_seq, size_t count, const uint64_t *runs,
                 size_t runs_count, struct arena *a, struct changeset **ret, struct error *err)
 {
+	uint64_t seed;
+
 	if (in.len > BODY_BYTES_MAX)
 		return error_set(err, ERR_LIMIT, NULL, "a body of %zu bytes", in.len);
 	in = arena_span(a, in);
 	if (a->full) return error_set(err, ERR_LIMIT, NULL, "a body takes too much memory");
-	return body_decode_borrowed(in, first_seq, count, runs, runs_count, a, ret, err);
+	hash_of(in, (uint8_t *)&seed, sizeof(seed));
+	return body_decode_borrowed(in, first_seq, count, runs, runs_count, seed, a, ret, err);
 }

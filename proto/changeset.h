@@ -98,7 +98,7 @@ int changeset_read(struct span in, struct arena *a, struct changeset *ret, struc
 
 /*
  * Columnar body.  runs[]: the runs of the segment's nonces, in order; each changeset's run is one of
- * them.  lane: for nothing but checks.  first_seq: sequence of the first (the others follow).
+ * them.  first_seq: sequence of the first (the others follow).
  * encode appends to out (full or a run that is not in runs: -ERR_LIMIT / -ERR_INTERNAL).
  */
 int body_encode(const struct changeset *cs, size_t count, const uint64_t *runs, size_t runs_count,

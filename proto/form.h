@@ -29,9 +29,10 @@ int op_check_form(const struct op *op, struct error *err);
 int body_decode_trusted(struct span in, uint64_t first_seq, size_t count, const uint64_t *runs,
                         size_t runs_count, struct arena *a, struct changeset **ret,
                         struct error *err);
-/* As body_decode, but borrows from `in`. */
+/* As body_decode, but borrows from `in`.  seed: of a hash of these bytes or of those they were squeezed to; whoever makes a body
+ * cannot choose it apart from them. */
 int body_decode_borrowed(struct span in, uint64_t first_seq, size_t count, const uint64_t *runs,
-                         size_t runs_count, struct arena *a, struct changeset **ret,
+                         size_t runs_count, uint64_t seed, struct arena *a, struct changeset **ret,
                          struct error *err);
 
 #endif

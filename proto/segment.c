@@ -305,7 +305,7 @@ int segment_check(const struct segment *s, const uint8_t public_key[32], struct 
 int segment_check_open(const struct segment *s, const uint8_t public_key[32], struct arena *a,
                        struct changeset **ret, struct error *err)
 {
-	uint64_t runs[SEGMENT_NONCES_MAX];
+	uint64_t runs[SEGMENT_NONCES_MAX], seed;
 	uint8_t body_hash[32], origin[16];
 	struct changeset *cs = NULL;
 	struct buf plain;
@@ -325,9 +325,10 @@ int segment_check_open(const struct segment *s, const uint8_t public_key[32], st
 	buf_done(&plain);
 	if (!rc && a->full) rc = error_set(err, ERR_LIMIT, NULL, "a body takes too much memory");
 	segment_runs(&s->head, runs);
+	memcpy(&seed, body_hash, sizeof(seed));
 	if (!rc)
 		rc = body_decode_borrowed(kept, s->head.seq_first, s->head.count, runs,
-		                          s->head.nonces_count, a, &cs, err);
+		                          s->head.nonces_count, seed, a, &cs, err);
 	for (size_t i = 0; !rc && i < s->head.count; i++) {
 		rc = check_ids(&cs[i], err);
 		if (!rc && s->head.lane == LANE_OPEN) rc = check_open(&cs[i], err);
