@@ -45,7 +45,7 @@ enum session_event_kind {
 	EVENT_PUMP,  /* something was sealed, appended or applied: send what there is */
 	EVENT_TIMER, /* due_ms has come */
 	EVENT_END,   /* the person or program wants it ended: BYE */
-	EVENT_YIELD  /* parent: another of this device takes its place; it is to come again a little later */
+	EVENT_YIELD  /* parent: another of this device takes its place; it comes again soon */
 };
 struct session_event {
 	enum session_event_kind kind;

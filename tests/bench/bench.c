@@ -9,10 +9,11 @@
 
 #include "common/crypt.h"
 #include "common/ident.h"
+#include "hub/coverage.h"
 #include "proto/session.h"
 #include "tests/support/scratch.h"
 
-enum { RUNS = 1, WARM_VOLUNTEERS = 174, WARM_ACTIVITIES = 48 };
+enum { RUNS = 1, WARM_VOLUNTEERS = 174, WARM_ACTIVITIES = 48, TOWNSHIP_SITES = 15, COST_TIMES = 9 };
 
 static uint8_t root_secret[64], root_public[32], root_fingerprint[32];
 static struct cert root;
@@ -420,27 +421,65 @@ static void site_people(struct sites *s, size_t which, struct machine *hub)
 	arena_done(&a);
 }
 
-void sites_open(struct sites *s, struct machine *hub, size_t count, uint64_t seed)
+static void enrol(struct machine *hub, const uint8_t key[32], const uint8_t unit[16])
+{
+	struct cert c;
+	struct buf bytes;
+
+	certify(&c, CERT_NODE, key, unit, hub, &bytes);
+	machine_begin(hub);
+	bench_must(replica_enrol(hub->r, buf_span(&bytes)), replica_error(hub->r), "enrol");
+	machine_commit(hub);
+	buf_done(&bytes);
+}
+
+void sites_open_devices(struct sites *s, struct machine *hub, size_t count, size_t devices,
+                        uint64_t seed)
 {
 	memset(s, 0, sizeof(*s));
 	s->dice.state = seed;
-	s->count = count;
-	s->sites = mem_alloc(count * sizeof(*s->sites));
-	for (size_t i = 0; i < count; i++) {
+	s->count = count * devices;
+	s->sites = mem_alloc(s->count * sizeof(*s->sites));
+	for (size_t i = 0; i < s->count; i++) {
 		struct site *x = &s->sites[i];
-		struct cert c;
-		struct buf bytes;
 
 		changes_origin(&s->dice, RUNS, &x->o);
 		changes_place(&s->dice, &x->place);
-		id_make((UINT64_C(1700000000000) + i) << 12, x->o.runs[0], x->unit);
+		if (i < count)
+			id_make((UINT64_C(1700000000000) + i) << 12, x->o.runs[0], x->unit);
+		else
+			memcpy(x->unit, s->sites[i % count].unit, 16);
 		x->seq = 1;
-		certify(&c, CERT_NODE, x->o.key, x->unit, hub, &bytes);
-		machine_begin(hub);
-		bench_must(replica_enrol(hub->r, buf_span(&bytes)), replica_error(hub->r), "enrol");
-		machine_commit(hub);
-		buf_done(&bytes);
+		enrol(hub, x->o.key, x->unit);
 		site_people(s, i, hub);
+	}
+}
+
+void sites_open(struct sites *s, struct machine *hub, size_t count, uint64_t seed)
+{
+	sites_open_devices(s, hub, count, 1, seed);
+}
+
+void silent_sites(struct machine *hub, size_t count, uint64_t seed)
+{
+	struct dice d = {.state = seed};
+	struct changes_origin o;
+	uint8_t township[16], unit[16];
+	char code[64];
+
+	machine_unit(hub, "350502000000", LEVEL_COUNTY, hub->cert.unit, NULL);
+	for (size_t i = 0; i < count; i++) {
+		changes_origin(&d, RUNS, &o);
+		if (i % TOWNSHIP_SITES == 0) {
+			id_make((UINT64_C(1500000000000) + i) << 12, o.runs[0], township);
+			snprintf(code, sizeof(code), "350502%03zu000", 1 + i / TOWNSHIP_SITES);
+			machine_unit(hub, code, LEVEL_TOWNSHIP, township, hub->cert.unit);
+		}
+		id_make((UINT64_C(1600000000000) + i) << 12, o.runs[0], unit);
+		snprintf(code, sizeof(code), "350502%03zu%03zu", 1 + i / TOWNSHIP_SITES,
+		         1 + i % TOWNSHIP_SITES);
+		machine_unit(hub, code, LEVEL_COMMUNITY, unit, township);
+		enrol(hub, o.key, unit);
 	}
 }
 
@@ -474,6 +513,60 @@ void hub_apply(struct machine *hub)
 		bench_must(replica_apply(hub->r, 1000000, &more), replica_error(hub->r), "apply");
 		machine_commit(hub);
 	}
+}
+
+/* ---- what a session and a question cost */
+
+static double coverage_ms(struct machine *hub)
+{
+	struct coverage_item *items = NULL;
+	struct tree tree = {0};
+	struct fold *folds = NULL;
+	size_t folds_count = 0, count = 0;
+	struct arena a;
+	int64_t from = bench_wall_ns();
+
+	arena_init(&a, 0);
+	int rc = store_folds(hub->st, 202501, 202512, &a, &folds, &folds_count);
+	rc = rc ? rc : tree_load_places(hub->st, folds, folds_count, &a, &tree);
+	rc = rc ? rc
+	        : coverage_make_folded(&tree, folds, folds_count, LEVEL_TOWNSHIP, &a, &items,
+	                               &count);
+	from = bench_wall_ns() - from;
+	bench_must(rc, NULL, "coverage");
+	if (!count) bench_must(1, NULL, "coverage of no township");
+	arena_done(&a);
+	return (double)from / 1e6;
+}
+
+void costs_node_open(struct machine *node, const char *name, struct machine *hub)
+{
+	static const uint8_t village[16] = {9, 1};
+
+	machine_open(node, name, hub, village);
+	machine_unit(hub, "350502999001", LEVEL_COMMUNITY, village, hub->cert.unit);
+	machine_seal(hub);
+	session_run(node, hub);
+}
+
+struct costs costs_now(struct machine *node, struct machine *hub)
+{
+	struct pairs bytes = {0}, noop = {0}, coverage = {0};
+
+	for (int i = 0; i < 3 && !session_run(node, hub).agreed; i++) {
+	}
+	for (int i = 0; i < COST_TIMES; i++) {
+		int64_t from = bench_wall_ns();
+		struct traffic t = session_run(node, hub);
+
+		pairs_add(&noop, (double)(bench_wall_ns() - from) / 1e6);
+		pairs_add(&bytes, (double)t.bytes);
+		if (!t.agreed) bench_must(1, NULL, "a session with nothing to do did not agree");
+		pairs_add(&coverage, coverage_ms(hub));
+	}
+	return (struct costs){.noop_bytes = pairs_median(&bytes),
+	                      .noop_ms = pairs_median(&noop),
+	                      .coverage_ms = pairs_median(&coverage)};
 }
 
 /* ---- plain SQLite: the participation table without what the engine keeps in it */

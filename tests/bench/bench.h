@@ -86,9 +86,14 @@ struct sites {
 	struct site *sites;
 	size_t count, next;
 };
-/* `count` sites enrolled at the hub, with their volunteers and activities merged there. */
+/* `count` sites of one device enrolled at the hub, with their volunteers and activities merged there. */
 void sites_open(struct sites *s, struct machine *hub, size_t count, uint64_t seed);
+/* So many sites of so many devices each; s->sites[i] is a device, the first of each site come first. */
+void sites_open_devices(struct sites *s, struct machine *hub, size_t count, size_t devices,
+                        uint64_t seed);
 void sites_close(struct sites *s);
+/* Communities in the tree, fifteen to a township, with an enrolled device each that says nothing. */
+void silent_sites(struct machine *hub, size_t count, uint64_t seed);
 /* County-lane participation rows of 12 columns (tests/support/changes.c), not sealed. */
 struct changeset *sites_rows(struct sites *s, size_t which, size_t count, struct arena *a);
 /* The next site's segment of `count` changesets of one row each; memory of the changesets in a. */
@@ -100,6 +105,15 @@ void batch_done(struct batch *b);
 /* As a hub does with what a link brings. */
 void hub_append(struct machine *hub, struct batch *b, size_t count);
 void hub_apply(struct machine *hub);
+
+/* ---- what does not have to do with how much comes: asked of a hub with a tree (silent_sites) that has nothing to do */
+struct costs {
+	double noop_bytes, noop_ms; /* a session of a child with nothing to do, both ends */
+	double coverage_ms;         /* coverage by township of twelve months */
+};
+/* A site of the hub's county that has its part of the tree. */
+void costs_node_open(struct machine *node, const char *name, struct machine *hub);
+struct costs costs_now(struct machine *node, struct machine *hub);
 
 /* ---- the same rows by single-row prepared inserts */
 struct plain {
