@@ -187,6 +187,13 @@ bench:
 	$(if $(BENCH),$(if $(filter $(BENCH),$(BENCHES) $(BENCH_SCRIPTS)),,$(error no bench is called $(BENCH): $(BENCHES) $(BENCH_SCRIPTS))))
 	@$(MAKE) --no-print-directory -j$(JOBS) VARIANT=release all bench-programs
 	@JINGUO_BUILD=build/release tests/bench/run $(or $(BENCH),$(BENCHES) $(BENCH_SCRIPTS))
+# How costs grow: four minutes, and tests/bench/growth.svg anew.
+bench-chart:
+	@deploy/deps build chart
+	@$(MAKE) --no-print-directory -j$(JOBS) VARIANT=release all bench-programs
+	@JINGUO_BUILD=build/release tests/bench/run growth breadth | tee build/release/growth.lines
+	@tests/bench/chart <build/release/growth.lines >build/release/growth.svg
+	@mv build/release/growth.svg tests/bench/growth.svg
 # The same rows through what one might pick instead; fetches it from npm, so it is in no other target.
 bench-peers:
 	@$(MAKE) --no-print-directory -j$(JOBS) VARIANT=release all bench-programs
@@ -246,7 +253,7 @@ lint: layers $(text) $(data)
 clean: ; rm -rf build
 
 FORCE:
-.PHONY: sim-mutants all check check-threads dictionary suites test test-asan test-tsan demo sim sim-campaign campaign bench bench-peers bench-programs fuzz fuzz-all layers lint clean FORCE
+.PHONY: sim-mutants all check check-threads dictionary suites test test-asan test-tsan demo sim sim-campaign campaign bench bench-chart bench-peers bench-programs fuzz fuzz-all layers lint clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules

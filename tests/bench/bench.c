@@ -460,15 +460,19 @@ void sites_open(struct sites *s, struct machine *hub, size_t count, uint64_t see
 	sites_open_devices(s, hub, count, 1, seed);
 }
 
-void silent_sites(struct machine *hub, size_t count, uint64_t seed)
+void sites_in_tree(const struct sites *s, struct machine *hub, size_t silent, uint64_t seed)
 {
 	struct dice d = {.state = seed};
 	struct changes_origin o;
 	uint8_t township[16], unit[16];
+	size_t speaking = 0;
 	char code[64];
 
+	while (speaking < s->count &&
+	       (!speaking || memcmp(s->sites[speaking].unit, s->sites[0].unit, 16) != 0))
+		speaking++;
 	machine_unit(hub, "350502000000", LEVEL_COUNTY, hub->cert.unit, NULL);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < speaking + silent; i++) {
 		changes_origin(&d, RUNS, &o);
 		if (i % TOWNSHIP_SITES == 0) {
 			id_make((UINT64_C(1500000000000) + i) << 12, o.runs[0], township);
@@ -476,10 +480,11 @@ void silent_sites(struct machine *hub, size_t count, uint64_t seed)
 			machine_unit(hub, code, LEVEL_TOWNSHIP, township, hub->cert.unit);
 		}
 		id_make((UINT64_C(1600000000000) + i) << 12, o.runs[0], unit);
+		if (i < speaking) memcpy(unit, s->sites[i].unit, 16);
 		snprintf(code, sizeof(code), "350502%03zu%03zu", 1 + i / TOWNSHIP_SITES,
 		         1 + i % TOWNSHIP_SITES);
 		machine_unit(hub, code, LEVEL_COMMUNITY, unit, township);
-		enrol(hub, o.key, unit);
+		if (i >= speaking) enrol(hub, o.key, unit);
 	}
 }
 

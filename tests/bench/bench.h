@@ -92,8 +92,8 @@ void sites_open(struct sites *s, struct machine *hub, size_t count, uint64_t see
 void sites_open_devices(struct sites *s, struct machine *hub, size_t count, size_t devices,
                         uint64_t seed);
 void sites_close(struct sites *s);
-/* Communities in the tree, fifteen to a township, with an enrolled device each that says nothing. */
-void silent_sites(struct machine *hub, size_t count, uint64_t seed);
+/* Their communities, fifteen to a township, and as many more with an enrolled device each that says nothing: the hub's tree. */
+void sites_in_tree(const struct sites *s, struct machine *hub, size_t silent, uint64_t seed);
 /* County-lane participation rows of 12 columns (tests/support/changes.c), not sealed. */
 struct changeset *sites_rows(struct sites *s, size_t which, size_t count, struct arena *a);
 /* The next site's segment of `count` changesets of one row each; memory of the changesets in a. */
@@ -106,7 +106,7 @@ void batch_done(struct batch *b);
 void hub_append(struct machine *hub, struct batch *b, size_t count);
 void hub_apply(struct machine *hub);
 
-/* ---- what does not have to do with how much comes: asked of a hub with a tree (silent_sites) that has nothing to do */
+/* ---- what does not have to do with how much comes: asked of a hub with a tree (sites_in_tree) that has nothing to do */
 struct costs {
 	double noop_bytes, noop_ms; /* a session of a child with nothing to do, both ends */
 	double coverage_ms;         /* coverage by township of twelve months */

@@ -83,9 +83,9 @@ int main(int argc, char **argv)
 	double early = 0, plain_early = 0;
 
 	machine_open(&g.hub, "hub", NULL, unit);
-	silent_sites(&g.hub, SITES, 5);
-	costs_node_open(&g.node, "node", &g.hub);
 	sites_open(&g.sites, &g.hub, SITES, 7);
+	sites_in_tree(&g.sites, &g.hub, 0, 5);
+	costs_node_open(&g.node, "node", &g.hub);
 	plain_open(&g.plain, "plain");
 	arena_init(&g.a, 0);
 	for (size_t i = 0; i < ARRAY_COUNT(marks) && marks[i] <= rows; i++) {
