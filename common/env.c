@@ -184,7 +184,7 @@ static int witness_open(struct env_system *s, bool make)
 	return fd;
 }
 
-/* 8 magic, 16 boot, 8 run, 16 tag, 8 offset, 8 zero; then 16 of BLAKE2b over these 64. */
+/* 8 magic, 16 boot, 8 run, 16 tag, 8 offset, 8 wall clock; then 16 of BLAKE2b over these 64. */
 static void record_sum(const uint8_t *record, uint8_t ret_sum[16])
 {
 	hash_of(span_of(record, RECORD_SUM), ret_sum, 16);
@@ -207,7 +207,7 @@ bool witness_unpack(struct span record, struct witness *ret)
 	w.run = cut_u64(&c);
 	memcpy(w.tag, cut_take(&c, 16), 16);
 	w.wall_less_boot_ms = (int64_t)cut_u64(&c);
-	if (cut_u64(&c) != 0) return false; /* reserved */
+	w.wall_ms = (int64_t)cut_u64(&c);
 	assert(!c.bad);
 	*ret = w;
 	return true;
@@ -223,7 +223,7 @@ void witness_pack(const struct witness *w, struct buf *out)
 	buf_u64(out, w->run);
 	buf_add(out, w->tag, sizeof(w->tag));
 	buf_u64(out, (uint64_t)w->wall_less_boot_ms);
-	buf_u64(out, 0);
+	buf_u64(out, (uint64_t)w->wall_ms);
 	assert(!out->full);
 	record_sum(out->p + at, sum);
 	buf_add(out, sum, sizeof(sum));

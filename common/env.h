@@ -18,6 +18,7 @@ struct witness {
 	uint64_t run;              /* the run that wrote last */
 	uint8_t tag[16];           /* random tag of the last commit */
 	int64_t wall_less_boot_ms; /* wall clock minus boot clock */
+	int64_t wall_ms;           /* wall clock at the last commit */
 };
 
 struct env {

@@ -15,8 +15,8 @@
 
 enum {
 	STATE_FORMAT = 1,
-	/* Wall against boot clock between two commits, and the wall clock behind the run's stamps: more is a resumed or re-set
-	 * machine. */
+	/* How much more the wall clock may move than the boot clock, either way, between two commits: beyond, the machine was
+	 * resumed or its clock set. */
 	CLOCK_SHIFT_MAX_MS = 60 * 1000
 };
 
@@ -224,22 +224,25 @@ void replica_close(struct replica *r)
 
 /* ---- the run guard */
 
-/* Was the wall clock set back?  The run's next stamps would all say the time that was wrong. */
-static bool set_back(const struct replica *r)
+static int64_t clock_shift(const struct replica *r)
 {
-	int64_t now = r->env->now_ms(r->env->ctx);
-	return r->s.last_stamp && now + CLOCK_SHIFT_MAX_MS < stamp_ms(r->s.last_stamp);
+	return r->env->now_ms(r->env->ctx) - r->env->boot_ms(r->env->ctx);
 }
 
-/* Why the run does not go on; NULL: it does.  A resumed image finds its wall clock ahead of what its boot clock says.  One that
- * falls behind it, since it stands still, tells nothing, and on a slow link a run for that would end every session. */
+/* Why the run does not go on; NULL: it does.  A resumed image finds that its wall clock went on by more than its boot clock, or,
+ * if it was set back meanwhile, went back by more.  One that stands still or runs backwards tells nothing, and on a slow link a
+ * run for that would end every session. */
 static const char *witness_objects(const struct replica *r, const struct witness *w,
-                                   const uint8_t boot[16], int64_t shift_ms)
+                                   const uint8_t boot[16])
 {
 	if (!r->s.run) return "the first";
 	if (memcmp(w->boot, boot, 16) != 0) return "booted";
 	if (w->run != r->s.run || memcmp(w->tag, r->s.tag, 16) != 0) return "another writer";
-	return shift_ms - w->wall_less_boot_ms > CLOCK_SHIFT_MAX_MS || set_back(r) ? "clock" : NULL;
+	int64_t now = r->env->now_ms(r->env->ctx), boot_before = w->wall_ms - w->wall_less_boot_ms,
+	        passed = r->env->boot_ms(r->env->ctx) - boot_before;
+	bool ahead = now - w->wall_ms > passed + CLOCK_SHIFT_MAX_MS,
+	     set_back = w->wall_ms - now > passed + CLOCK_SHIFT_MAX_MS;
+	return ahead || set_back ? "clock" : NULL;
 }
 
 /* Clocks go into the nonce with what is drawn: the random numbers of a resumed machine image may be those of the first time. */
@@ -273,19 +276,13 @@ int engine_new_run(struct replica *r, const char *why)
 	return draw_run(r, why);
 }
 
-static int64_t clock_shift(const struct replica *r)
-{
-	return r->env->now_ms(r->env->ctx) - r->env->boot_ms(r->env->ctx);
-}
-
 static int guard(struct replica *r)
 {
 	struct witness w;
 	uint8_t boot[16];
 	r->env->boot_id(r->env->ctx, boot);
 	const char *why = r->s.run ? "booted" : "the first"; /* no witness outlives a boot */
-	if (r->env->witness_read(r->env->ctx, &w))
-		why = witness_objects(r, &w, boot, clock_shift(r));
+	if (r->env->witness_read(r->env->ctx, &w)) why = witness_objects(r, &w, boot);
 	return why ? draw_run(r, why) : 0;
 }
 
@@ -316,7 +313,9 @@ int replica_begin(struct replica *r)
 
 int replica_commit(struct replica *r)
 {
-	struct witness w = {.run = r->s.run, .wall_less_boot_ms = clock_shift(r)};
+	struct witness w = {.run = r->s.run,
+	                    .wall_less_boot_ms = clock_shift(r),
+	                    .wall_ms = r->env->now_ms(r->env->ctx)};
 	r->env->random(r->env->ctx, r->s.tag, sizeof(r->s.tag));
 	memcpy(w.tag, r->s.tag, sizeof(w.tag));
 	r->env->boot_id(r->env->ctx, w.boot);

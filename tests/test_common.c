@@ -301,7 +301,10 @@ static void place_remove(struct place *p)
 
 static void witness_returns(void **state)
 {
-	struct witness w = {.run = RUN_MASK - 5, .wall_less_boot_ms = -77}, got;
+	struct witness w = {.run = RUN_MASK - 5,
+	                    .wall_less_boot_ms = -77,
+	                    .wall_ms = 1700000000000},
+	               got;
 	struct env_system *s, *again;
 	struct env env, env_again;
 	struct place place;
@@ -323,7 +326,8 @@ static void witness_returns(void **state)
 	assert_true(env_again.witness_read(env_again.ctx, &got));
 	assert_memory_equal(got.boot, w.boot, 16);
 	assert_memory_equal(got.tag, w.tag, 16);
-	assert_true(got.run == w.run && got.wall_less_boot_ms == w.wall_less_boot_ms);
+	assert_true(got.run == w.run && got.wall_less_boot_ms == w.wall_less_boot_ms &&
+	            got.wall_ms == w.wall_ms);
 
 	/* each sees what the other wrote last */
 	w.run = 9;

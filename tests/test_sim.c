@@ -118,6 +118,11 @@ static void worlds_that_broke(void **state)
 	        "real=200 "
 	        "latency_ms=11 rate_bytes=2 half_open=164 loss=21 stay=778 twin=429 without=128 "
 	        "clock=929 deaf=902 load=3 whole=100 clone=1 held=4",
+	        /* A machine image of 2099, resumed with a clock that was right again: it went on under its old run. */
+	        "seed=9240208 tiers=3 counties=1 sites=1 devices=2 writes=16 calm=4 hours=2 "
+	        "latency_ms=289 rate_bytes=9 cut=406 stale=149 stall=154 crash=52 fault=39 "
+	        "skew=43 refuse=143 hold=312 command=137 stay=693 mixed=500 crowd=1 piece=178 "
+	        "clock=492 pause=159 deaf=698 whole=111 swap=1 resume=3 late_segment=1",
 	};
 
 	(void)state;

@@ -99,7 +99,7 @@ static void clocks_say_anything(void **state)
 }
 
 /* The wall clock jumps ahead of the boot clock, as a resumed image finds it, or is set back: another run; it moves with it, slowly,
- * or stands still: the same. */
+ * stands still or runs backwards: the same. */
 static void jumps_draw_runs(void **state)
 {
 	struct sim *s = play_new(9, 2, 1, 1, 1);
@@ -113,7 +113,7 @@ static void jumps_draw_runs(void **state)
 	site->skew_ms += 59 * 1000;
 	assert_int_equal(play_update(site, "thing", id, FIELDS({"f", value_int(2)})), 0);
 	assert_true(replica_run(site->replica) == run);
-	site->skew_ms -= 62 * 1000;
+	site->skew_ms -= 3600 * 1000;
 	assert_int_equal(play_update(site, "thing", id, FIELDS({"f", value_int(3)})), 0);
 	assert_true(replica_run(site->replica) != run);
 	run = replica_run(site->replica);
@@ -124,7 +124,11 @@ static void jumps_draw_runs(void **state)
 	}
 	assert_int_equal(play_update(site, "thing", id, FIELDS({"f", value_int(4)})), 0);
 	assert_true(replica_run(site->replica) == run);
-	site->skew_ms += 62 * 1000;
+	s->world.now_ms += 600 * 1000; /* nor does a clock that runs backwards draw one */
+	site->skew_ms -= 2 * 600 * 1000;
+	assert_int_equal(play_update(site, "thing", id, FIELDS({"f", value_int(6)})), 0);
+	assert_true(replica_run(site->replica) == run);
+	site->skew_ms += 120 * 1000;
 	assert_int_equal(play_update(site, "thing", id, FIELDS({"f", value_int(5)})), 0);
 	assert_true(replica_run(site->replica) != run);
 	settle(s);
