@@ -88,6 +88,19 @@ static struct admission_item refusals_of(struct arena *a, const struct admission
 	return no;
 }
 
+/* Verdicts of one admission, at most: with the longest list of items it stays below its limit of bytes. */
+enum { VERDICTS_MAX = ADMISSION_BYTES_MAX / 16 };
+
+struct admitting {
+	struct admitting *next;
+	uint32_t scope;
+	unsigned lane;
+	struct admission_item items[ADMISSION_ITEMS_MAX];
+	size_t rooms
+	        [ADMISSION_ITEMS_MAX]; /* verdicts that an item has room for; 0: the list is not ours */
+	size_t count, verdicts;
+};
+
 static void words_add(struct words *w, struct arena *a, const struct admission_item *item,
                       const struct admission *m)
 {
@@ -111,6 +124,18 @@ static void words_add(struct words *w, struct arena *a, const struct admission_i
 	memcpy(w->hubs[w->count++], m->hub, 16);
 }
 
+/* What this hub has said of it in this transaction, and the journal does not have yet. */
+static void words_said_now(struct replica *r, const uint8_t segment[32], uint32_t scope,
+                           struct arena *a, struct words *w)
+{
+	struct admission now = {.at_ms = r->env->now_ms(r->env->ctx)};
+	memcpy(now.hub, r->id->origin, 16);
+	for (struct admitting *m = r->admitting; m; m = m->next)
+		for (size_t i = 0; m->scope == scope && i < m->count; i++)
+			if (!memcmp(m->items[i].segment, segment, 32))
+				words_add(w, a, &m->items[i], &now);
+}
+
 int words_load(struct replica *r, const uint8_t segment[32], const struct cert *author,
                uint32_t scope, struct arena *a, struct words *ret)
 {
@@ -118,7 +143,7 @@ int words_load(struct replica *r, const uint8_t segment[32], const struct cert *
 	size_t n;
 	memset(ret, 0, sizeof(*ret));
 	int rc = store_words(r->st, segment, a, &recvs, &n);
-	if (rc || !n) return rc ? engine_fail(r, rc) : 0;
+	if (rc) return engine_fail(r, rc);
 	for (size_t i = 0; i < n; i++) {
 		struct entry *e;
 		struct admission m;
@@ -142,6 +167,7 @@ int words_load(struct replica *r, const uint8_t segment[32], const struct cert *
 				words_add(ret, a, &item, &m);
 			}
 	}
+	words_said_now(r, segment, scope, a, ret);
 	return 0;
 }
 
@@ -182,19 +208,6 @@ bool words_judged(const struct words *w, uint32_t first, size_t count)
 }
 
 /* ---- making words: collected while a batch is applied, journaled at its end */
-
-/* Verdicts of one admission, at most: with the longest list of items it stays below its limit of bytes. */
-enum { VERDICTS_MAX = ADMISSION_BYTES_MAX / 16 };
-
-struct admitting {
-	struct admitting *next;
-	uint32_t scope;
-	unsigned lane;
-	struct admission_item items[ADMISSION_ITEMS_MAX];
-	size_t rooms
-	        [ADMISSION_ITEMS_MAX]; /* verdicts that an item has room for; 0: the list is not ours */
-	size_t count, verdicts;
-};
 
 static struct admitting *admitting_of(struct replica *r, uint32_t scope, unsigned lane)
 {

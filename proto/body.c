@@ -337,7 +337,7 @@ struct id_entry {
 enum { NEAR_CELLS = 256 };
 struct near_cell {
 	const uint8_t *p;
-	size_t len;
+	size_t room; /* its length and 1; 0: nothing was seen */
 	uint32_t index;
 };
 struct near {
@@ -475,11 +475,11 @@ static void put_id(struct encoder *e, const uint8_t id[16], size_t *last)
 	size_t before = *last;
 	bool fresh = false;
 
-	if (near->p == id)
+	if (near->room && near->p == id)
 		*last = near->index;
 	else if (before == SIZE_MAX || memcmp(e->ids[before].id, id, 16) != 0)
 		*last = id_entry_of(e, id, &fresh);
-	*near = (struct near_cell){id, 16, (uint32_t)*last};
+	*near = (struct near_cell){id, 16 + 1, (uint32_t)*last};
 	buf_varint(&e->tail, fresh ? CODE_NEW : *last == before ? CODE_SAME : CODE_ENTRY + *last);
 }
 
@@ -628,11 +628,11 @@ static void put_texts(struct encoder *e, const struct place *v, size_t count)
 		size_t before = last;
 		bool fresh = false;
 
-		if (s.p && near->p == s.p && near->len == s.len)
+		if (near->room == s.len + 1 && near->p == s.p)
 			last = near->index;
 		else if (before == SIZE_MAX || !span_equal(e->texts[before], s))
 			last = text_entry_of(e, s, &n, &fresh);
-		*near = (struct near_cell){s.p, s.len, (uint32_t)last};
+		*near = (struct near_cell){s.p, s.len + 1, (uint32_t)last};
 		buf_varint(&e->tail, fresh            ? CODE_NEW
 		                     : last == before ? CODE_SAME
 		                                      : CODE_ENTRY + last);

@@ -123,6 +123,11 @@ static void worlds_that_broke(void **state)
 	        "latency_ms=289 rate_bytes=9 cut=406 stale=149 stall=154 crash=52 fault=39 "
 	        "skew=43 refuse=143 hold=312 command=137 stay=693 mixed=500 crowd=1 piece=178 "
 	        "clock=492 pause=159 deaf=698 whole=111 swap=1 resume=3 late_segment=1",
+	        /* A hub that went back said of a part that it waits, after it had released it in the same step: merged there alone. */
+	        "seed=9240584 tiers=2 counties=1 sites=1 devices=1 writes=6 calm=4 hours=3 "
+	        "latency_ms=263 half_open=560 stale=231 fault=26 refuse=481 hold=739 command=75 "
+	        "late=387 mixed=300 crowd=1 piece=157 twin=306 clock=306 upgrade=120 speak=567 "
+	        "whole=100 trails=16 restore=4",
 	};
 
 	(void)state;

@@ -54,8 +54,8 @@ static void point(const char *axis, size_t at, size_t silent, size_t sites_count
 		arena_reset(&a);
 	}
 	struct costs c = costs_now(&node, &hub);
-	say(axis, "rows_per_s", at,
-	    (double)(groups - groups / 2) * GROUP * SEGMENT * 1e9 / (double)late_ns, "rows/s");
+	int timed = (groups - groups / 2) * GROUP * SEGMENT;
+	say(axis, "rows_per_s", at, timed * 1e9 / (double)late_ns, "rows/s");
 	say(axis, "journal_bytes_row", at, journal / groups / GROUP / SEGMENT, "B/row");
 	say(axis, "noop_bytes", at, c.noop_bytes, "B");
 	say(axis, "noop_ms", at, c.noop_ms, "ms");
