@@ -836,7 +836,24 @@ static void check_waiting(struct world *w, const struct view *v, const struct vi
 }
 
 /* ---- hashes and ceilings */
-static void digest_of(const struct view *v, const uint8_t scope[16], unsigned lane,
+/* After a machine image was resumed unseen two changes may bear one name until both sides have met: what they say tells them apart. */
+static void hash_said(struct hash *h, const struct op *op)
+{
+	hash_add(h, &op->table, sizeof(op->table));
+	hash_add(h, &op->kind, sizeof(op->kind));
+	for (size_t i = 0; i < op->values_count; i++) {
+		const struct field_value *f = &op->values[i];
+
+		hash_add(h, &f->slot, sizeof(f->slot));
+		hash_add(h, &f->value.type, sizeof(f->value.type));
+		if (f->value.type == VALUE_INT)
+			hash_add(h, &f->value.i, sizeof(f->value.i));
+		else
+			hash_add(h, f->value.s.p, f->value.s.len);
+	}
+}
+
+static void digest_of(const struct view *v, bool blind, const uint8_t scope[16], unsigned lane,
                       uint8_t ret_ops[16], uint8_t ret_rows[16])
 {
 	struct hash ops, rows;
@@ -853,6 +870,7 @@ static void digest_of(const struct view *v, const uint8_t scope[16], unsigned la
 			hash_add(&ops, row->id, 16);
 			hash_add(&ops, &v->oracle.ops[k].run, 8);
 			hash_add(&ops, &v->oracle.ops[k].op->stamp, 8);
+			if (blind) hash_said(&ops, v->oracle.ops[k].op);
 		}
 		for (unsigned slot = 0; slot < SLOTS_MAX; slot++) {
 			size_t n = oracle_standing(&v->oracle, row, slot, standing);
@@ -901,7 +919,8 @@ static void check_states(struct world *w, const struct view *views, size_t n)
 				                                s->state) < 0)
 					continue;
 				s->device = views[i].device;
-				digest_of(&views[i], w->units[u].id, lane, s->ops, s->rows);
+				digest_of(&views[i], vault_blind(w), w->units[u].id, lane, s->ops,
+				          s->rows);
 				count++;
 			}
 			for (size_t i = 1; i < count; i++) {

@@ -61,6 +61,15 @@ void held_event(struct world *w, unsigned n)
 		if (random_chance(&rnd, 600)) (void)release(w->devices[i]->parent, w->devices[i]);
 }
 
+bool held_any(const struct world *w)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < w->devices_count && w->config.held > 0; i++)
+		any = any || held_since(w->devices[i]->parent, w->devices[i]) != 0;
+	return any;
+}
+
 bool held_release_all(struct world *w)
 {
 	bool waited = false;

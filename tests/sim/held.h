@@ -13,9 +13,11 @@
 int64_t held_config(const struct config *c);
 void held_plan(struct world *w, int64_t from_ms, int64_t until_ms);
 void held_event(struct world *w, unsigned n);
-/* When nothing else happens any more, before each round of calls: true if somebody waited.  Where two copies go on for ever, as no
- * person would let them, each call shows it, and hubs stop holding. */
+/* When nothing else happens any more, before each round of calls: true if somebody waited.  A release covers all copies that are
+ * known then; of those that are not each is found, held and released once. */
 bool held_release_all(struct world *w);
+/* Does one wait still, held again since? */
+bool held_any(const struct world *w);
 /* A session of this link begins, or has ended at the child. */
 void held_session(struct conn *c, bool begins);
 

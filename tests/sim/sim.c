@@ -610,7 +610,7 @@ void sim_settle(struct sim *s)
 		fingerprint(w, now);
 		/* A filter that widened in the last round is caught up with in this one, once. */
 		same = memcmp(now, before, 16) == 0 && !waited ? same + 1 : 0;
-		if (same > 0 && restless(w) == data && !vault_waits(w)) break;
+		if (same > 0 && restless(w) == data && !vault_waits(w) && !held_any(w)) break;
 		memcpy(before, now, 16);
 	}
 	if (s->rounds > ROUNDS_MAX) {
