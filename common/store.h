@@ -22,7 +22,7 @@ enum {
 	STORE_LAZY = 8, /* statements are made when first used: for who opens a store for little */
 	STORE_VFS =
 	        16, /* path is VFS:PATH, a file of the SQLite VFS of that name: tests of disk faults */
-	STORE_SMALL = 32 /* a quarter of the page cache: for an old PC with one site's rows */
+	STORE_SMALL = 32 /* a quarter of page cache and log: for an old PC with one site's rows */
 };
 enum { STORE_FORMAT = 4 }; /* of the file; a newer one is refused with ERR_NEWER_FILE */
 enum { ROLLING_BYTES = 16, STATE_BYTES = 16 };

@@ -665,15 +665,19 @@ static int set_pragmas(struct store *st)
 	static const char always[] = "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; "
 	                             "PRAGMA foreign_keys = OFF; "
 	                             "PRAGMA temp_store = MEMORY;";
-	static const char written[] = "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; "
-	                              "PRAGMA wal_autocheckpoint = 10000;";
+	static const char written[] = "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;";
 	const char *mode = (st->flags & STORE_MEMORY_VFS) != 0 ? "PRAGMA journal_mode = MEMORY"
 	                                                       : "PRAGMA journal_mode = WAL";
+	/* The log grows to so many pages before it is brought over: 40 MB save a hub half of its writing (measurements.md 1), 10 MB are
+	 * enough for a village and fit its card. */
+	bool small = (st->flags & STORE_SMALL) != 0;
 	int rc = run_text(st, always);
 
 	if (rc == 0)
-		rc = run_text(st, (st->flags & STORE_SMALL) != 0 ? "PRAGMA cache_size = -4000"
-		                                                 : "PRAGMA cache_size = -16000");
+		rc = run_text(
+		        st,
+		        small ? "PRAGMA cache_size = -4000; PRAGMA wal_autocheckpoint = 2500;"
+		              : "PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 10000;");
 	if (rc == 0 && (st->flags & STORE_READ_ONLY) != 0)
 		return run_text(st, "PRAGMA query_only = ON");
 	if (rc == 0) rc = run_text(st, mode);

@@ -374,6 +374,7 @@ static int step(struct reactor *r, struct line *l, enum session_event_kind kind,
 		line_stage(l, &a);
 		l->due_ms = a.due_ms;
 		session_progress(l->session, &p);
+		if (l->up && p.state == SESSION_OPEN && p.idle) r->up_soon = 0;
 		/* Open and idle: its timer would only cost a commit; TCP keep-alive finds a dead link. */
 		if (p.state == SESSION_OPEN && p.idle && !(l->up && r->c->once) &&
 		    l->due_ms > r->now)
