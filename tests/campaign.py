@@ -669,9 +669,9 @@ class Campaign:
 
     def release(self):
         """What takes a person: restored and copied devices are released, and a hub that went back to a backup of another line than
-        its last one, which looks as if two were alive, is named."""
+        its last one, which looks as if two were alive, is named (again, if the backup is of before that)."""
         for hub in [self.province, *self.counties]:
-            if hub.restored and any(s["state"] == "stopped" for s in hub.place.status()["states"]):
+            if hub.restored and any(s["state"] in ("stopped", "set_aside") for s in hub.place.status()["states"]):
                 hub.place.run("survive", "--yes")
             for p in hub.place.json("peers")["items"]:
                 if p["held"]:
