@@ -197,7 +197,7 @@ bench-chart:
 # The same rows through what one might pick instead; fetches it from npm, so it is in no other target.
 bench-peers:
 	@$(MAKE) --no-print-directory -j$(JOBS) VARIANT=release all bench-programs
-	@JINGUO_BUILD=build/release tests/bench/peers.sh
+	@JINGUO_BUILD=build/release CC="$(CC)" LIBS="$(LDLIBS)" tests/bench/peers.sh
 
 # tests/fuzz.c and tests/fuzz/ hold one function fuzz_NAME(const uint8_t *, size_t) per decoder;
 # -DFUZZ chooses the one behind LLVMFuzzerTestOneInput.  Known inputs: tests/corpus/NAME.
