@@ -72,13 +72,19 @@ int __wrap_feed_for(struct replica *r, const struct cert *peer, uint32_t run, st
 
 /* ---- hide */
 static uint8_t heard[16];
+static uint64_t
+        heard_session; /* with the province, which alone greets with WELCOME; sites say their STATE in others */
 static bool has_heard;
 
 static void remember(const struct message *m)
 {
-	if (m->type == MSG_WELCOME) memcpy(heard, m->welcome.state, 16);
-	if (m->type == MSG_STATE) memcpy(heard, m->state.state, 16);
-	has_heard |= m->type == MSG_WELCOME;
+	if (m->type == MSG_WELCOME) {
+		memcpy(heard, m->welcome.state, 16);
+		heard_session = m->welcome.session;
+		has_heard = true;
+	} else if (m->type == MSG_STATE && has_heard && m->state.session == heard_session) {
+		memcpy(heard, m->state.state, 16);
+	}
 }
 
 int __wrap_message_read(struct span frame, struct short_form *form, struct arena *a,
@@ -86,9 +92,7 @@ int __wrap_message_read(struct span frame, struct short_form *form, struct arena
 {
 	int rc = __real_message_read(frame, form, a, ret, err);
 
-	/* Only the province greets with WELCOME; sites say HELLO, and their STATE comes on other links, seldom here. */
-	if (!rc && (ret->type == MSG_WELCOME || (ret->type == MSG_STATE && has_heard)))
-		remember(ret);
+	if (!rc) remember(ret);
 	return rc;
 }
 
