@@ -517,10 +517,10 @@ static int on_hello(struct reactor *r, const struct arrival *a, const struct msg
 		refuse(r, &a->from, 0, ERR_BUSY, wait_s);
 		return 0;
 	}
+	l = lines_find(&r->lines, &a->from); /* it greets anew on the same connection */
+	if (l) lines_remove(&r->lines, l);
 	rc = supersede(r, a->link_key, hello->run);
 	if (rc) return rc;
-	l = lines_find(&r->lines, &a->from);
-	if (l) lines_remove(&r->lines, l);
 	l = lines_add(&r->lines, &a->from);
 	lines_set_key(&r->lines, l, a->link_key);
 	l->run = hello->run;

@@ -23,8 +23,8 @@ int replica_frozen(struct replica *r, const uint8_t person[16], bool *ret);
 int replica_erased(struct replica *r, const uint8_t row[16], uint32_t scope, bool *ret);
 /*
  * May an author of this level say what an operation says?  *ret_code: ERR_ERASED (its row), ERR_FROZEN (a person of whom it
- * speaks, as the row itself or in the field *ret_field), ERR_CLOSED_NAMED (an open objection to a closed correction), 0: he may.  A frozen person's record may be corrected by the
- * county level; what was erased by nobody.
+ * speaks, as the row itself or in the field *ret_field), ERR_CLOSED_NAMED (an open objection to a closed correction), 0: he
+ * may.  A frozen person's record may be corrected by the county level; what was erased by nobody.
  */
 int replica_may_say(struct replica *r, const struct op *op, unsigned lane, unsigned level,
                     int *ret_code, uint8_t *ret_field);

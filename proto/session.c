@@ -82,18 +82,25 @@ int session_close(struct session *s, struct session_actions *a, int code)
 	return 0;
 }
 
-/* What a peer did wrong, or what does not fit: said to it, then the end. */
-int session_refuse(struct session *s, struct session_actions *a, int code)
+int session_refuse_after(struct session *s, struct session_actions *a, int code,
+                         uint32_t retry_after_s)
 {
 	struct message m = {.type = MSG_REFUSE};
 	m.refuse = (struct msg_refuse){.session = s->nonce,
 	                               .code = code,
+	                               .retry_after_s = retry_after_s,
 	                               .protocol_min = s->c.protocol_min,
 	                               .protocol_max = s->c.protocol_max};
 	s->p.refused_code = code;
 	session_send(s, a, &m, FRAME_CONTROL);
 	env_trace(s->r->env, "refused the peer: %d", code);
+	a->retry_after_s = retry_after_s;
 	return session_close(s, a, code);
+}
+
+int session_refuse(struct session *s, struct session_actions *a, int code)
+{
+	return session_refuse_after(s, a, code, 0);
 }
 
 static void send_repair(void *ctx, const struct message *m)

@@ -13,29 +13,14 @@ enum {
 	YIELD_RETRY_S = 5
 };
 
-static int refuse_for(struct session *s, struct session_actions *a, int code,
-                      uint32_t retry_after_s)
-{
-	struct message m = {.type = MSG_REFUSE};
-	m.refuse = (struct msg_refuse){.session = s->nonce,
-	                               .code = code,
-	                               .retry_after_s = retry_after_s,
-	                               .protocol_min = s->c.protocol_min,
-	                               .protocol_max = s->c.protocol_max};
-	s->p.refused_code = code;
-	session_send(s, a, &m, FRAME_CONTROL);
-	a->retry_after_s = retry_after_s;
-	return session_close(s, a, code);
-}
-
 int session_refuse_later(struct session *s, struct session_actions *a, int code)
 {
-	return refuse_for(s, a, code, STOPPED_RETRY_S);
+	return session_refuse_after(s, a, code, STOPPED_RETRY_S);
 }
 
 int session_yield(struct session *s, struct session_actions *a)
 {
-	return refuse_for(s, a, ERR_BUSY, YIELD_RETRY_S);
+	return session_refuse_after(s, a, ERR_BUSY, YIELD_RETRY_S);
 }
 
 void session_say_named(struct session *s, struct session_actions *a, uint64_t session,

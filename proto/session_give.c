@@ -343,8 +343,5 @@ int session_on_feeds(struct session *s, struct session_actions *a)
 	int rc = feed_now(s, &now);
 	if (rc || !memcmp(now.id, s->feed.id, 8)) return rc;
 	env_trace(s->r->env, "session: feed changed");
-	struct message m = {.type = MSG_REFUSE};
-	m.refuse = (struct msg_refuse){.session = s->nonce, .code = ERR_BUSY, .retry_after_s = 0};
-	session_send(s, a, &m, FRAME_CONTROL);
-	return session_close(s, a, ERR_BUSY);
+	return session_refuse(s, a, ERR_BUSY);
 }

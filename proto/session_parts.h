@@ -90,6 +90,9 @@ size_t session_send(struct session *s, struct session_actions *a, const struct m
 int session_close(struct session *s, struct session_actions *a, int code);
 /* What a peer did wrong, or what does not fit: said to it, then the end. */
 int session_refuse(struct session *s, struct session_actions *a, int code);
+/* The same, and when it may come again; 0: at once. */
+int session_refuse_after(struct session *s, struct session_actions *a, int code,
+                         uint32_t retry_after_s);
 /* If the protocol of the two has it. */
 void session_open_repair(struct session *s, uint16_t protocol);
 

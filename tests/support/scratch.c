@@ -4,13 +4,13 @@
 
 #include <ftw.h>
 
-enum { DESCRIPTORS = 8 };
+enum { DESCRIPTORS = 8, ANY = 6 /* characters X at the end, which mkdtemp replaces */ };
 
 void scratch_make(const char *base, const char *name, char *ret, size_t ret_bytes)
 {
-	/* The X are what mkdtemp replaces. */
-	int n = snprintf(ret, ret_bytes, "%s/jinguo-%s-XXXXXX", base, name);
+	int n = snprintf(ret, ret_bytes, "%s/jinguo-%s-%0*d", base, name, ANY, 0);
 
+	if (n >= ANY && (size_t)n < ret_bytes) memset(ret + n - ANY, 'X', ANY);
 	if (n < 0 || (size_t)n >= ret_bytes || !mkdtemp(ret)) {
 		fprintf(stderr, "no directory for %s at %s\n", name, base);
 		abort();
