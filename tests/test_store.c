@@ -16,6 +16,7 @@
 #include "common/base.h"
 
 #include "common/crypt.h"
+#include "common/rows.h"
 #include "common/store.h"
 #include "tests/support/scratch.h"
 
@@ -134,6 +135,11 @@ static int set_up(void **state, unsigned flags)
 static int set_up_file(void **state)
 {
 	return set_up(state, 0);
+}
+
+static int set_up_small(void **state)
+{
+	return set_up(state, STORE_SMALL);
 }
 
 static int set_up_closed(void **state)
@@ -494,6 +500,69 @@ static void values_come_back(void **state)
 		assert_true(span_equal(got->extra, r.extra));
 	}
 	commit(p);
+}
+
+struct walk {
+	size_t rows, stop_at;
+	uint8_t last[16];
+};
+
+static int walk_one(void *ctx, const struct row_view *v)
+{
+	struct walk *w = ctx;
+
+	assert_true(!w->rows || memcmp(v->id, w->last, 16) > 0); /* each once */
+	memcpy(w->last, v->id, 16);
+	return ++w->rows == w->stop_at ? -ERR_NOT_FOUND : 0;
+}
+
+/* More rows than a page of rows_each holds, of two scopes; a page's last row neither left out nor given twice. */
+static void every_row_is_walked_once(void **state)
+{
+	enum { ROWS = 2001, OTHERS = 1000 };
+	const struct table *t = schema_table(&new_schema, THING);
+	struct place *p = *state;
+	struct walk w = {0};
+
+	begin(p);
+	uint32_t one = scope_of(p, 1), other = scope_of(p, 2);
+	for (uint32_t i = 0; i < ROWS; i++) {
+		struct value v[6] = {value_int(1)};
+		struct row r = make_row(p, i, i < OTHERS ? other : one, v);
+
+		assert_true(insert_one(p, THING, 0, &r));
+	}
+	OK(rows_each(p->st, t, 0, walk_one, &w));
+	assert_int_equal(w.rows, ROWS);
+	w = (struct walk){0};
+	OK(rows_each(p->st, t, other, walk_one, &w));
+	assert_int_equal(w.rows, OTHERS);
+	w = (struct walk){.stop_at = 1500};
+	assert_int_equal(rows_each(p->st, t, 0, walk_one, &w), -ERR_NOT_FOUND);
+	assert_int_equal(w.rows, 1500);
+	commit(p);
+}
+
+/* 20 MB are written: the log of an old PC's card does not grow with it. */
+static void a_small_log_stays_short(void **state)
+{
+	static char text[30000];
+	struct place *p = *state;
+	struct stat log;
+	char path[200];
+
+	memset(text, 'x', sizeof(text) - 1);
+	for (uint32_t i = 0; i < 700; i++) {
+		struct value v[6] = {value_int(1), value_text(text)};
+
+		begin(p);
+		struct row r = make_row(p, i, scope_of(p, 1), v);
+		assert_true(insert_one(p, THING, 0, &r));
+		commit(p);
+	}
+	(void)snprintf(path, sizeof(path), "%s-wal", p->path);
+	OK(stat(path, &log));
+	assert_in_range(log.st_size, 1 << 20, 12 << 20);
 }
 
 static void lanes_live_apart(void **state)
@@ -2213,6 +2282,8 @@ int main(void)
 	        ON_FILE(refused_of_format_3),
 	        BOTH(older_schema_gets_columns_and_tables),
 	        BOTH(values_come_back),
+	        BOTH(every_row_is_walked_once),
+	        {"a_small_log_stays_short", a_small_log_stays_short, set_up_small, tear_down, NULL},
 	        BOTH(lanes_live_apart),
 	        BOTH(masks_against_a_model),
 	        BOTH(rows_are_joined_in_one_pass),
