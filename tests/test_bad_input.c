@@ -363,12 +363,14 @@ static void truncated_frames_end_the_session_alone(void **state)
 static enum trio_fate garbled(struct trio_link *l, enum trio_way way, struct buf *frame)
 {
 	struct dice *d = l->ctx;
+	uint8_t *p;
 
 	if (way == TRIO_UP && dice_below(d, 3) == 0) {
 		frame->len = dice_below(d, frame->len + 1);
 		dice_fill(d, frame->p, frame->len);
 	} else if (way == TRIO_UP) {
-		frame->p[dice_below(d, frame->len)] ^= (uint8_t)(1 + dice_below(d, 255));
+		p = frame->p + dice_below(d, frame->len);
+		*p ^= (uint8_t)(1 + dice_below(d, 255));
 	}
 	return TRIO_PASS;
 }

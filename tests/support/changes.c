@@ -68,6 +68,7 @@ static struct value random_value(struct dice *d, struct arena *a, bool null_too)
 	        0,   1,   -1,  INT64_MIN, INT64_MAX, INT32_MIN, UINT32_MAX, 127,
 	        128, -32, -33, 255,       256,       65535,     65536,      INT64_MIN + 1};
 	struct value v = {0};
+	uint64_t run, stamp;
 	uint8_t *p;
 	size_t n;
 
@@ -85,10 +86,13 @@ static struct value random_value(struct dice *d, struct arena *a, bool null_too)
 		return v;
 	case 5:
 		p = arena_take(a, 16);
-		if (dice_below(d, 2))
-			id_make(dice_below(d, 50) << 22 | dice_below(d, 3), dice_below(d, 4), p);
-		else
+		if (dice_below(d, 2)) {
+			run = dice_below(d, 4);
+			stamp = dice_below(d, 50) << 22;
+			id_make(stamp | dice_below(d, 3), run, p);
+		} else {
 			memset(p, (int)dice_below(d, 4), 16);
+		}
 		return value_bytes(p, 16);
 	case 6:
 		n = dice_below(d, 40);
@@ -136,12 +140,14 @@ static void random_groups(struct dice *d, struct arena *a, struct op *op)
 	if (!op->slots) return;
 	op->groups = count ? ARENA_ARRAY(a, struct clock_group, count) : NULL;
 	for (size_t i = 0; i < count; i++) {
-		uint64_t mask = op->slots & dice_next(d);
+		uint64_t mask = op->slots & dice_next(d), stamp;
 
 		run += 1 + (dice_below(d, 4) ? dice_below(d, 3) : dice_next(d) >> 12);
 		if (run > RUN_MASK) break;
-		op->groups[op->groups_count++] = (struct clock_group){
-		        run, dice_next(d) >> (4 + dice_below(d, 40)), mask ? mask : op->slots};
+		stamp = dice_next(d);
+		stamp >>= 4 + dice_below(d, 40);
+		op->groups[op->groups_count++] =
+		        (struct clock_group){run, stamp, mask ? mask : op->slots};
 	}
 }
 
@@ -165,8 +171,9 @@ static struct op random_op(struct dice *d, struct arena *a, uint64_t run, uint64
 		if (op.slots & 1) op.values[0].value = value_int(0);
 		random_groups(d, a, &op);
 	} else if (op.kind == OP_UPDATE || op.kind == OP_PROPOSAL) {
-		id_make(dice_below(d, 3) ? stamp - dice_below(d, stamp) : dice_below(d, 99),
-		        dice_below(d, 3) ? run : dice_below(d, 5), op.row);
+		run = dice_below(d, 3) ? run : dice_below(d, 5);
+		stamp = dice_below(d, 3) ? stamp - dice_below(d, stamp) : dice_below(d, 99);
+		id_make(stamp, run, op.row);
 		op.values = random_fields(d, a, op.slots, true, &op.values_count);
 		op.olds = random_fields(d, a, dice_below(d, 3) ? 0 : op.slots & dice_next(d), true,
 		                        &op.olds_count);
@@ -224,16 +231,20 @@ struct changeset *changes_random(struct dice *d, struct arena *a, const struct c
 
 void changes_place(struct dice *d, struct changes_place *ret)
 {
-	uint64_t runs[40];
+	uint64_t runs[40], run;
 
 	ret->now_ms = UINT64_C(1790000000000) + dice_below(d, 1000000000);
 	for (size_t i = 0; i < ARRAY_COUNT(runs); i++) runs[i] = dice_next(d) & RUN_MASK;
-	for (size_t i = 0; i < ARRAY_COUNT(ret->volunteers); i++)
-		id_make((ret->now_ms - dice_below(d, UINT64_C(60000000000))) << 12,
-		        runs[dice_below(d, 40)], ret->volunteers[i]);
-	for (size_t i = 0; i < ARRAY_COUNT(ret->activities); i++)
-		id_make((ret->now_ms - dice_below(d, UINT64_C(9000000000))) << 12,
-		        runs[dice_below(d, 40)], ret->activities[i]);
+	for (size_t i = 0; i < ARRAY_COUNT(ret->volunteers); i++) {
+		run = runs[dice_below(d, 40)];
+		id_make((ret->now_ms - dice_below(d, UINT64_C(60000000000))) << 12, run,
+		        ret->volunteers[i]);
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(ret->activities); i++) {
+		run = runs[dice_below(d, 40)];
+		id_make((ret->now_ms - dice_below(d, UINT64_C(9000000000))) << 12, run,
+		        ret->activities[i]);
+	}
 }
 
 /* A moment later: people type a row in 5 to 60 seconds. */
@@ -266,6 +277,7 @@ struct changeset *changes_participation(struct dice *d, struct arena *a,
 	for (size_t i = 0; i < count; i++) {
 		struct op *op = arena_take(a, sizeof(*op));
 		struct field_value *v = ARENA_ARRAY(a, struct field_value, 12);
+		const char *person, *work, *end;
 		struct buf note;
 		size_t n = 0;
 
@@ -295,8 +307,10 @@ struct changeset *changes_participation(struct dice *d, struct arena *a,
 		v[n++] = (struct field_value){10, value_int(3 + (int64_t)dice_below(d, 3))};
 		v[n++] = (struct field_value){11, value_int(4 + (int64_t)dice_below(d, 2))};
 		buf_init(&note, 200);
-		buf_print(&note, "%s%s%s", who[dice_below(d, 8)], did[dice_below(d, 7)],
-		          how[dice_below(d, 6)]);
+		end = how[dice_below(d, 6)];
+		work = did[dice_below(d, 7)];
+		person = who[dice_below(d, 8)];
+		buf_print(&note, "%s%s%s", person, work, end);
 		v[n].slot = 13;
 		v[n].value.type = VALUE_TEXT;
 		v[n++].value.s = arena_span(a, buf_span(&note));

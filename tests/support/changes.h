@@ -1,6 +1,7 @@
 /*
  * changes.h - changesets for the tests of the formats: random ones that use every corner of the
- * rules, and rows like those of life.  Seeded: the same seed gives the same changesets.
+ * rules, and rows like those of life.  Seeded: the same seed gives the same changesets,
+ * by every compiler; so two dice never stand in one expression, whose order C leaves open.
  */
 #ifndef TESTS_SUPPORT_CHANGES_H
 #define TESTS_SUPPORT_CHANGES_H
