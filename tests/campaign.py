@@ -345,8 +345,11 @@ class Campaign:
     def sample(self, site):
         if any(c[0] is site and c[2] == "status" for c in self.running):
             return
-        facts = (site.epoch, site.parent.epoch if site.parent else 0,
-                 self.ledger.written_by(site.number) if site.parent else [])
+        written = self.ledger.written_by(site.number) if site.parent else []
+        if written and site.restored:  # it cannot speak of what it does not have yet (it may not have noticed)
+            held = self.ledger.holdings(site.db)
+            written = [x for x in written if x[1] in held]
+        facts = (site.epoch, site.parent.epoch if site.parent else 0, written)
         self.begin(site, ("status", "--json"), None, "status", facts)
         self.n["samples"] += 1
 
@@ -368,9 +371,6 @@ class Campaign:
         if not says or (site.restored and not s["own_complete"]):
             return  # "unsent" of a disk that went back is of the last contact, which that disk may not have had
         self.n["complete_seen" if s["own_complete"] else "sent_seen"] += 1
-        if site.restored:  # it cannot speak of what it does not have (it may not have noticed)
-            held = self.ledger.holdings(site.db)
-            written = [x for x in written if x[1] in held]
         missing = self.ledger.not_at(written, site.parent)
         must(not missing, f"{site} says {says}, and {len(missing)} acknowledged things are not at {site.parent}",
              *missing[:5], out)
