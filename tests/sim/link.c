@@ -219,6 +219,7 @@ static void transmit(struct world *w, struct conn *c, unsigned side)
 		e->sent_frames++;
 		e->repair_frames += repairs(x->bytes.len > 1 ? x->bytes.p[1] : 0);
 		if (x->bytes.len > 1 && x->bytes.p[1] == MSG_RENEW) c->renews = true;
+		if (x->bytes.len > 1 && x->bytes.p[1] == MSG_MARKS) c->marks = true;
 		if (e->pause_at != 0 && e->sent_bytes > e->pause_at) pause_now(w, c, side);
 		x->at_ms = arrives;
 		frames_push(&e->wire, x);

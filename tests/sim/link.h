@@ -44,6 +44,7 @@ struct conn_end {
 };
 struct conn {
 	bool out_from_begin, renews;   /* trust.h */
+	bool marks;                    /* no cursor was confirmed, and older ones were asked for */
 	int64_t held_since, held_head; /* held.h: at its begin; 0: the child did not wait */
 	unsigned number;
 	unsigned call;                /* of this child, from 1 */

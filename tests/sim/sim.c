@@ -29,8 +29,9 @@ enum {
 	SAID_ONCE = 10,
 	SAID_EACH = 5,
 	SAID_RENEW = 6, /* RENEW, and a chain of certificates */
-	EVENTS_MAX = 400000,
-	EVENTS_AN_HOUR_MAX = 1000 /* worlds of weeks: who has a bad link calls each minute or so */
+	SAID_MARKS = 6, /* ASK, MARKS, the place that is begun from, what is told of it */
+	EVENTS_AN_HOUR_MAX =
+	        400000 /* of the world's time; a world of weeks may have as many again */
 };
 
 /* ---- configurations */
@@ -417,16 +418,15 @@ bool sim_until(struct sim *s, int64_t until_ms)
 {
 	struct world *w = &s->world;
 	struct event e;
-	uint64_t events_max = EVENTS_MAX + EVENTS_AN_HOUR_MAX * (uint64_t)w->config.hours;
 
 	while (w->failed_rule[0] == '\0' && w->queue_count > 0 && w->queue[0].at_ms <= until_ms &&
 	       world_next(w, &e)) {
 		handle(s, &e);
 		people_check_ended(w, s->chest);
-		if (w->counts.events > events_max)
+		if (w->hour_events > EVENTS_AN_HOUR_MAX)
 			world_fail(w, "livelock",
-			           "%" PRIu64 " events: the last at device %u, conn %u, kind %d",
-			           events_max, e.device, e.conn, (int)e.kind);
+			           "%d events in an hour: the last at device %u, conn %u, kind %d",
+			           EVENTS_AN_HOUR_MAX, e.device, e.conn, (int)e.kind);
 	}
 	if (w->now_ms < until_ms) w->now_ms = until_ms;
 	return w->failed_rule[0] == '\0';
@@ -520,7 +520,8 @@ static void check_talkative(struct world *w)
 		uint64_t sessions = 1 + (uint64_t)c->ends[1].anew;
 
 		if (frames > SAID_ONCE * sessions + SAID_EACH * entries +
-		                     (c->renews ? SAID_RENEW * sessions : 0))
+		                     (c->renews ? SAID_RENEW * sessions : 0) +
+		                     (c->marks ? SAID_MARKS * sessions : 0))
 			world_fail(w, "talkative",
 			           "conn %u of %s: %" PRIu64 " messages for %" PRIu64 " entries",
 			           c->number, c->ends[0].device->label, frames, entries);

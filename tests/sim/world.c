@@ -10,6 +10,7 @@
 #include "common/ident.h"
 
 enum { STREAM_NET = 1, STREAM_WORK, STREAM_CRASH, STREAM_TOPOLOGY, STREAM_CLOCK, STREAM_KEYS };
+enum { HOUR_MS = 3600 * 1000 };
 
 static void root_make(struct world *w)
 {
@@ -97,7 +98,11 @@ bool world_next(struct world *w, struct event *ret)
 	if (w->queue_count > 0) w->queue[i] = last;
 	if (ret->at_ms > w->now_ms)
 		w->now_ms = ret->at_ms; /* a scene by hand may have let time pass */
-	w->counts.events++;
+	if (w->now_ms / HOUR_MS != w->hour) {
+		w->hour = w->now_ms / HOUR_MS;
+		w->hour_events = 0;
+	}
+	w->hour_events++;
 	return true;
 }
 

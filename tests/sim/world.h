@@ -106,7 +106,7 @@ struct event {
 };
 
 struct counts {
-	uint64_t events, writes, rejected, sessions, closed, crashes, reboots, cuts, stalls, frames,
+	uint64_t writes, rejected, sessions, closed, crashes, reboots, cuts, stalls, frames,
 	        data, bytes, commands, disk_full, restores, refusals, holds, joins, conflicts,
 	        parks, runs, rows, skipped, copies;
 };
@@ -122,6 +122,8 @@ struct world {
 	struct sealed *sealed; /* sealed.h; NULL: none */
 	struct things things, things_next;
 	int64_t now_ms, start_ms;
+	int64_t hour; /* now, and what happened in it so far */
+	uint64_t hour_events;
 	struct random net, work, crash, topology, clock_; /* one stream each */
 	struct random damage;
 	struct event *queue; /* binary heap by (at_ms, seq) */
