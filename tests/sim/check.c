@@ -668,8 +668,9 @@ static void check_received(struct world *w, struct device *child, bool rest)
 	const struct device *copy = child->parent ? vault_copy(w, child->parent) : NULL;
 	bool known = false;
 
-	/* A parent that was restored has not heard of the child yet, nor the child of it. */
-	if (child->parent == NULL || (child->parent->restored && !rest) || !child->joined) return;
+	/* A parent that was restored has not heard of the child yet, nor the child of it; and a copy is a parent. */
+	if (child->parent == NULL || !child->joined) return;
+	if (!rest && (child->parent->restored || (copy != NULL && copy->restored))) return;
 	if (store_peer_get(child->keeper, child->parent->identity.origin, &peer, &known) < 0 ||
 	    !known)
 		return;
