@@ -275,7 +275,8 @@ class Campaign:
 
     def edit(self, site):
         row = self.ledger.some_row(site.number, self.dice)
-        if not row:
+        # Of two that run at once nobody could say which came last.
+        if not row or any(c[2] == "edit" and c[3][0] is row for c in self.running):
             return
         if self.dice.random() < 0.12:
             self.begin(site, ("delete", row.id), None, "delete", row)
