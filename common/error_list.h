@@ -265,7 +265,8 @@ ERROR(BUSY, 6105, "busy", EXIT_BUSY, 503,
       "请稍等再试。", "Wait a moment and try again.")
 ERROR(KEYS, 6106, "keys", EXIT_STORAGE, 500,
       "本机的密钥读不出来。", "The keys of this computer cannot be read.",
-      "请检查数据目录的权限，或重新入网。", "Check the permissions of the data directory, or join again.")
+      "请检查数据目录的权限；县（省）机用备份和恢复密钥：recovery open；否则重新入网。",
+      "Check the permissions of the data directory; a hub's backup is opened with `recovery open`; else join again.")
 ERROR(CONFIG, 6107, "config", EXIT_USAGE, 500,
       "配置文件有一处看不懂。", "A line of the configuration cannot be understood.",
       "请按所指的行修改。", "Mend the line that is named.")

@@ -478,17 +478,36 @@ static int run_recovery_state(struct call *c)
 	rc = replica_write(c->replica, &w, 1, false, c->person.id);
 	if (rc) return call_undo(c, rc);
 	rc = call_commit(c);
-	rc = rc ? rc : rest_recovery_follow(c->replica, &c->error);
+	rc = rc ? rc : rest_recovery_follow(c->replica, c->dir, &c->error);
 	if (!rc) call_say_text(c, word_text(c->language, WORD_RECOVERY_STATED));
+	return rc;
+}
+
+/* Where it listened, as its certificate says: all that the settings must tell of a hub (its parent is found by itself). */
+static int listen_again(struct call *c)
+{
+	const struct cert *own = replica_cert(c->replica);
+	struct place *p = c->place;
+	char any[CONFIG_ENDPOINT];
+	int rc = 0;
+
+	if (!*p->config.listen && own && config_endpoint_ok(own->endpoint, false)) {
+		snprintf(any, sizeof any, "tcp://0.0.0.0%s", strrchr(own->endpoint, ':'));
+		rc = place_config_set(p, "link.public", own->endpoint, &c->error);
+		rc = rc ? rc : place_config_set(p, "link.listen", any, &c->error);
+	}
+	if (!rc) say(c, WORD_RECOVERY_KEYS, *p->config.listen ? p->config.listen : "-", WORD_END);
 	return rc;
 }
 
 static int run_recovery_open(struct call *c)
 {
 	uint8_t seed[32], key[SEAL_KEY];
-	int rc = call_open(c, 0);
+	bool keys = c->dir && *c->dir && place_exists(c->dir) && !keys_exist(c->dir);
+	int rc = keys_seed_read(c->args[0], seed, &c->error);
 
-	rc = rc ? rc : keys_seed_read(c->args[0], seed, &c->error);
+	if (!rc && keys) rc = place_recover_keys(c->dir, seed, &c->error);
+	rc = rc ? rc : call_open(c, 0);
 	rc = rc ? rc : rest_recovery_open(c->store, seed, key, &c->error);
 	rc = rc ? rc : rest_give(c->store, &c->place->env, key, &c->error);
 	crypt_wipe(seed, sizeof seed);
@@ -497,6 +516,7 @@ static int run_recovery_open(struct call *c)
 	        : rest_service_new(c->store, &c->place->env, c->dir, c->place->config.service,
 	                           &c->error);
 	if (!rc) call_say_text(c, word_text(c->language, WORD_RECOVERY_OPENED));
+	if (!rc && keys) rc = listen_again(c);
 	return rc;
 }
 
@@ -636,9 +656,11 @@ const struct command commands_people[] = {
         {.name = "recovery open",
          .trail = TRAIL_WRITE,
          .args = "FILE",
-         .zh = "用县级的恢复密钥打开一份数据库(取回的磁盘、备份),并建新的服务凭证。",
+         .zh = "用县级的恢复密钥打开一份数据库(取回的磁盘、备份),并建新的服务凭证;县(省)机磁盘坏了,"
+               "密钥也取回。",
          .en = "Opens a database (a disk that turned up, a backup) with the county's recovery "
-               "key, and writes a new credential for the service.",
+               "key, and writes a new credential for the service; of a hub whose disk died the "
+               "keys too.",
          .args_min = 1,
          .args_max = 1,
          .run = run_recovery_open},

@@ -81,20 +81,35 @@ static bool key_paths(const char *dir, char sign[KEY_PATH], char link[KEY_PATH])
 	       file_path(dir, "link.key", link, KEY_PATH);
 }
 
-int keys_make(const char *dir, const struct env *env, struct identity *ret, struct error *err)
+bool keys_exist(const char *dir)
 {
 	char sign[KEY_PATH], link[KEY_PATH];
-	uint8_t sign_seed[SEED], link_seed[SEED];
+
+	return key_paths(dir, sign, link) && (file_exists(sign) || file_exists(link));
+}
+
+int keys_write(const char *dir, const uint8_t sign_seed[SEED], const uint8_t link_seed[SEED],
+               struct error *err)
+{
+	char sign[KEY_PATH], link[KEY_PATH];
 	int rc;
 
 	if (!key_paths(dir, sign, link))
 		return error_set(err, ERR_KEYS, "", "%s: the path is too long", dir);
 	if (file_exists(sign)) return error_set(err, ERR_EXISTS, "", "%s", sign);
 	if (file_exists(link)) return error_set(err, ERR_EXISTS, "", "%s", link);
+	rc = keys_seed_write(sign, sign_seed, err);
+	return rc ? rc : keys_seed_write(link, link_seed, err);
+}
+
+int keys_make(const char *dir, const struct env *env, struct identity *ret, struct error *err)
+{
+	uint8_t sign_seed[SEED], link_seed[SEED];
+	int rc;
+
 	env->random(env->ctx, sign_seed, SEED);
 	env->random(env->ctx, link_seed, SEED);
-	rc = keys_seed_write(sign, sign_seed, err);
-	if (!rc) rc = keys_seed_write(link, link_seed, err);
+	rc = keys_write(dir, sign_seed, link_seed, err);
 	if (!rc) identity_of(sign_seed, link_seed, ret);
 	crypt_wipe(sign_seed, SEED);
 	crypt_wipe(link_seed, SEED);
@@ -116,16 +131,22 @@ int keys_service(const char *dir, const char *path, bool make, const struct env 
 	return keys_seed_write(path, ret_seed, err);
 }
 
-int keys_load(const char *dir, struct identity *ret, struct error *err)
+int keys_seeds(const char *dir, uint8_t ret_sign[SEED], uint8_t ret_link[SEED], struct error *err)
 {
 	char sign[KEY_PATH], link[KEY_PATH];
-	uint8_t sign_seed[SEED], link_seed[SEED];
 	int rc;
 
 	if (!key_paths(dir, sign, link))
 		return error_set(err, ERR_KEYS, "", "%s: the path is too long", dir);
-	rc = keys_seed_read(sign, sign_seed, err);
-	if (!rc) rc = keys_seed_read(link, link_seed, err);
+	rc = keys_seed_read(sign, ret_sign, err);
+	return rc ? rc : keys_seed_read(link, ret_link, err);
+}
+
+int keys_load(const char *dir, struct identity *ret, struct error *err)
+{
+	uint8_t sign_seed[SEED], link_seed[SEED];
+	int rc = keys_seeds(dir, sign_seed, link_seed, err);
+
 	if (!rc) identity_of(sign_seed, link_seed, ret);
 	crypt_wipe(sign_seed, SEED);
 	crypt_wipe(link_seed, SEED);

@@ -217,7 +217,7 @@ int place_reopen(struct place *p, struct error *err)
 		rc = rest_open(p->store, &p->env, p->dir, p->config.service, p->read_only,
 		               &p->by_service, err);
 	if (!rc) rc = replica_open(&p->replica, p->store, &config, err);
-	if (!rc && !p->read_only) rc = rest_recovery_follow(p->replica, err);
+	if (!rc && !p->read_only) rc = rest_recovery_follow(p->replica, p->dir, err);
 	if (rc) {
 		store_close(p->store);
 		p->store = NULL;
@@ -257,6 +257,20 @@ int place_open(const char *dir, unsigned flags, const struct judge *judge, struc
 	}
 	*ret = p;
 	return 0;
+}
+
+int place_recover_keys(const char *dir, const uint8_t seed[32], struct error *err)
+{
+	struct store *st = NULL;
+	char path[FILE_PATH];
+	int rc;
+
+	if (!place_exists(dir) || !file_path(dir, DATABASE, path, sizeof(path)))
+		return error_set(err, ERR_NO_DIRECTORY, "", "%s holds no %s", dir, DATABASE);
+	rc = store_open(path, &schema_current, STORE_READ_ONLY, &st, err);
+	rc = rc ? rc : rest_recovery_keys(st, seed, dir, err);
+	store_close(st);
+	return rc;
 }
 
 void place_close(struct place *p)

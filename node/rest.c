@@ -5,6 +5,7 @@
  *   rest:service   [1, nonce 24, sealed 48]: XChaCha20-Poly1305 of the key under hash-32("jinguo rest service",
  *                  credential), about the record's name
  *   rest:recovery  [1, Curve25519 key 32, sealed box 80]
+ *   rest:sign, rest:link   of a hub, in that form: the seeds of its keys
  */
 #include "common/base.h"
 
@@ -17,7 +18,8 @@
 #include "node/keys.h"
 
 enum { RECORD_MAX = 256 };
-static const char service_name[] = "rest:service", recovery_name[] = "rest:recovery";
+static const char service_name[] = "rest:service", recovery_name[] = "rest:recovery",
+                  sign_name[] = "rest:sign", link_name[] = "rest:link";
 
 void rest_secret_pack(const struct rest_secret *s, struct buf *out)
 {
@@ -239,35 +241,95 @@ int rest_service_new(struct store *st, const struct env *env, const char *dir, c
 
 /* ---- the county's recovery key */
 
-static int box_read(struct store *st, struct rest_box *ret, bool *ret_any, struct error *err)
+static int box_read(struct store *st, const char *name, struct rest_box *ret, bool *ret_any,
+                    struct error *err)
 {
 	struct span record;
 	struct arena a;
 	int rc;
 
 	arena_init(&a, 0);
-	rc = store_secret_get(st, recovery_name, &a, &record);
+	rc = store_secret_get(st, name, &a, &record);
 	*ret_any = !rc && rest_box_parse(record, ret);
 	arena_done(&a);
 	return rc ? failed(st, rc, err) : 0;
 }
 
+static int box_keep(struct store *st, const char *name, const uint8_t to[LINK_KEY],
+                    const uint8_t secret[SEAL_KEY], struct error *err)
+{
+	struct rest_box b;
+	struct buf out;
+	bool kept;
+	int rc;
+
+	memcpy(b.to, to, LINK_KEY);
+	box_close(to, span_of(secret, SEAL_KEY), b.box);
+	buf_init(&out, RECORD_MAX);
+	rest_box_pack(&b, &out);
+	rc = keep(st, name, &out, /* once= */ false, &kept, err);
+	buf_done(&out);
+	return rc;
+}
+
+static int box_take(struct store *st, const char *name, const uint8_t seed[32],
+                    uint8_t ret[SEAL_KEY], struct error *err)
+{
+	uint8_t public_key[LINK_KEY], secret[LINK_KEY];
+	struct rest_box b;
+	bool any = false, good;
+	int rc = box_read(st, name, &b, &any, err);
+
+	if (rc) return rc;
+	if (!any)
+		return error_set(err, ERR_NOT_FOUND, "recovery",
+		                 "this database was never kept for a recovery key (%s)", name);
+	link_keypair(seed, public_key, secret);
+	good = !memcmp(public_key, b.to, LINK_KEY) &&
+	       box_open(public_key, secret, span_of(b.box, sizeof(b.box)), ret);
+	crypt_wipe(secret, sizeof(secret));
+	return good ? 0
+	            : error_set(err, ERR_KEYS, "recovery", "it was kept for another recovery key");
+}
+
+/* Is the record for this key already? */
+static int is_kept(struct store *st, const char *name, const uint8_t to[LINK_KEY], bool *ret,
+                   struct error *err)
+{
+	struct rest_box b;
+	bool any = false;
+	int rc = box_read(st, name, &b, &any, err);
+
+	*ret = !rc && any && !memcmp(b.to, to, LINK_KEY);
+	return rc;
+}
+
 int rest_recovery_keep(struct store *st, const uint8_t to[LINK_KEY], struct error *err)
 {
 	uint8_t key[SEAL_KEY];
-	struct rest_box b;
-	struct buf out;
-	bool any = false, kept;
-	int rc = box_read(st, &b, &any, err);
+	bool kept;
+	int rc = is_kept(st, recovery_name, to, &kept, err);
 
-	if (rc || (any && !memcmp(b.to, to, LINK_KEY)) || !store_rest_key(st, key)) return rc;
-	memcpy(b.to, to, LINK_KEY);
-	box_close(to, span_of(key, sizeof(key)), b.box);
+	if (rc || kept || !store_rest_key(st, key)) return rc;
+	rc = box_keep(st, recovery_name, to, key, err);
 	crypt_wipe(key, sizeof(key));
-	buf_init(&out, RECORD_MAX);
-	rest_box_pack(&b, &out);
-	rc = keep(st, recovery_name, &out, /* once= */ false, &kept, err);
-	buf_done(&out);
+	return rc;
+}
+
+static int keep_keys(struct store *st, const uint8_t to[LINK_KEY], const char *dir,
+                     struct error *err)
+{
+	uint8_t sign[SEAL_KEY], link[SEAL_KEY];
+	bool kept_sign, kept_link;
+	int rc = is_kept(st, sign_name, to, &kept_sign, err);
+
+	rc = rc ? rc : is_kept(st, link_name, to, &kept_link, err);
+	if (rc || (kept_sign && kept_link)) return rc;
+	rc = keys_seeds(dir, sign, link, err);
+	rc = rc ? rc : box_keep(st, sign_name, to, sign, err);
+	rc = rc ? rc : box_keep(st, link_name, to, link, err);
+	crypt_wipe(sign, sizeof(sign));
+	crypt_wipe(link, sizeof(link));
 	return rc;
 }
 
@@ -286,18 +348,20 @@ static int newest_of(struct replica *r, uint32_t scope, struct arena *a,
 	return rc;
 }
 
-int rest_recovery_follow(struct replica *r, struct error *err)
+int rest_recovery_follow(struct replica *r, const char *dir, struct error *err)
 {
 	struct store *st = replica_store(r);
 	const struct row_view *v = NULL;
 	struct cert parent;
 	uint32_t scope = 0;
 	struct arena a;
+	bool own;
 	int rc;
 
 	if (store_closed(st)) return 0;
 	arena_init(&a, 0);
 	rc = newest_of(r, replica_own_scope(r), &a, &v);
+	own = v != NULL;
 	if (!rc && !v && replica_parent(r, &parent)) {
 		rc = store_scope_ord(st, parent.unit, /* create= */ false, &scope);
 		rc = rc ? rc : newest_of(r, scope, &a, &v);
@@ -306,6 +370,9 @@ int rest_recovery_follow(struct replica *r, struct error *err)
 		failed(st, rc, err);
 	else if (v && v->values[0].type == VALUE_BYTES && v->values[0].s.len == LINK_KEY)
 		rc = rest_recovery_keep(st, v->values[0].s.p, err);
+	if (!rc && own && replica_is_hub(r) && v->values[0].type == VALUE_BYTES &&
+	    v->values[0].s.len == LINK_KEY)
+		rc = keep_keys(st, v->values[0].s.p, dir, err);
 	arena_done(&a);
 	return rc;
 }
@@ -313,19 +380,17 @@ int rest_recovery_follow(struct replica *r, struct error *err)
 int rest_recovery_open(struct store *st, const uint8_t seed[32], uint8_t ret[SEAL_KEY],
                        struct error *err)
 {
-	uint8_t public_key[LINK_KEY], secret[LINK_KEY];
-	struct rest_box b;
-	bool any = false, good;
-	int rc = box_read(st, &b, &any, err);
+	return box_take(st, recovery_name, seed, ret, err);
+}
 
-	if (rc) return rc;
-	if (!any)
-		return error_set(err, ERR_NOT_FOUND, "recovery",
-		                 "this database was never kept for a recovery key");
-	link_keypair(seed, public_key, secret);
-	good = !memcmp(public_key, b.to, LINK_KEY) &&
-	       box_open(public_key, secret, span_of(b.box, sizeof(b.box)), ret);
-	crypt_wipe(secret, sizeof(secret));
-	return good ? 0
-	            : error_set(err, ERR_KEYS, "recovery", "it was kept for another recovery key");
+int rest_recovery_keys(struct store *st, const uint8_t seed[32], const char *dir, struct error *err)
+{
+	uint8_t sign[SEAL_KEY], link[SEAL_KEY];
+	int rc = box_take(st, sign_name, seed, sign, err);
+
+	rc = rc ? rc : box_take(st, link_name, seed, link, err);
+	rc = rc ? rc : keys_write(dir, sign, link, err);
+	crypt_wipe(sign, sizeof(sign));
+	crypt_wipe(link, sizeof(link));
+	return rc;
 }

@@ -17,7 +17,7 @@
 struct rest_secret { /* rest:service */
 	uint8_t nonce[SEAL_NONCE], sealed[SEAL_KEY + SEAL_TAG];
 };
-struct rest_box { /* rest:recovery */
+struct rest_box { /* rest:recovery, and of a hub rest:sign and rest:link */
 	uint8_t to[LINK_KEY], box[SEAL_KEY + BOX_MORE];
 };
 void rest_secret_pack(const struct rest_secret *s, struct buf *out);
@@ -40,10 +40,17 @@ int rest_service_new(struct store *st, const struct env *env, const char *dir, c
                      struct error *err);
 /* Keeps the key in a box for the county's recovery key, where that is another than before. */
 int rest_recovery_keep(struct store *st, const uint8_t to[LINK_KEY], struct error *err);
-/* Keeps it for the recovery key that holds here: the newest that the own unit or the parent's states. */
-int rest_recovery_follow(struct replica *r, struct error *err);
+/*
+ * Keeps it for the recovery key that holds here: the newest that the own unit or the parent's states.  A hub keeps the seeds
+ * of its own keys (keys.h) for that of its own unit as well: a backup and the file in the safe bring it back when its disk
+ * dies, and nobody below has to join anew.  A site does not: whoever has its backup and the county's key could sign for it.
+ */
+int rest_recovery_follow(struct replica *r, const char *dir, struct error *err);
 /* Opens that box; ret: the key. */
 int rest_recovery_open(struct store *st, const uint8_t seed[32], uint8_t ret[SEAL_KEY],
+                       struct error *err);
+/* Writes sign.key and link.key of a hub that were kept for it; refuses where there is one.  -ERR_NOT_FOUND: none was kept. */
+int rest_recovery_keys(struct store *st, const uint8_t seed[32], const char *dir,
                        struct error *err);
 
 #endif

@@ -195,6 +195,10 @@
 	W(TOLD_BELOW_HELD, "下级有 {} 台恢复或复制过,等本级放行",                                  \
 	  "{} devices below were restored or copied and wait to be released here")                 \
 	W(NEXT_BELOW_HELD, "见 peers;核对后 peers --release", "see peers; then peers --release")   \
+	W(TOLD_AWAITED, "{} 个下级的数据还没有到齐;在那之前以它们报的数为准",                      \
+	  "of {} devices below not all is here yet; their figures stand until then")               \
+	W(NEXT_AWAITED, "它们下次联网自动补齐;不再使用的请用 revoke 停用",                         \
+	  "it comes when they are online next; retire those that are gone with revoke")            \
 	W(TOLD_CLOCK, "本机与上级的时钟差 {} 分钟;不影响保存",                                     \
 	  "this clock and the parent's differ by {} minutes; records are safe")                    \
 	W(NEXT_CLOCK, "请校准本机时钟;若本机是准的,请告诉县级",                                    \
@@ -340,6 +344,8 @@
 	  "it.")                                                                                   \
 	W(RECOVERY_OPENED, "已打开,并建了新的服务凭证。",                                          \
 	  "opened, with a new credential for the service.")                                        \
+	W(RECOVERY_KEYS, "本机的密钥已从备份取回;监听 {}(jinguo.ini 里可改)。下一步: run",         \
+	  "the keys of this hub are back; it listens at {} (jinguo.ini). next: run")               \
 	W(CERTIFIED, "已确认: {} ({})", "certified: {} ({})")                                      \
 	W(PRIVACY_FIELDS, "本机存有 {} 项(* 在磁盘上是加密的):",                                   \
 	  "{} fields are held here (* lies closed on the disk):")                                  \

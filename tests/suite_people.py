@@ -314,6 +314,49 @@ def closed_things_open_for_who_may(t):
     t.login(a, "chen", RECORDER)
 
 
+@test
+def a_county_whose_disk_died_comes_back(t):
+    """On another machine, of last night's backup and the file in the safe: under its own keys, so that nobody joins anew."""
+    import shutil
+    key, county, gao = t.world.path("recovery.key"), t.county, t.as_person("gao")
+    device = county.status()["device"]
+    wait_for(lambda: w.ask(county, "SELECT count(*) FROM secret WHERE name IN ('rest:sign', 'rest:link')") == 2 or
+             county.run("status").code, 20, "the hub's keys are kept for its recovery key")
+    must(w.ask(t.a, "SELECT count(*) FROM secret WHERE name IN ('rest:sign', 'rest:link')") == 0,
+         "a site keeps its keys where the county could open them")
+    county.run("backup", t.world.path("night.db"))
+    said = t.a.run("record", "--json", "-", "--service", text=volunteer("郑晚霞") + "\n")
+    late = [i["id"] for i in said.json()["items"]]
+    t.a.run("sync")
+    wait_for(lambda: w.has(t.province, "volunteer", late, 0), 20, "what came after the backup is at the province")
+    county.stop()
+    port = t.county_port
+    shutil.rmtree(county.dir)
+    os.mkdir(county.dir, 0o700)
+    shutil.copy(t.world.path("night.db"), os.path.join(county.dir, "jinguo.db"))
+    must("recovery open" in county.run("status", expect=9).err, "what to do is not said")
+    wrong = t.world.path("another.key")
+    t.a.run("recovery", "init", wrong)
+    must("6106" in county.run("recovery", "open", wrong, expect=9).err, "any recovery key will do")
+    must(not os.path.exists(os.path.join(county.dir, "sign.key")), "half of the keys were written")
+    county.run("recovery", "open", key)
+    with open(os.path.join(county.dir, "jinguo.ini")) as f:
+        must(f"listen = tcp://0.0.0.0:{port}" in f.read(), "where it listened is not in the settings")
+    county.settings({**w.FAST, "link": {**w.FAST.get("link", {}), "listen": f"tcp://127.0.0.1:{port}"}})
+    county.start()
+    must(county.status()["device"] == device, "it came back as another")
+    wait_for(lambda: w.has(county, "volunteer", late, 0), 30, "the province gives back what may rise")
+    said = "SELECT count(*) FROM correction WHERE value <> 0 OR closed_value <> 0"
+    must(w.ask(county, said) == 0, "it corrects a site before that has called")
+    wait_for(lambda: county.status()["last_contact"] and any(x["state"] == "awaited" for x in county.status()["states"]), 20,
+             "whose part lacks is told")
+    t.a.run("sync")
+    wait_for(lambda: w.has(county, "volunteer", late, 1), 30, "the site gives back the rest, unasked")
+    must(w.ask(county, said) == 0, "a site was corrected for nothing")
+    t.login(county, "gao", HEAD)
+    county.run("show", late[0], env=gao)
+
+
 def trail(node, login=None, t=None):
     return node.json("trail", env=t.as_person(login) if login else None)["items"]
 
