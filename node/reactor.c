@@ -229,22 +229,38 @@ static const char *parent_endpoint(struct reactor *r)
 	return r->up_elsewhere ? r->elsewhere : settings(r)->parent;
 }
 
-/* It answers where its certificate says: from now on that is where we go. */
-static void parent_moved(struct reactor *r)
+static bool keep_parent(struct reactor *r, const struct cert *parent)
 {
 	struct error err = {0};
-	struct cert parent;
 	char key[65];
 	int rc;
 
-	if (!r->up_elsewhere || !replica_parent(r->replica, &parent)) return;
-	hex_text(parent.link_key, 32, key);
-	rc = place_config_set(r->place, "link.parent", r->elsewhere, &err);
+	hex_text(parent->link_key, 32, key);
+	rc = place_config_set(r->place, "link.parent", parent->endpoint, &err);
 	rc = rc ? rc : place_config_set(r->place, "link.parent_key", key, &err);
-	if (rc) {
-		note(r, -rc, "%s", err.detail);
+	if (rc) note(r, -rc, "%s", err.detail);
+	return !rc;
+}
+
+/* Of somebody who joined and whose settings were lost, with a disk say. */
+static void parent_found(struct reactor *r)
+{
+	struct cert parent;
+
+	if (settings(r)->parent[0] || !replica_parent(r->replica, &parent) ||
+	    !config_endpoint_ok(parent.endpoint, false))
 		return;
-	}
+	if (keep_parent(r, &parent))
+		note(r, 0, "the parent is at %s, as its certificate says", settings(r)->parent);
+}
+
+/* It answers where its certificate says: from now on that is where we go. */
+static void parent_moved(struct reactor *r)
+{
+	struct cert parent;
+
+	if (!r->up_elsewhere || !replica_parent(r->replica, &parent) || !keep_parent(r, &parent))
+		return;
 	r->up_elsewhere = false;
 	note(r, 0, "the parent is at %s now, as its certificate says", settings(r)->parent);
 }
@@ -355,18 +371,28 @@ static void pump_key(struct reactor *r, const struct line *of)
 		if (l != of && l->session) l->pump = true;
 }
 
+/* After a moment of quiet. */
+static void correct_soon(struct reactor *r)
+{
+	if (!r->correct_asked) r->correct_late_ms = r->now + 10 * (int64_t)settings(r)->correct_ms;
+	r->correct_asked = true;
+	r->correct_due_ms = r->now + settings(r)->correct_ms;
+}
+
 static int step(struct reactor *r, struct line *l, enum session_event_kind kind, struct span frame)
 {
 	struct session_event e = {.kind = kind, .now_ms = r->now, .frame = frame};
 	struct session_actions a = {0};
-	uint32_t met;
+	uint32_t met, home;
 	int rc;
 
 	if (!l->session || l->closed) return 0;
 	l->stepped = r->dirty = true;
 	met = replica_met(r->replica);
+	home = replica_homecomings(r->replica);
 	rc = session_step(l->session, &e, &a);
 	if (met != replica_met(r->replica)) pump_key(r, l);
+	if (home != replica_homecomings(r->replica)) correct_soon(r);
 	if (!rc) {
 		bool quiet = a.count == 0;
 		struct session_progress p;
@@ -926,10 +952,7 @@ static void apply(struct reactor *r)
 	}
 	well(r);
 	pump_all(r);
-	if (!replica_is_hub(r->replica)) return;
-	if (!r->correct_asked) r->correct_late_ms = r->now + 10 * (int64_t)settings(r)->correct_ms;
-	r->correct_asked = true;
-	r->correct_due_ms = r->now + settings(r)->correct_ms;
+	if (replica_is_hub(r->replica)) correct_soon(r);
 }
 
 static void correct(struct reactor *r)
@@ -1218,6 +1241,7 @@ static int start(struct reactor *r)
 	int rc = transport_new(&t, &r->transport, r->err);
 
 	if (rc) return rc;
+	parent_found(r);
 	if (!r->c->once)
 		rc = 0;
 	else if (!replica_cert(r->replica))

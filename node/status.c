@@ -280,7 +280,7 @@ static int collect_heads(struct replica *r, struct status_facts *f)
 	return rc;
 }
 
-int status_collect(struct replica *r, struct status_facts *ret)
+static int collect(struct replica *r, struct status_facts *ret)
 {
 	const struct env *env = replica_env(r);
 	const struct cert *cert = replica_cert(r);
@@ -306,6 +306,18 @@ int status_collect(struct replica *r, struct status_facts *ret)
 	return rc;
 }
 
+/* Of one moment: between two looks the service could seal what is open, and it would be counted in neither place. */
+int status_collect(struct replica *r, struct status_facts *ret)
+{
+	bool within = false;
+	int rc = replica_look(r, &within);
+
+	if (rc) return rc;
+	rc = collect(r, ret);
+	replica_look_end(r, within);
+	return rc;
+}
+
 /* ---- what is told beside the lamp */
 
 static const struct {
@@ -322,6 +334,7 @@ static const struct {
         [TOLD_HELD] = {"held", WORD_TOLD_HELD, WORD_NEXT_HELD, WORD_NEXT_HELD_CHILD},
         [TOLD_BELOW_HELD] = {"below_held", WORD_TOLD_BELOW_HELD, WORD_NEXT_BELOW_HELD,
                              WORD_NEXT_BELOW_HELD},
+        [TOLD_AWAITED] = {"awaited", WORD_TOLD_AWAITED, WORD_NEXT_AWAITED, WORD_NEXT_AWAITED},
         [TOLD_CLOCK] = {"clock", WORD_TOLD_CLOCK, WORD_NEXT_CLOCK, WORD_NEXT_CLOCK_CHILD},
         [TOLD_REFUSED] = {"refused", WORD_TOLD_REFUSED, WORD_NEXT_REFUSED, WORD_NEXT_REFUSED_CHILD},
         [TOLD_WAITS_HERE] = {"waits_here", WORD_TOLD_WAITS_HERE, WORD_NEXT_WAITS_HERE,
@@ -394,6 +407,8 @@ static bool told_holds(const struct status_facts *f, enum told t)
 		return f->children_copied > 0;
 	case TOLD_BELOW_HELD:
 		return f->children_held > 0;
+	case TOLD_AWAITED:
+		return f->counts.awaited > 0;
 	case TOLD_CLOCK:
 		return f->parent_known && clock_off(&f->parent);
 	case TOLD_REFUSED:
@@ -417,9 +432,9 @@ size_t status_told(const struct status_facts *f, enum told ret[TOLD_COUNT])
 {
 	/* The gravest first, as at the lamp. */
 	static const enum told order[TOLD_COUNT] = {
-	        TOLD_SET_ASIDE,    TOLD_STOPPED,     TOLD_COPIED,  TOLD_HELD,   TOLD_RESTORED,
-	        TOLD_BELOW_COPIED, TOLD_BELOW_HELD,  TOLD_REFUSED, TOLD_CLOCK,  TOLD_WAITS_HERE,
-	        TOLD_WAITS_ABOVE,  TOLD_NOT_ARRIVED, TOLD_QUOTA,   TOLD_OFFENCE};
+	        TOLD_SET_ASIDE,    TOLD_STOPPED,     TOLD_COPIED,      TOLD_HELD,    TOLD_RESTORED,
+	        TOLD_BELOW_COPIED, TOLD_BELOW_HELD,  TOLD_AWAITED,     TOLD_REFUSED, TOLD_CLOCK,
+	        TOLD_WAITS_HERE,   TOLD_WAITS_ABOVE, TOLD_NOT_ARRIVED, TOLD_QUOTA,   TOLD_OFFENCE};
 	size_t n = 0;
 
 	for (size_t i = 0; i < TOLD_COUNT; i++)
@@ -463,6 +478,9 @@ void told_text(enum told t, const struct status_facts *f, enum language l, struc
 		break;
 	case TOLD_BELOW_HELD:
 		fill_number(out, l, tolds[t].text, f->children_held);
+		break;
+	case TOLD_AWAITED:
+		fill_number(out, l, tolds[t].text, f->counts.awaited);
 		break;
 	case TOLD_CLOCK:
 		fill_number(out, l, tolds[t].text, minutes_off(&f->parent));
@@ -553,6 +571,7 @@ void told_text_child(enum told t, const struct child_facts *f, enum language l, 
 	case TOLD_SET_ASIDE:
 	case TOLD_BELOW_COPIED:
 	case TOLD_BELOW_HELD:
+	case TOLD_AWAITED:
 	case TOLD_WAITS_ABOVE:
 	case TOLD_NOT_ARRIVED:
 	case TOLD_COUNT:

@@ -52,6 +52,7 @@ enum told {
 	TOLD_HELD,      /* restored or copied, and not released by a person at the parent yet */
 	TOLD_BELOW_COPIED,
 	TOLD_BELOW_HELD,
+	TOLD_AWAITED,
 	TOLD_CLOCK,
 	TOLD_REFUSED,
 	TOLD_WAITS_HERE,

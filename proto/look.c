@@ -7,6 +7,26 @@
 
 #include "common/ident.h"
 
+/* Cells whose correction is still to be stated; not those that wait for somebody to bring back what we lost. */
+static int count_uncorrected(struct replica *r, struct replica_counts *ret)
+{
+	struct cert_row *awaited = NULL;
+	struct cell *cells;
+	struct arena a;
+	size_t n = 0, of = 0;
+	arena_init(&a, 0);
+	int rc = home_awaited(r, &a, &awaited, &of);
+	rc = rc ? rc : store_cells_dirty(r->st, &a, &cells, &n);
+	for (size_t i = 0; i < n && !rc && !ret->unstated; i++) {
+		bool comes;
+		rc = home_awaits(r, cells[i].scope, awaited, of, &comes);
+		ret->unstated = !rc && !comes;
+	}
+	ret->awaited = (int64_t)of;
+	arena_done(&a);
+	return rc ? engine_fail(r, rc) : 0;
+}
+
 int replica_counts(struct replica *r, struct replica_counts *ret)
 {
 	struct cert parent;
@@ -45,16 +65,8 @@ int replica_counts(struct replica *r, struct replica_counts *ret)
 	if (replica_is_hub(r)) ret->received = 0;
 	ret->unapplied = head - r->s.applied;
 	ret->refused_children -= ret->refused;
-	if (engine_custodian(r)) {
-		struct arena a;
-		struct cell *cells;
-		size_t n = 0;
-		arena_init(&a, 0);
-		rc = store_cells_dirty(r->st, &a, &cells, &n);
-		arena_done(&a);
-		if (rc) return engine_fail(r, rc);
-		ret->unstated = n > 0;
-	}
+	if (engine_custodian(r)) rc = count_uncorrected(r, ret);
+	if (rc) return rc;
 	ret->alarms = r->s.alarms;
 	ret->journal = head;
 	ret->runs = r->s.runs;

@@ -229,6 +229,8 @@ static int64_t clock_shift(const struct replica *r)
 	return r->env->now_ms(r->env->ctx) - r->env->boot_ms(r->env->ctx);
 }
 
+static const char another_writer[] = "another writer";
+
 /* Why the run does not go on; NULL: it does.  A resumed image finds that its wall clock went on by more than its boot clock, or,
  * if it was set back meanwhile, went back by more.  One that stands still or runs backwards tells nothing, and on a slow link a
  * run for that would end every session. */
@@ -237,7 +239,7 @@ static const char *witness_objects(const struct replica *r, const struct witness
 {
 	if (!r->s.run) return "the first";
 	if (memcmp(w->boot, boot, 16) != 0) return "booted";
-	if (w->run != r->s.run || memcmp(w->tag, r->s.tag, 16) != 0) return "another writer";
+	if (w->run != r->s.run || memcmp(w->tag, r->s.tag, 16) != 0) return another_writer;
 	int64_t now = r->env->now_ms(r->env->ctx), boot_before = w->wall_ms - w->wall_less_boot_ms,
 	        passed = r->env->boot_ms(r->env->ctx) - boot_before;
 	bool ahead = now - w->wall_ms > passed + CLOCK_SHIFT_MAX_MS,
@@ -283,7 +285,9 @@ static int guard(struct replica *r)
 	r->env->boot_id(r->env->ctx, boot);
 	const char *why = r->s.run ? "booted" : "the first"; /* no witness outlives a boot */
 	if (r->env->witness_read(r->env->ctx, &w)) why = witness_objects(r, &w, boot);
-	return why ? draw_run(r, why) : 0;
+	/* The disk is not as this machine left it: what came since may be gone. */
+	int rc = why == another_writer ? home_doubt(r) : 0;
+	return rc || !why ? rc : draw_run(r, why);
 }
 
 int replica_begin(struct replica *r)
@@ -300,15 +304,37 @@ int replica_begin(struct replica *r)
 	rc = rc ? rc : identity_load(r);
 	rc = rc ? rc : guard(r);
 	int64_t parked = 0;
-	rc = rc ? rc : engine_upgrade(r);
 	rc = rc ? rc : store_parked_count(r->st, &parked);
 	r->parked_any = parked > 0;
+	/* Before an upgrade, which reads rows: one that does not read would end every begin there. */
 	if (!rc && r->hurt.set) rc = repair_hurt(r);
+	rc = rc ? rc : engine_upgrade(r);
 	if (rc) {
 		engine_fail(r, rc);
 		replica_rollback(r);
 	}
 	return rc;
+}
+
+int replica_look(struct replica *r, bool *ret_within)
+{
+	*ret_within = store_in_transaction(r->st);
+	if (*ret_within) return 0;
+	arena_reset(&r->scratch);
+	int rc = store_begin_read(r->st);
+	if (rc) return engine_fail(r, rc);
+	rc = state_load(r);
+	rc = rc ? rc : identity_load(r);
+	if (rc) {
+		engine_fail(r, rc);
+		replica_look_end(r, false);
+	}
+	return rc;
+}
+
+void replica_look_end(struct replica *r, bool within)
+{
+	if (!within && store_in_transaction(r->st)) store_rollback(r->st);
 }
 
 int replica_commit(struct replica *r)

@@ -82,6 +82,10 @@ const struct error *replica_error(const struct replica *r); /* of the last call 
 NODISCARD int replica_begin(struct replica *r);
 NODISCARD int replica_commit(struct replica *r);
 void replica_rollback(struct replica *r);
+/* Looking at several things that must agree with each other: what is read in between is of one moment, whatever other
+ * processes commit.  Writes nothing.  Within a transaction both do nothing; *ret_within is given back to the end. */
+NODISCARD int replica_look(struct replica *r, bool *ret_within);
+void replica_look_end(struct replica *r, bool within);
 
 /* ---- what it is */
 struct store *replica_store(struct replica *r);
@@ -187,6 +191,9 @@ int replica_settle(struct replica *r, int64_t parked_id, bool accept, const uint
 /* Custodian hub: states corrections K wherever they are not what they should be.  Writes rows like replica_write. */
 int replica_correct(struct replica *r);
 
+/* Changes whenever a child has sent all: what its hub had not corrected for want of that (replica_correct) is due. */
+uint32_t replica_homecomings(const struct replica *r);
+
 /* ---- looking */
 struct replica_counts {
 	int64_t tail;     /* changesets recorded, not sealed */
@@ -197,7 +204,8 @@ struct replica_counts {
 	int64_t refused_children; /* hubs: records of their children refused here */
 	int64_t unadmitted;       /* own segments that no hub has spoken of, in any lane */
 	int64_t parked, waiting, unapplied, conflicts, gaps, alarms;
-	bool unstated;   /* custodian: corrections are still to be stated */
+	bool unstated; /* custodian: corrections are still to be stated */
+	int64_t awaited; /* custodian: children of which something is here and perhaps not all (home.c) */
 	int64_t journal; /* head position */
 	int64_t runs;    /* own runs known */
 	int64_t differing,

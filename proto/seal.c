@@ -11,6 +11,7 @@
 #include "proto/trail.h"
 
 #include "common/ident.h"
+#include "proto/copies.h"
 
 static const struct table *system_table(struct replica *r, uint16_t number)
 {
@@ -256,21 +257,30 @@ static int place_of(struct replica *r, uint32_t scope, enum place *ret)
 int replica_correct(struct replica *r)
 {
 	struct cell *cells;
-	size_t n, later = 0;
+	struct cert_row *awaited = NULL;
+	size_t n, later = 0, awaited_count = 0;
+	/* Of two copies each would take what the other states for an old word of its own, and state its own again, for ever:
+	 * the one that is named will state what is true (copies.h). */
+	if (replica_stopped(r)) return 0;
 	int rc = store_cells_dirty(r->st, &r->scratch, &cells, &n);
 	if (!rc && n && !engine_custodian(r)) { /* others only sum what is stated */
 		rc = store_cells_clean(r->st);
 		n = 0;
 	}
+	if (!rc && n) rc = home_awaited(r, &r->scratch, &awaited, &awaited_count);
+	if (!rc && n && !awaited_count) rc = home_settle(r);
 	for (size_t i = 0; i < n && !rc; i++) {
 		const struct cell *c = &cells[i];
 		enum place place;
+		bool comes = false;
 		rc = place_of(r, c->scope, &place);
+		if (!rc && place == PLACE_OURS)
+			rc = home_awaits(r, c->scope, awaited, awaited_count, &comes);
 		/* What the units above us count is theirs to correct; they would hold our word with an alarm. */
-		if (!rc && place == PLACE_UNKNOWN)
+		if (!rc && (place == PLACE_UNKNOWN || comes))
 			cells[later++] = (struct cell){
 			        .scope = c->scope, .month = c->month, .kind = c->kind};
-		if (rc || place != PLACE_OURS) continue;
+		if (rc || place != PLACE_OURS || comes) continue;
 		int64_t missing = c->truth - c->stated, refused = -c->refused;
 		rc = state_correction(r, c, "refused", refused);
 		/* What is left comes from edits that did not know of each other, or from a device whose figures never

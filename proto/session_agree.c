@@ -35,6 +35,7 @@ int session_agreed_now(struct session *s)
 	p.restored = false; /* all has come home */
 	rc = store_peer_put(s->r->st, &p);
 	if (!rc && was) rc = settle_restored(s);
+	if (!rc && s->c.parent) rc = home_came(s->r, s->peer_origin);
 	return rc || s->c.parent ? rc : repair_agreed(s->r);
 }
 
@@ -163,5 +164,9 @@ int session_on_state(struct session *s, const struct msg_state *st)
 	p.unapplied = st->unapplied;
 	p.last_contact_ms = session_wall_ms(s);
 	rc = rc ? rc : store_peer_put(s->r->st, &p);
+	if (!rc && s->c.parent && st->idle) {
+		rc = home_came(s->r, s->peer_origin);
+		s->away = false;
+	}
 	return rc ? rc : session_hear_acked(s, s->heard_acked);
 }

@@ -927,6 +927,56 @@ static void nobody_corrects_the_units_above(void **state)
 	watch_free(w);
 }
 
+/* How many corrections say that something else is true than what was counted. */
+static size_t corrected(struct trio_device *d)
+{
+	const struct table *table = trio_table("correction");
+	const struct field *value = table_field_named(table, "value");
+	struct row_view *rows = NULL;
+	size_t n = 0, count = 0;
+
+	assert_int_equal(store_begin_read(d->store), 0);
+	assert_int_equal(
+	        store_rows_view(d->store, table, NULL, 0, 0, false, NULL, 100, &d->t->a, &rows, &n),
+	        0);
+	store_rollback(d->store);
+	for (size_t i = 0; i < n; i++) {
+		struct value v = rows[i].values[value - table->fields];
+
+		count += v.type == VALUE_INT && v.i != 0;
+	}
+	return count;
+}
+
+/* What the county had of a volunteer comes back from two sides: the open half from the province, the closed half from the
+ * site.  In between it holds a figure of two and one volunteer, and takes nobody's figure for wrong. */
+static void a_restored_county_waits_for_the_other_half(void **state)
+{
+	struct trio *t = *state;
+	struct replica_counts counts;
+	uint8_t first[16], second[16];
+
+	trio_volunteer(t->site, "陈桂兰", first);
+	assert_true(trio_settle(t));
+	trio_backup(t->county);
+	trio_volunteer(t->site, "林秀英", second);
+	assert_true(trio_settle(t));
+	assert_int_equal(trio_figure(t->province, UNIT_SITE, "volunteers"), 2);
+	trio_restore(t->county);
+	(void)trio_sync(t->county);
+	(void)trio_sync(t->county);
+	correct(t->county);
+	(void)trio_sync(t->county);
+	assert_int_equal(corrected(t->county), 0);
+	assert_int_equal(trio_figure(t->province, UNIT_SITE, "volunteers"), 2);
+	assert_int_equal(replica_counts(t->county->r, &counts), 0);
+	assert_true(counts.awaited > 0);
+	assert_true(trio_settle(t));
+	assert_int_equal(replica_counts(t->county->r, &counts), 0);
+	assert_int_equal(counts.awaited, 0);
+	assert_int_equal(trio_figure(t->county, UNIT_SITE, "volunteers"), 2);
+}
+
 static void a_new_run_goes_on_at_the_old_cursor(void **state)
 {
 	struct trio *t = *state;
@@ -1396,6 +1446,7 @@ int main(void)
 	        TEST(a_restored_parent_gets_everything_back),
 	        TEST(corrections_of_a_lost_branch_are_restated),
 	        TEST(nobody_corrects_the_units_above),
+	        TEST(a_restored_county_waits_for_the_other_half),
 	        TEST(a_new_run_goes_on_at_the_old_cursor),
 	        TEST(proposals_are_settled_by_the_owner),
 	        TEST(who_waits_and_who_is_refused_is_told_apart),

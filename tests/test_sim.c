@@ -128,6 +128,15 @@ static void worlds_that_broke(void **state)
 	        "latency_ms=263 half_open=560 stale=231 fault=26 refuse=481 hold=739 command=75 "
 	        "late=387 mixed=300 crowd=1 piece=157 twin=306 clock=306 upgrade=120 speak=567 "
 	        "whole=100 trails=16 restore=4",
+	        /* Two copies of a county took each other's corrections for old words of their own: one a second, for ever. */
+	        "seed=9400099 tiers=3 counties=2 sites=2 devices=1 writes=42 hours=1053 real=500 "
+	        "latency_ms=3 stall=77 loss=256 skew=556 refuse=110 command=122 late=466 stay=793 "
+	        "twin=197 whole=100 restore=2 clone=2 swap=1",
+	        /* A row that did not read ended every begin of a program that was upgraded: before anything could rebuild it. */
+	        "seed=9312379 tiers=2 counties=1 sites=3 devices=3 writes=75 hours=762 "
+	        "latency_ms=127 cut=344 loss=15 crash=14 reboot=392 refuse=401 hold=372 "
+	        "command=79 late=10 window=768 mixed=300 crowd=1 damage=7 clock=556 upgrade=832 "
+	        "deaf=647 whole=100",
 	};
 
 	(void)state;

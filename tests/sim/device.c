@@ -10,6 +10,7 @@
 #include "tests/sim/held.h"
 #include "tests/sim/people.h"
 #include "tests/sim/quota.h"
+#include "tests/sim/slander.h"
 #include "tests/sim/trust.h"
 #include "tests/sim/vault.h"
 #include "tests/sim/weather.h"
@@ -857,17 +858,28 @@ size_t device_sessions(struct device *d)
 	return d->ends_count;
 }
 
+/* Before the next seal, which is to come soon. */
+static void correct_soon(struct device *d)
+{
+	d->correct_due = true;
+	if (d->seal_at_ms == 0) d->seal_at_ms = d->world->now_ms + SEAL_MS;
+	device_turn_at(d->world, d, d->seal_at_ms);
+}
+
 static bool turn_sessions(struct device *d)
 {
 	struct steps steps = {0};
 	bool any = false;
+	uint32_t home;
 	int rc;
 
 	for (size_t i = 0; i < d->ends_count && !any; i++)
 		any = end_has_work(d, &d->ends[i].conn->ends[d->ends[i].side]);
 	if (!any) return true;
+	home = d->replica ? replica_homecomings(d->replica) : 0;
 	rc = device_transaction(d, "sessions", work_steps, &steps);
 	if (rc == 0) {
+		if (home != replica_homecomings(d->replica)) correct_soon(d);
 		release(d, &steps);
 	} else if (rc < 0) { /* all that took part are dropped */
 		for (size_t i = 0; i < d->ends_count; i++) {
@@ -951,6 +963,7 @@ void device_turn(struct device *d)
 			rc = device_transaction(d, "correct", work_correct, NULL);
 			if (rc == 1) return;
 			check_rc(d, rc, "correct");
+			if (rc == 0) slander_check(d);
 			d->correct_due = rc < 0;
 		}
 		d->seal_at_ms = 0;
@@ -980,11 +993,7 @@ void device_turn(struct device *d)
 		d->apply_due = rc < 0 || x.more;
 		if (rc == 0) {
 			pump_all(d);
-			if (d->hub && !x.more) {
-				d->correct_due = true;
-				if (d->seal_at_ms == 0) d->seal_at_ms = w->now_ms + SEAL_MS;
-				device_turn_at(w, d, d->seal_at_ms);
-			}
+			if (d->hub && !x.more) correct_soon(d);
 		}
 		if (d->apply_due) device_turn_at(w, d, w->now_ms + 1);
 	}

@@ -89,6 +89,8 @@ struct device {
 	unsigned worked;
 	int64_t turn_at_ms; /* scheduled; 0: none */
 	bool apply_due, correct_due;
+	int64_t words_hour; /* words about figures that it stated in this hour (slander.h) */
+	size_t words;
 	int64_t seal_at_ms, offline_until_ms;
 
 	struct names acked;

@@ -302,7 +302,8 @@ static void check_held(struct world *w, const struct view *v)
 		                 .run = info.run,
 		                 .stamp = held_there[i].stamp};
 		memcpy(x.row, held_there[i].row, 16);
-		if (d->restored && !view_holds(v, &x)) continue;
+		/* Nor of what became of a record since its disk was copied, before it has called. */
+		if (d->restored && (!w->rests || !view_holds(v, &x))) continue;
 		world_fail(w, "complete",
 		           "%s says so: a record of it is parked at %s with cause %d", d->label,
 		           p->label, held_there[i].cause);

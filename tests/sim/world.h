@@ -106,9 +106,9 @@ struct event {
 };
 
 struct counts {
-	uint64_t writes, rejected, sessions, closed, crashes, reboots, cuts, stalls, frames,
-	        data, bytes, commands, disk_full, restores, refusals, holds, joins, conflicts,
-	        parks, runs, rows, skipped, copies;
+	uint64_t writes, rejected, sessions, closed, crashes, reboots, cuts, stalls, frames, data,
+	        bytes, commands, disk_full, restores, refusals, holds, joins, conflicts, parks,
+	        runs, rows, skipped, copies;
 };
 
 struct device;
