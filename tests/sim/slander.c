@@ -90,9 +90,10 @@ void slander_check(struct device *hub)
 
 	arena_init(&a, 0);
 	check_restless(hub, &a);
-	/* An attacker says what it likes.  Where a segment lacks before another the hub may say so (cause: lost).  And of the
-	 * two ways that a resumed image leaves behind each has halves of its own. */
-	bool any = w->config.malice == 0 && w->config.resume == 0 && gaps_of(hub) == 0;
+	/* An attacker says what it likes.  Where a segment lacks before another the hub may say so (cause: lost).  Of the two
+	 * ways that a resumed image leaves behind each has halves of its own.  And one segment by hand is one half. */
+	bool any = w->config.malice == 0 && w->config.resume == 0 && w->config.late_segment == 0 &&
+	           gaps_of(hub) == 0;
 	for (size_t i = 0; any && i < w->devices_count; i++) {
 		struct device *d = w->devices[i];
 		uint32_t scope = 0;
