@@ -483,20 +483,19 @@ static int run_recovery_state(struct call *c)
 	return rc;
 }
 
-/* Where it listened, as its certificate says: all that the settings must tell of a hub (its parent is found by itself). */
+/* Where a hub listened, as its certificate says: all that the settings must tell (its parent is found by itself). */
 static int listen_again(struct call *c)
 {
 	const struct cert *own = replica_cert(c->replica);
 	struct place *p = c->place;
 	char any[CONFIG_ENDPOINT];
-	int rc = 0;
+	int rc;
 
-	if (!*p->config.listen && own && config_endpoint_ok(own->endpoint, false)) {
-		snprintf(any, sizeof any, "tcp://0.0.0.0%s", strrchr(own->endpoint, ':'));
-		rc = place_config_set(p, "link.public", own->endpoint, &c->error);
-		rc = rc ? rc : place_config_set(p, "link.listen", any, &c->error);
-	}
-	if (!rc) say(c, WORD_RECOVERY_KEYS, *p->config.listen ? p->config.listen : "-", WORD_END);
+	if (*p->config.listen || !own || !config_endpoint_ok(own->endpoint, false)) return 0;
+	snprintf(any, sizeof any, "tcp://0.0.0.0%s", strrchr(own->endpoint, ':'));
+	rc = place_config_set(p, "link.public", own->endpoint, &c->error);
+	rc = rc ? rc : place_config_set(p, "link.listen", any, &c->error);
+	if (!rc) say(c, WORD_RECOVERY_LISTENS, p->config.listen, WORD_END);
 	return rc;
 }
 
@@ -516,8 +515,7 @@ static int run_recovery_open(struct call *c)
 	        : rest_service_new(c->store, &c->place->env, c->dir, c->place->config.service,
 	                           &c->error);
 	if (!rc) call_say_text(c, word_text(c->language, WORD_RECOVERY_OPENED));
-	if (!rc && keys) rc = listen_again(c);
-	return rc;
+	return rc ? rc : listen_again(c);
 }
 
 const struct command commands_people[] = {

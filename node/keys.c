@@ -85,7 +85,18 @@ bool keys_exist(const char *dir)
 {
 	char sign[KEY_PATH], link[KEY_PATH];
 
-	return key_paths(dir, sign, link) && (file_exists(sign) || file_exists(link));
+	return key_paths(dir, sign, link) && file_exists(sign) && file_exists(link);
+}
+
+static int write_once(const char *path, const uint8_t seed[SEED], struct error *err)
+{
+	uint8_t there[SEED];
+	bool same;
+
+	if (!file_exists(path)) return keys_seed_write(path, seed, err);
+	same = !keys_seed_read(path, there, NULL) && !memcmp(there, seed, SEED);
+	crypt_wipe(there, sizeof(there));
+	return same ? 0 : error_set(err, ERR_EXISTS, "", "%s", path);
 }
 
 int keys_write(const char *dir, const uint8_t sign_seed[SEED], const uint8_t link_seed[SEED],
@@ -96,10 +107,8 @@ int keys_write(const char *dir, const uint8_t sign_seed[SEED], const uint8_t lin
 
 	if (!key_paths(dir, sign, link))
 		return error_set(err, ERR_KEYS, "", "%s: the path is too long", dir);
-	if (file_exists(sign)) return error_set(err, ERR_EXISTS, "", "%s", sign);
-	if (file_exists(link)) return error_set(err, ERR_EXISTS, "", "%s", link);
-	rc = keys_seed_write(sign, sign_seed, err);
-	return rc ? rc : keys_seed_write(link, link_seed, err);
+	rc = write_once(sign, sign_seed, err);
+	return rc ? rc : write_once(link, link_seed, err);
 }
 
 int keys_make(const char *dir, const struct env *env, struct identity *ret, struct error *err)

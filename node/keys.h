@@ -14,10 +14,10 @@
 /* Draws both keys and writes them; refuses where either file exists. */
 int keys_make(const char *dir, const struct env *env, struct identity *ret, struct error *err);
 int keys_load(const char *dir, struct identity *ret, struct error *err);
-bool keys_exist(const char *dir); /* one of the two at least */
+bool keys_exist(const char *dir); /* both of them */
 /* The two seeds as they stand in the files: for the recovery of a hub alone (rest.h).  The caller wipes them. */
 int keys_seeds(const char *dir, uint8_t ret_sign[32], uint8_t ret_link[32], struct error *err);
-/* Writes them; refuses where either file exists. */
+/* Writes those of the two files that are not there (a disk was full after the first); refuses where one holds another key. */
 int keys_write(const char *dir, const uint8_t sign[32], const uint8_t link[32], struct error *err);
 /*
  * The service's credential: service.key of the data directory, or the file that the settings name ("people.service").

@@ -270,6 +270,8 @@ int place_recover_keys(const char *dir, const uint8_t seed[32], struct error *er
 	rc = store_open(path, &schema_current, STORE_READ_ONLY, &st, err);
 	rc = rc ? rc : rest_recovery_keys(st, seed, dir, err);
 	store_close(st);
+	if (rc == -ERR_NOT_FOUND)
+		rc = error_set(err, ERR_KEYS, "", "%s: none, and none kept in its database", dir);
 	return rc;
 }
 

@@ -40,7 +40,7 @@ int place_init(const char *dir, struct error *err);
 int place_open(const char *dir, unsigned flags, const struct judge *judge, struct place **ret,
                struct error *err);
 /* For a directory with the database of a hub (a backup) and no keys: writes those that were kept for the recovery key whose
- * secret this is (rest.h).  -ERR_NOT_FOUND: none were. */
+ * secret this is (rest.h).  -ERR_KEYS: none were. */
 int place_recover_keys(const char *dir, const uint8_t seed[32], struct error *err);
 void place_close(struct place *p); /* accepts NULL */
 /* The database again, after an error of the disk: store and replica are other ones, what used them must be gone.  On error

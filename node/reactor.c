@@ -1025,6 +1025,8 @@ static void patrol(struct reactor *r, bool idle)
 		     r->patrol.audit.found - found, r->patrol.audit.mended - mended);
 		pump_all(r);
 	}
+	/* Once a day: who was waited for long enough is waited for no longer. */
+	if (!r->patrol.going && replica_is_hub(r->replica)) correct_soon(r);
 }
 
 /* Another process committed: something to seal, a certificate, an address. */

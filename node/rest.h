@@ -49,7 +49,8 @@ int rest_recovery_follow(struct replica *r, const char *dir, struct error *err);
 /* Opens that box; ret: the key. */
 int rest_recovery_open(struct store *st, const uint8_t seed[32], uint8_t ret[SEAL_KEY],
                        struct error *err);
-/* Writes sign.key and link.key of a hub that were kept for it; refuses where there is one.  -ERR_NOT_FOUND: none was kept. */
+/* Writes sign.key and link.key of a hub that were kept for it, where they are not there.  -ERR_EXISTS: another one is;
+ * -ERR_NOT_FOUND: none was kept. */
 int rest_recovery_keys(struct store *st, const uint8_t seed[32], const char *dir,
                        struct error *err);
 

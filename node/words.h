@@ -344,8 +344,8 @@
 	  "it.")                                                                                   \
 	W(RECOVERY_OPENED, "已打开,并建了新的服务凭证。",                                          \
 	  "opened, with a new credential for the service.")                                        \
-	W(RECOVERY_KEYS, "本机的密钥已从备份取回;监听 {}(jinguo.ini 里可改)。下一步: run",         \
-	  "the keys of this hub are back; it listens at {} (jinguo.ini). next: run")               \
+	W(RECOVERY_LISTENS, "监听 {}(按本机证书;jinguo.ini 里可改)。下一步: run",                  \
+	  "it listens at {}, as its certificate says (jinguo.ini). next: run")                     \
 	W(CERTIFIED, "已确认: {} ({})", "certified: {} ({})")                                      \
 	W(PRIVACY_FIELDS, "本机存有 {} 项(* 在磁盘上是加密的):",                                   \
 	  "{} fields are held here (* lies closed on the disk):")                                  \

@@ -282,6 +282,7 @@ static int append_segment(struct replica *r, struct span head, struct span body,
 	if (!rc && *ret_new && memcmp(e.origin, r->id->origin, 16) != 0)
 		rc = copies_note_stream(r, &s.head, e.hash, closed || gaps > 0);
 	if (!rc && *ret_new) rc = heads_note(r, e.origin, e.lane, e.seal);
+	if (!rc && *ret_new) rc = home_left(r, &author);
 	if (!rc && *ret_new) rc = look_at_own(r, &s.head);
 	return rc ? engine_fail(r, rc) : 0;
 }

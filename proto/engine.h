@@ -371,21 +371,17 @@ int feed_for(struct replica *r, const struct cert *peer, uint32_t peer_run_ord, 
 bool feed_admits(const struct feed *f, const struct entry *e);
 
 /* ---- home.c: whose work is here in whole (custodians) */
-/* Something of the child arrived, and perhaps not all. */
-int home_left(struct replica *r, const uint8_t child[16]);
+/* A segment of this author arrived, and perhaps not all: away, if it is a child. */
+int home_left(struct replica *r, const struct cert *child);
 /* It says that it has sent all. */
 int home_came(struct replica *r, const uint8_t child[16]);
-/* Our disk may have gone back: everybody is away. */
-int home_doubt(struct replica *r);
-/* Our disk went back: the parent's cursor showed it (child NULL), or this child's. */
-int home_lost(struct replica *r, const uint8_t *child);
-/* Devices of this hub that are away, but for the revoked ones. */
+/* Devices of this hub that are away and waited for, but for the revoked ones. */
 int home_awaited(struct replica *r, struct arena *a, struct cert_row **ret, size_t *ret_count);
+/* In a transaction that writes: who is away since a time to come, for our clock was set back, is away since now. */
+int home_clock(struct replica *r, const struct cert_row *awaited, size_t count);
 /* Is a device that writes in this scope among them? */
 int home_awaits(struct replica *r, uint32_t scope, const struct cert_row *awaited, size_t count,
                 bool *ret);
-/* None is: that the disk went back is over, once the parent has given all. */
-int home_settle(struct replica *r);
 
 /* ---- owed.c: positions that this peer's cursor passed over, since the entry was damaged; the last OWED_MAX of them */
 enum { OWED_MAX = 64 };

@@ -3,12 +3,13 @@
  *
  * A child counts what it seals, and what it seals arrives in pieces, the open half of a record before the closed one.  A
  * link that breaks in between leaves the hub with a figure and without what it counts, for a day perhaps.  When a hub's
- * disk went back it is so with everybody: what may rise comes back from its parent at once, the rest from each child
- * when it calls.  So a child is away from its first piece on until it says that it has sent all.
+ * disk went back, the open halves come back from its parent at once, the others from each child when it calls.  So
+ * whatever arrives of a child, and by whatever way, makes it away until it says that it has sent all.
  *
- * Kept: "home" = how often the disk went back (u64), whether all have come since (u8), how many are away for their own part
- * (u32); "home/ORIGIN" = 0: away; n: home since the disk went back n - 1 times.  Without a note a child is home, unless the
- * disk went back: one that was enrolled after the backup was taken is waited for like the others.
+ * No child is waited for longer than WAIT_MS: one that never says so could state any figure, and one that is gone for
+ * good never will.  A week is more than a site's holiday and less than what anybody reports on.
+ *
+ * Kept: "away" = how many are (u32); "away/ORIGIN" = since when (i64, this hub's wall clock), empty: it is home.
  */
 #include "common/base.h"
 
@@ -16,113 +17,83 @@
 
 #include "common/ident.h"
 
-enum { NOTE_BYTES = 13, HOME_KEY = 64 };
+#define WAIT_MS (INT64_C(7) * 24 * 60 * 60 * 1000)
 
-struct note {
-	uint64_t times;
-	bool done;
-	uint32_t away;
-};
+enum { AWAY_KEY = 64 };
 
-static int note_get(struct replica *r, struct note *ret)
+static int count_get(struct replica *r, uint32_t *ret)
 {
 	struct span m;
-	*ret = (struct note){0};
-	int rc = store_meta_get(r->st, "home", &r->scratch, &m);
-	if (rc || m.len != NOTE_BYTES) return rc;
-	struct cut c = cut_of(m);
-	ret->times = cut_u64(&c);
-	ret->done = cut_u8(&c) != 0;
-	ret->away = cut_u32(&c);
-	return 0;
-}
-
-static int note_put(struct replica *r, const struct note *n)
-{
-	struct buf b;
-	buf_init(&b, NOTE_BYTES);
-	buf_u64(&b, n->times);
-	buf_u8(&b, n->done);
-	buf_u32(&b, n->away);
-	int rc = store_meta_put(r->st, "home", buf_span(&b));
-	buf_done(&b);
-	return rc;
-}
-
-static void child_key(const uint8_t origin[16], char ret[HOME_KEY])
-{
-	char hex[33];
-	hex_text(origin, 16, hex);
-	snprintf(ret, HOME_KEY, "home/%s", hex);
-}
-
-static int child_get(struct replica *r, const uint8_t origin[16], uint64_t *ret)
-{
-	char key[HOME_KEY];
-	struct span m;
-	child_key(origin, key);
-	int rc = store_meta_get(r->st, key, &r->scratch, &m);
-	*ret = 1;
+	int rc = store_meta_get(r->st, "away", &r->scratch, &m);
+	*ret = 0;
 	if (!rc && m.len == sizeof(*ret)) memcpy(ret, m.p, sizeof(*ret));
 	return rc;
 }
 
-static int child_put(struct replica *r, const uint8_t origin[16], uint64_t value)
+static void child_key(const uint8_t origin[16], char ret[AWAY_KEY])
 {
-	char key[HOME_KEY];
+	char hex[33];
+	hex_text(origin, 16, hex);
+	snprintf(ret, AWAY_KEY, "away/%s", hex);
+}
+
+static int child_get(struct replica *r, const uint8_t origin[16], bool *ret_away, int64_t *ret_ms)
+{
+	char key[AWAY_KEY];
+	struct span m;
 	child_key(origin, key);
-	return store_meta_put(r->st, key, span_of(&value, sizeof(value)));
+	int rc = store_meta_get(r->st, key, &r->scratch, &m);
+	*ret_away = !rc && m.len == sizeof(*ret_ms);
+	if (*ret_away) memcpy(ret_ms, m.p, sizeof(*ret_ms));
+	return rc;
 }
 
-int home_left(struct replica *r, const uint8_t child[16])
+static int child_put(struct replica *r, const uint8_t origin[16], struct span since, int change)
 {
-	struct note n;
-	uint64_t was;
-	if (!engine_custodian(r)) return 0;
-	int rc = child_get(r, child, &was);
-	if (rc || !was) return rc ? engine_fail(r, rc) : 0;
-	rc = note_get(r, &n);
-	n.away++;
-	rc = rc ? rc : note_put(r, &n);
-	rc = rc ? rc : child_put(r, child, 0);
+	char key[AWAY_KEY];
+	uint32_t count;
+	child_key(origin, key);
+	int rc = count_get(r, &count);
+	if (change > 0 || count) count = (uint32_t)((int64_t)count + change);
+	rc = rc ? rc : store_meta_put(r->st, key, since);
+	rc = rc ? rc : store_meta_put(r->st, "away", span_of(&count, sizeof(count)));
 	return rc ? engine_fail(r, rc) : 0;
 }
 
-int home_doubt(struct replica *r)
+int home_left(struct replica *r, const struct cert *child)
 {
-	struct note n;
-	if (!engine_custodian(r)) return 0;
-	int rc = note_get(r, &n);
-	n.times++;
-	n.done = false;
-	rc = rc ? rc : note_put(r, &n);
-	return rc ? engine_fail(r, rc) : 0;
-}
-
-int home_lost(struct replica *r, const uint8_t *child)
-{
-	struct note n;
-	r->s.restored = true;
-	/* One child's word is about what it gave; the parent's comes once, and is about what anybody gave. */
-	int rc = child ? note_get(r, &n) : 0;
-	rc = rc || (child && n.times && !n.done) ? rc : home_doubt(r);
-	return rc || !child ? rc : home_left(r, child);
+	uint8_t origin[16];
+	int64_t since, now = r->env->now_ms(r->env->ctx);
+	bool away;
+	if (!engine_custodian(r) || !replica_is_parent_of(r, child)) return 0;
+	origin_of(child->origin_key, origin);
+	int rc = child_get(r, origin, &away, &since);
+	if (rc || away) return rc ? engine_fail(r, rc) : 0;
+	return child_put(r, origin, span_of(&now, sizeof(now)), 1);
 }
 
 int home_came(struct replica *r, const uint8_t child[16])
 {
-	struct note n;
-	uint64_t was;
+	int64_t since;
+	bool away;
 	if (!engine_custodian(r)) return 0;
-	int rc = note_get(r, &n);
-	if (rc || (!n.away && (!n.times || n.done))) return rc ? engine_fail(r, rc) : 0;
-	rc = child_get(r, child, &was);
-	if (rc || was == n.times + 1) return rc ? engine_fail(r, rc) : 0;
+	int rc = child_get(r, child, &away, &since);
+	if (rc || !away) return rc ? engine_fail(r, rc) : 0;
 	env_trace(r->env, "home: all of a child");
 	r->homecomings++;
-	n.away -= !was && n.away;
-	rc = note_put(r, &n);
-	rc = rc ? rc : child_put(r, child, n.times + 1);
+	return child_put(r, child, span_of(NULL, 0), -1);
+}
+
+int home_clock(struct replica *r, const struct cert_row *awaited, size_t count)
+{
+	int64_t since, now = r->env->now_ms(r->env->ctx);
+	bool away;
+	int rc = 0;
+	for (size_t i = 0; i < count && !rc; i++) {
+		rc = child_get(r, awaited[i].origin, &away, &since);
+		if (!rc && away && now < since)
+			rc = child_put(r, awaited[i].origin, span_of(&now, sizeof(now)), 0);
+	}
 	return rc ? engine_fail(r, rc) : 0;
 }
 
@@ -131,31 +102,22 @@ uint32_t replica_homecomings(const struct replica *r)
 	return r->homecomings;
 }
 
-/* In this run the parent has given all it had, so that no child is unknown. */
-static int is_given_back(struct replica *r, bool *ret)
-{
-	struct cert parent;
-	struct span m;
-	*ret = !replica_parent(r, &parent);
-	int rc = store_meta_get(r->st, "given_back", &r->scratch, &m);
-	*ret |= !rc && m.len == sizeof(r->s.run) && !memcmp(m.p, &r->s.run, sizeof(r->s.run));
-	return rc;
-}
-
 int home_awaited(struct replica *r, struct arena *a, struct cert_row **ret, size_t *ret_count)
 {
-	struct note n;
+	int64_t since, now = r->env->now_ms(r->env->ctx);
+	uint32_t any;
 	size_t count = 0;
 	*ret = NULL;
 	*ret_count = 0;
-	int rc = note_get(r, &n);
-	if (rc || (!n.away && (!n.times || n.done))) return rc ? engine_fail(r, rc) : 0;
+	int rc = count_get(r, &any);
+	if (rc || !any) return rc ? engine_fail(r, rc) : 0;
 	rc = replica_children(r, a, ret, &count);
 	for (size_t i = 0; i < count && !rc; i++) {
-		uint64_t was;
+		bool away;
 		if ((*ret)[i].revoked_ms) continue; /* nothing comes of it any more */
-		rc = child_get(r, (*ret)[i].origin, &was);
-		if (!was || (n.times && !n.done && was != n.times + 1))
+		rc = child_get(r, (*ret)[i].origin, &away, &since);
+		/* Since a time to come: our clock was set back meanwhile (home_clock). */
+		if (!rc && away && (now < since || now - since < WAIT_MS))
 			(*ret)[(*ret_count)++] = (*ret)[i];
 	}
 	return rc ? engine_fail(r, rc) : 0;
@@ -174,16 +136,4 @@ int home_awaits(struct replica *r, uint32_t scope, const struct cert_row *awaite
 		scope = rc || *ret ? 0 : s.parent;
 	}
 	return rc;
-}
-
-int home_settle(struct replica *r)
-{
-	struct note n;
-	bool given;
-	int rc = note_get(r, &n);
-	if (rc || !n.times || n.done) return rc ? engine_fail(r, rc) : 0;
-	rc = is_given_back(r, &given);
-	n.done = given;
-	rc = rc || !given ? rc : note_put(r, &n);
-	return rc ? engine_fail(r, rc) : 0;
 }

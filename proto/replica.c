@@ -229,8 +229,6 @@ static int64_t clock_shift(const struct replica *r)
 	return r->env->now_ms(r->env->ctx) - r->env->boot_ms(r->env->ctx);
 }
 
-static const char another_writer[] = "another writer";
-
 /* Why the run does not go on; NULL: it does.  A resumed image finds that its wall clock went on by more than its boot clock, or,
  * if it was set back meanwhile, went back by more.  One that stands still or runs backwards tells nothing, and on a slow link a
  * run for that would end every session. */
@@ -239,7 +237,7 @@ static const char *witness_objects(const struct replica *r, const struct witness
 {
 	if (!r->s.run) return "the first";
 	if (memcmp(w->boot, boot, 16) != 0) return "booted";
-	if (w->run != r->s.run || memcmp(w->tag, r->s.tag, 16) != 0) return another_writer;
+	if (w->run != r->s.run || memcmp(w->tag, r->s.tag, 16) != 0) return "another writer";
 	int64_t now = r->env->now_ms(r->env->ctx), boot_before = w->wall_ms - w->wall_less_boot_ms,
 	        passed = r->env->boot_ms(r->env->ctx) - boot_before;
 	bool ahead = now - w->wall_ms > passed + CLOCK_SHIFT_MAX_MS,
@@ -285,9 +283,7 @@ static int guard(struct replica *r)
 	r->env->boot_id(r->env->ctx, boot);
 	const char *why = r->s.run ? "booted" : "the first"; /* no witness outlives a boot */
 	if (r->env->witness_read(r->env->ctx, &w)) why = witness_objects(r, &w, boot);
-	/* The disk is not as this machine left it: what came since may be gone. */
-	int rc = why == another_writer ? home_doubt(r) : 0;
-	return rc || !why ? rc : draw_run(r, why);
+	return why ? draw_run(r, why) : 0;
 }
 
 int replica_begin(struct replica *r)

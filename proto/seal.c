@@ -268,7 +268,7 @@ int replica_correct(struct replica *r)
 		n = 0;
 	}
 	if (!rc && n) rc = home_awaited(r, &r->scratch, &awaited, &awaited_count);
-	if (!rc && n && !awaited_count) rc = home_settle(r);
+	rc = rc ? rc : home_clock(r, awaited, awaited_count);
 	for (size_t i = 0; i < n && !rc; i++) {
 		const struct cell *c = &cells[i];
 		enum place place;

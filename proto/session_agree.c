@@ -164,9 +164,6 @@ int session_on_state(struct session *s, const struct msg_state *st)
 	p.unapplied = st->unapplied;
 	p.last_contact_ms = session_wall_ms(s);
 	rc = rc ? rc : store_peer_put(s->r->st, &p);
-	if (!rc && s->c.parent && st->idle) {
-		rc = home_came(s->r, s->peer_origin);
-		s->away = false;
-	}
+	if (!rc && s->c.parent && st->idle) rc = home_came(s->r, s->peer_origin);
 	return rc ? rc : session_hear_acked(s, s->heard_acked);
 }

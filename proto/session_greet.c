@@ -102,8 +102,7 @@ int session_note_restored(struct session *s)
 static int went_back(struct session *s, struct session_actions *a)
 {
 	env_trace(s->r->env, "session: went back under a running run");
-	int rc = home_doubt(s->r);
-	rc = rc ? rc : engine_went_back(s->r);
+	int rc = engine_went_back(s->r);
 	return rc ? rc : session_refuse(s, a, ERR_BUSY);
 }
 
@@ -220,8 +219,8 @@ int session_on_hello(struct session *s, const struct msg_hello *h, struct sessio
 	rc = met.survivor < h->survivor ? session_ask_named(s, a) : 0;
 	if (rc || w->confirmed) return rc ? rc : session_out_start(s, &h->cursor.mark);
 	env_trace(s->r->env, "session: cursor not confirmed, the child's");
-	rc = home_lost(s->r, s->peer_origin); /* our journal went back */
-	return rc ? rc : session_note_restored(s);
+	s->r->s.restored = true; /* our journal went back */
+	return session_note_restored(s);
 }
 
 /* Child: the parent answered. */
@@ -292,9 +291,8 @@ int session_on_welcome(struct session *s, const struct msg_welcome *w, struct se
 	if (!rc && ours) return session_out_start(s, &w->cursor.mark);
 	if (rc) return rc;
 	env_trace(s->r->env, "session: cursor not confirmed, the parent's");
-	rc = home_lost(s->r,
-	               NULL); /* our journal went back: this disk is a restored or copied one */
-	rc = rc ? rc : session_note_restored(s);
+	s->r->s.restored = true; /* our journal went back: this disk is a restored or copied one */
+	rc = session_note_restored(s);
 	if (rc) return rc;
 	m.ask = (struct msg_ask){.session = s->nonce, .what = ASK_MARKS};
 	session_send(s, a, &m, FRAME_CONTROL);

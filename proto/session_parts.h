@@ -77,7 +77,6 @@ struct session {
 	struct msg_state said; /* or what HELLO and WELCOME said to the same end */
 	uint8_t heard_state[16];
 	bool heard_idle, said_idle;
-	bool away;        /* DATA came since the child said that it had sent all (home.c) */
 	bool heard_fresh; /* no DATA came since the peer said its state */
 	int64_t heard_acked;
 	struct msg_state heard;

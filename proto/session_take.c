@@ -201,9 +201,6 @@ int session_on_data(struct session *s, const struct msg_data *d, size_t frame_by
 	if (rc) return rc;
 	s->p.entries_in++;
 	s->p.agreed = s->heard_fresh = false;
-	if (s->c.parent && fresh && !s->away) rc = home_left(s->r, s->peer_origin);
-	if (rc) return rc;
-	s->away |= fresh;
 	if (d->pos > session_marks_newest(s).pos)
 		rc = marks_add(s, d->pos, d->rolling, s->in_filter);
 	return rc ? rc : send_ack(s, a);

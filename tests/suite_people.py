@@ -340,6 +340,13 @@ def a_county_whose_disk_died_comes_back(t):
     must("6106" in county.run("recovery", "open", wrong, expect=9).err, "any recovery key will do")
     must(not os.path.exists(os.path.join(county.dir, "sign.key")), "half of the keys were written")
     county.run("recovery", "open", key)
+    for name in ("link.key", "service.key"):  # as if the disk had been full in the middle of it
+        os.remove(os.path.join(county.dir, name))
+    county.run("recovery", "open", key)
+    site = t.world.node("site_again")
+    os.mkdir(site.dir, 0o700)
+    t.a.run("backup", os.path.join(site.dir, "jinguo.db"))
+    must("6106" in site.run("recovery", "open", key, expect=9).err, "a site comes back by the county's key")
     with open(os.path.join(county.dir, "jinguo.ini")) as f:
         must(f"listen = tcp://0.0.0.0:{port}" in f.read(), "where it listened is not in the settings")
     county.settings({**w.FAST, "link": {**w.FAST.get("link", {}), "listen": f"tcp://127.0.0.1:{port}"}})

@@ -112,8 +112,8 @@
 	X(NEW_RUN_AFTER, NULL, "after a commit that failed a new run is drawn") \
 	X(FILE_CHECKED, NULL, "SQLite checks the whole file")
 #define COVERAGE_RESTORE(X) \
-	X(LACKS_HALF, NULL, "a hub that went back counts what a child has not brought back yet") \
-	X(CAME_BACK, "home: all of a child", "a child has brought back what its hub lost") \
+	X(LACKS_HALF, NULL, "a hub counts with the open half of a seal there and the closed one not") \
+	X(CAME_BACK, "home: all of a child", "a child of which something came has sent all") \
 	X(RESTORED_NODE, NULL, "a site is restored from a backup") \
 	X(RESTORED_COUNTY, NULL, "a county hub is restored from a backup") \
 	X(RESTORED_TOP, NULL, "the top hub is restored from a backup") \

@@ -960,10 +960,12 @@ void device_turn(struct device *d)
 	drop_ends(d);
 	if (d->joined && d->seal_at_ms != 0 && d->seal_at_ms <= w->now_ms) {
 		if (d->hub && d->correct_due) {
+			int64_t mark = slander_mark(d);
+
 			rc = device_transaction(d, "correct", work_correct, NULL);
 			if (rc == 1) return;
 			check_rc(d, rc, "correct");
-			if (rc == 0) slander_check(d);
+			if (rc == 0) slander_check(d, mark);
 			d->correct_due = rc < 0;
 		}
 		d->seal_at_ms = 0;

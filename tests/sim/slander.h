@@ -7,7 +7,8 @@
 
 #include "tests/sim/world.h"
 
-/* After a hub stated its corrections, before they are sealed. */
-void slander_check(struct device *hub);
+/* Before a hub states its corrections, and after it did: of what stands in its tail since. */
+int64_t slander_mark(struct device *hub);
+void slander_check(struct device *hub, int64_t mark);
 
 #endif
